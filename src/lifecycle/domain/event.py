@@ -1,0 +1,90 @@
+"""What every event has: a stored kind, header data that anybody may see, and parts that are sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any, ClassVar, TypeAlias, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+
+class Withheld(Enum):
+    """Why a sealed value is not here. The type checker makes every reader handle it."""
+
+    ERASED = "erased"  # its key was destroyed: nobody can read it again
+    SEALED = "sealed"  # this reader has no key, or did not ask for the value
+
+
+T = TypeVar("T")
+Personal: TypeAlias = T | Withheld
+
+WORDS = {"sealed": "record"}
+
+
+def words(default: Any = None) -> Any:
+    """Declare a field as the caller's own words: sealed under the person's record key, never in a header."""
+    return Field(default=default, exclude=True, repr=False, json_schema_extra=dict(WORDS))
+
+
+class DomainEvent(BaseModel):
+    """One fact, in the past tense.
+
+    Plain fields are header data: ids from declared vocabularies, holding ids, dates, numbers (settled rule 9).
+    Fields made with `words()` are sealed together under the record key. `values` holds personal data, each item under
+    the key of its own holding, by holding id.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: ClassVar[str]
+    record_fields: ClassVar[tuple[str, ...]] = ()
+
+    occurred_at: datetime
+    values: Mapping[str, Personal[JsonValue]] = Field(default_factory=dict, exclude=True, repr=False)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        cls.record_fields = tuple(
+            name for name, field in cls.model_fields.items() if field.json_schema_extra == WORDS
+        )
+
+    def header_data(self) -> dict[str, Any]:
+        """What goes into the header, as JSON values; absent fields are left out."""
+        data: dict[str, Any] = self.__pydantic_serializer__.to_python(self, mode="json", exclude_none=True)
+        return data
+
+    def record_words(self) -> dict[str, Any]:
+        """What the caller wrote in words, to be sealed under the record key."""
+        said = {name: getattr(self, name) for name in self.record_fields}
+        return {name: value for name, value in said.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """By what and for whom an event was decided. `cmd` is a keyed hash of the command's id, in hex."""
+
+    cmd: str
+    role: str
+    policy: str  # label and fingerprint of the policy version, e.g. "recruiting-site/1.0#9f2c…"
+    actor: Personal[str | None] = None
+    correlation: Personal[str | None] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event in its place: stream, version, time of recording, and by what it was judged.
+
+    It is what the eventsourcing library calls a domain event (it has `originator_id` and `originator_version`).
+    """
+
+    originator_id: UUID
+    originator_version: int
+    recorded_at: datetime
+    event: DomainEvent
+    judged: Judged
+    header: bytes = b""  # the exact bytes that were hashed; empty only before sealing

@@ -1,0 +1,88 @@
+"""How long: periods in whole calendar days or months, counted in the policy's time zone."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Self
+from zoneinfo import ZoneInfo
+
+from dateutil.relativedelta import relativedelta
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from lifecycle.policy.vocabulary import CountsFrom
+
+
+def day_of(instant: datetime, zone: str) -> date:
+    """The calendar day of `instant` in `zone`, not UTC's: otherwise Shanghai would erase a day early."""
+    return instant.astimezone(ZoneInfo(zone)).date()
+
+
+def start_of(day: date, zone: str) -> datetime:
+    """The first instant of `day` in `zone`, as UTC."""
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+
+
+class Period(BaseModel):
+    """A length of time in days or in months, never both.
+
+    Units: whole calendar days or months after the day counted from; the last day is included. A month that is too
+    short ends on its last day (31 January + 1 month = 28 or 29 February).
+
+    Errors: zero, negative or fractional numbers do not load. There is no "for ever".
+
+    Source: policy clause 5; GDPR Art. 5(1)(e); PIPL Art. 19.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    days: int | None = Field(default=None, gt=0, le=36_600, strict=True)
+    months: int | None = Field(default=None, gt=0, le=1_200, strict=True)
+
+    @model_validator(mode="after")
+    def _one_unit(self) -> Self:
+        if (self.days is None) == (self.months is None):
+            raise ValueError("give either `days` or `months`")
+        return self
+
+    def last_day(self, counted_from: date) -> date:
+        if self.days is not None:
+            return counted_from + timedelta(days=self.days)
+        return counted_from + relativedelta(months=self.months or 0)
+
+    def due(self, counted_from: datetime, zone: str) -> datetime:
+        """The instant at which the period is over: the start of the day after its last day, in `zone`."""
+        last = self.last_day(day_of(counted_from, zone))
+        return start_of(last + timedelta(days=1), zone)
+
+    def __str__(self) -> str:
+        return f"{self.days} days" if self.days is not None else f"{self.months} months"
+
+
+class RetentionRule(BaseModel):
+    """The rule by which a ground is kept, quoted into the event so that a later policy does not rewrite the past.
+
+    Without a period (`period` is None) the ground lasts until its purpose or contract is ended.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str  # purpose and policy version, e.g. "free-trial@1.0"
+    counts_from: CountsFrom
+    period: Period | None
+    zone: str
+
+    def due(self, counted_from: datetime) -> datetime | None:
+        return None if self.period is None else self.period.due(counted_from, self.zone)
+
+
+class StatutoryMinimum(BaseModel):
+    """How long law requires storage after a ground has ended, quoted into the event. Settled rule 23."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    law: str  # id of a law that the policy or a pack cites
+    period: Period
+    zone: str
+
+    def until(self, ended: datetime) -> datetime:
+        return self.period.due(ended, self.zone)

@@ -1,0 +1,66 @@
+"""The closed words of the engine: legal bases, roles, reasons. What a policy declares itself is in model.py."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class LegalBasis(StrEnum):
+    """Why processing is lawful. Policy clauses 1.3 (consent) and 1.4 a-f; PIPL Art. 13; GDPR Art. 6."""
+
+    CONSENT = "consent"
+    CONTRACT = "contract"
+    LEGAL_DUTY = "legal-duty"
+    EMERGENCY = "emergency"
+    PUBLIC_INTEREST = "public-interest"
+    MADE_PUBLIC = "made-public"
+    OTHER_LAW = "other-law"
+
+
+class ErasureGround(StrEnum):
+    """On which ground a person asks for deletion. Policy clause 7.3; PIPL Art. 47."""
+
+    PURPOSE_OVER = "7.3a"
+    SERVICE_OR_PERIOD_OVER = "7.3b"
+    CONSENT_WITHDRAWN = "7.3c"
+    UNLAWFUL_PROCESSING = "7.3d"
+    OTHER_LAW = "7.3e"
+
+
+class EndReason(StrEnum):
+    """Why a purpose is over. Policy clause 7.3 a, b."""
+
+    FULFILLED = "fulfilled"
+    CONTRACT_ENDED = "contract-ended"
+    SERVICE_ENDED = "service-ended"
+    CANNOT_BE_ACHIEVED = "cannot-be-achieved"
+
+
+class Role(StrEnum):
+    """Who asks. At the HTTP door it comes from the token."""
+
+    SERVICE = "service"
+    OFFICER = "officer"
+    AUDITOR = "auditor"
+    OPERATOR = "operator"
+    RECIPIENT = "recipient"
+    SUBJECT = "subject"
+    SYSTEM = "system"  # the engine itself, when time brings something
+
+
+class Sensitivity(StrEnum):
+    ORDINARY = "ordinary"
+    SENSITIVE = "sensitive"  # policy clause 1.1; PIPL Art. 28
+
+
+class CountsFrom(StrEnum):
+    """From which day a retention period counts."""
+
+    COLLECTION = "collection"
+    LAST_ACTIVITY = "last-activity"
+
+
+class IdentifierType(StrEnum):
+    EMAIL = "email"
+    PHONE = "phone"
+    REF = "ref"  # the caller's own key
