@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import ClassVar
+
+_A_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
+
+
+def shown(name: str) -> str:
+    """A name that a caller wrote, fit for a message: whatever does not look like an id may be personal data."""
+    return f"'{name}'" if _A_NAME.fullmatch(name) else "(a name that is not shown)"
+
+
+def listed(names: Iterable[str]) -> str:
+    return ", ".join(shown(name) for name in sorted(set(names)))
 
 
 class LifecycleError(Exception):

@@ -1,0 +1,1 @@
+"""What may be asked: one file a command, with its model and its handler."""

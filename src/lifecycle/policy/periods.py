@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Self
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from dateutil.relativedelta import relativedelta
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lifecycle.policy.vocabulary import CountsFrom
+
+
+def is_zone(name: str) -> bool:
+    """Whether the IANA database knows this zone."""
+    return name in available_timezones()
 
 
 def day_of(instant: datetime, zone: str) -> date:
@@ -20,6 +25,11 @@ def day_of(instant: datetime, zone: str) -> date:
 def start_of(day: date, zone: str) -> datetime:
     """The first instant of `day` in `zone`, as UTC."""
     return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+
+
+def age_on(birth: date, day: date) -> int:
+    """Completed years of life; who was born on 29 February is a year older on 1 March of a common year."""
+    return day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
 
 
 class Period(BaseModel):

@@ -64,3 +64,17 @@ class IdentifierType(StrEnum):
     EMAIL = "email"
     PHONE = "phone"
     REF = "ref"  # the caller's own key
+
+
+class RequestKind(StrEnum):
+    """What a person asks for. Policy clauses 7.1-7.5, 10.1 and 10.2."""
+
+    ACCESS = "access"
+    COPY = "copy"
+    CORRECTION = "correction"
+    DELETION = "deletion"
+    EXPLANATION = "explanation"
+    WITHDRAWAL = "withdrawal"
+    OBJECTION = "objection"
+    COMPLAINT = "complaint"
+    ENQUIRY = "enquiry"

@@ -1,0 +1,1 @@
+"""When this happened, ask that: one file a reaction, named as a sentence."""

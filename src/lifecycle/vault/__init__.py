@@ -1,0 +1,1 @@
+"""That erased is erased: keys, sealing, epochs and the blind index. Without its key a value is noise."""

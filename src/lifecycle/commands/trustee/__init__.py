@@ -1,0 +1,1 @@
+"""Commands about trustees and their agreements."""

@@ -1,0 +1,1 @@
+"""One person: the facts, the state they add up to, and what may happen next."""

@@ -1,0 +1,58 @@
+"""What a handler may ask for while it decides: ports, filled by the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from lifecycle.domain.decision import Asked
+from lifecycle.domain.event import Personal
+from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.trustee.trustee import Trustee
+from lifecycle.policy.vocabulary import IdentifierType
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the blind index says of an identifier: its id, and whether it is this person's."""
+
+    identifier: str
+    is_own: bool
+
+
+class PersonContext(Protocol):
+    """One person at the moment of one command."""
+
+    @property
+    def asked(self) -> Asked: ...
+
+    @property
+    def subject(self) -> Subject: ...
+
+    def values_of(self, holdings: Sequence[str]) -> dict[str, Personal[str]]:
+        """Open the newest value of each holding."""
+
+    def reference(self, what: str, text: str) -> str:
+        """A keyed reference to the caller's words: the same for the same words of this person, and mute without
+        the person's record key."""
+
+    def trustee(self, trustee: str) -> Trustee: ...
+
+    def find(self, type: IdentifierType, normalised: str) -> Found | None: ...
+
+    def link(self, type: IdentifierType, normalised: str) -> str:
+        """Give the identifier an id; the index row is written with the decision's events."""
+
+    def new_id(self) -> str:
+        """An id for a new holding."""
+
+
+class TrusteeContext(Protocol):
+    """One trustee at the moment of one command."""
+
+    @property
+    def asked(self) -> Asked: ...
+
+    @property
+    def named(self) -> Trustee: ...

@@ -1,0 +1,92 @@
+"""The shape of a command: the same models for library, CLI, import file and HTTP."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, Self
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from lifecycle.policy.vocabulary import IdentifierType, Role
+
+_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:\d{2})")
+
+
+def _with_offset(value: Any) -> Any:
+    """RFC 3339 section 5.6: date, time and offset; never a bare number, never a local time."""
+    if isinstance(value, str) and not _RFC3339.fullmatch(value):
+        raise ValueError("should be an RFC 3339 time with an offset, such as 2024-08-01T10:00:00+08:00")
+    if not isinstance(value, str | datetime):
+        raise ValueError("should be an RFC 3339 time in a string")  # noqa: TRY004 -- pydantic reports ValueError
+    return value
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_with_offset)]
+Name = Annotated[str, Field(min_length=1, max_length=64)]  # an id of the policy's vocabulary
+Said = Annotated[str, Field(min_length=1, max_length=4096)]  # the caller's own words
+
+
+class Shape(BaseModel):
+    """Base of everything a document is made of; a field that nobody knows is malformed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    def __repr__(self) -> str:
+        """Nothing of what the caller wrote: personal data never reaches a log by accident."""
+        return f"<{type(self).__name__}>"
+
+    __str__ = __repr__
+
+
+class Actor(Shape):
+    """Who asks. `id` is the caller's word and is sealed; `role` is one of ours."""
+
+    id: Annotated[str, Field(min_length=1, max_length=200)]
+    role: Role
+
+
+class SubjectRef(Shape):
+    """Names a person by exactly one identifier, or by our id."""
+
+    email: str | None = Field(default=None, max_length=1024)
+    phone: str | None = Field(default=None, max_length=1024)
+    ref: str | None = Field(default=None, max_length=1024)
+    id: str | None = Field(default=None, max_length=64)
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if sum(value is not None for value in (self.email, self.phone, self.ref, self.id)) != 1:
+            raise ValueError("give exactly one of email, phone, ref, id")
+        return self
+
+    @property
+    def identifier(self) -> tuple[IdentifierType, str] | None:
+        """Type and value as written; None when the person is named by our id."""
+        for type in IdentifierType:
+            value = getattr(self, type.value)
+            if value is not None:
+                return type, value
+        return None
+
+
+class Command(Shape):
+    """Common fields. The same `id` with the same content answers as the first time (settled rule 10)."""
+
+    id: str = Field(min_length=1, max_length=200)
+    at: Instant | None = None
+    actor: Actor
+    correlation: Annotated[str, Field(max_length=200)] | None = Field(default=None)
+    expected_version: int | None = Field(default=None, ge=0, strict=True)
+
+
+class SubjectCommand(Command):
+    """Concerns one person."""
+
+    subject: SubjectRef
+
+
+class TrusteeCommand(Command):
+    """Concerns one trustee, named by an id of ours in the policy's style."""
+
+    trustee: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]

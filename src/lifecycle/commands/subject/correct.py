@@ -1,0 +1,84 @@
+"""Replace wrong values by right ones, or complete incomplete ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from lifecycle.commands.context import PersonContext
+from lifecycle.commands.document import Name, Said, SubjectCommand
+from lifecycle.domain.decision import Decision
+from lifecycle.domain.subject import correcting
+from lifecycle.domain.subject.refusals import HoldingErased
+from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.subject.wording import known_categories, open_record
+from lifecycle.policy.values import check_value
+
+
+class Change(SubjectCommand):
+    """`data` is category → new value; or one `holding` and its new `value`."""
+
+    data: Mapping[Name, str] = Field(default_factory=dict, max_length=100)
+    holding: Name | None = None
+    value: str | None = Field(default=None)
+    reason: Said
+    evidence: Said | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        by_holding = self.holding is not None and self.value is not None
+        if bool(self.data) == by_holding or (self.holding is None) != (self.value is None):
+            raise ValueError("give either `data`, or `holding` and `value`")
+        return self
+
+
+class Correct(Change):
+    command: Literal["correct"] = "correct"
+
+
+class Supplement(Change):
+    command: Literal["supplement"] = "supplement"
+
+
+def correct(command: Correct | Supplement, person: PersonContext) -> Decision:
+    """One handler for both: they differ in what they say happened."""
+    open_record(person.subject)
+    known_categories(person.asked.policy, command.data)
+    wanted = _wanted(command, person.subject)
+    values = person.values_of(list(wanted))
+    changes = [_change(person, holding, new, values[holding]) for holding, new in wanted.items()]
+    return correcting.change(
+        person.subject,
+        person.asked,
+        changes=changes,
+        supplement=isinstance(command, Supplement),
+        reason=command.reason,
+        evidence=command.evidence,
+    )
+
+
+def _wanted(command: Change, subject: Subject) -> dict[str, str]:
+    """Holding id → new value."""
+    if command.holding is not None and command.value is not None:
+        held = subject.holdings.get(command.holding)
+        if held is None or held.erased_at is not None:
+            raise HoldingErased([command.holding])
+        return {command.holding: command.value}
+    return {correcting.holding_to_change(subject, category).id: new for category, new in command.data.items()}
+
+
+def _change(person: PersonContext, holding: str, new: str, old: object) -> correcting.Change:
+    category = person.subject.holdings[holding].category
+    declared = person.asked.policy.categories.get(category)
+    format = declared.format if declared else "text"
+    check_value(format, new, category=category)
+    same = isinstance(old, str) and old == new
+    return correcting.Change(holding, new, same)
+
+
+def to_open(command: Change, subject: Subject) -> list[str]:
+    if command.holding is not None:
+        return [command.holding] if command.holding in subject.holdings else []
+    return [holding.id for category in command.data for holding in subject.of_category(category)]

@@ -1,0 +1,60 @@
+"""Every kind of event by its stored name. The stored name is never an import path: moving a class changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import JsonValue
+
+from lifecycle.domain import policy_events
+from lifecycle.domain.event import DomainEvent, Personal, Withheld
+from lifecycle.domain.subject import events as subject_events
+from lifecycle.domain.trustee import events as trustee_events
+from lifecycle.errors import LifecycleError
+
+
+class UnknownKind(LifecycleError):
+    code = "unknown-kind"
+    remedy = "use a newer version of this program: it wrote what this one cannot read"
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"No event kind {kind!r} is known.")
+
+
+def _kinds(*modules: Any) -> dict[str, type[DomainEvent]]:
+    found: dict[str, type[DomainEvent]] = {}
+    for module in modules:
+        for member in vars(module).values():
+            if isinstance(member, type) and issubclass(member, DomainEvent) and member is not DomainEvent:
+                assert member.kind not in found, member.kind
+                found[member.kind] = member
+    return found
+
+
+KINDS: dict[str, type[DomainEvent]] = _kinds(subject_events, trustee_events, policy_events)
+
+Upcast = Callable[[dict[str, Any]], dict[str, Any]]
+UPCASTS: dict[str, tuple[str, Upcast]] = {}
+"""Old kind → (newer kind, how its data reads there). Empty until a kind gets a second version."""
+
+
+def decode(
+    kind: str,
+    data: dict[str, Any],
+    record: Mapping[str, Any] | Withheld = Withheld.SEALED,
+    values: Mapping[str, Personal[JsonValue]] | None = None,
+) -> DomainEvent:
+    """Rebuild an event from header data, the words under the record key, and the values opened for this reader."""
+    while kind in UPCASTS:
+        kind, upcast = UPCASTS[kind]
+        data = upcast(data)
+    event_class = KINDS.get(kind)
+    if event_class is None:
+        raise UnknownKind(kind)
+    said = dict.fromkeys(event_class.record_fields, record) if isinstance(record, Withheld) else _said(event_class, record)
+    return event_class.model_validate({**data, **said, "values": values or {}})
+
+
+def _said(event_class: type[DomainEvent], record: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: record[name] for name in event_class.record_fields if name in record}

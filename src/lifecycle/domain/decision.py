@@ -1,0 +1,45 @@
+"""What a decision is told and what it returns. It asks for nothing: no clock, no store, no chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from lifecycle.domain.event import DomainEvent
+from lifecycle.domain.subject.events import Effect
+from lifecycle.policy.model import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """When it happened (`at`), when it is recorded (`now`), the policy in force, and the person's age if it is known."""
+
+    at: datetime
+    now: datetime
+    policy: Policy
+    age: int | None = None
+
+    @property
+    def is_minor(self) -> bool:
+        minors = self.policy.minors
+        return minors is not None and self.age is not None and self.age < minors.age
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The facts that follow, in order; none at all means that it is so already."""
+
+    events: tuple[DomainEvent, ...] = ()
+    effects: tuple[Effect, ...] = ()
+
+    def telling(self) -> Decision:
+        """The same, with the effects said by the first event that can say them: a repeated answer is rebuilt from
+        events (settled rule 10)."""
+        for index, event in enumerate(self.events):
+            if self.effects and "effects" in type(event).model_fields:
+                told = event.model_copy(update={"effects": self.effects})
+                return Decision((*self.events[:index], told, *self.events[index + 1 :]), self.effects)
+        return self
+
+
+NOTHING = Decision()

@@ -1,0 +1,131 @@
+"""Collection: known purpose, no more than necessary, an allowed basis with what it needs, then the fact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from lifecycle.domain.decision import NOTHING, Asked, Decision
+from lifecycle.domain.subject import events as e
+from lifecycle.domain.subject import refusals as r
+from lifecycle.domain.subject.consent import required_consent
+from lifecycle.domain.subject.fold import MINORS
+from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.subject.wording import known_categories, known_purposes, known_source, open_record
+from lifecycle.policy.periods import RetentionRule
+from lifecycle.policy.vocabulary import CountsFrom, LegalBasis, Sensitivity
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One value to collect: its category, the kept holding that has an equal value, or the id a new one would get."""
+
+    category: str
+    value: str = field(repr=False)
+    new_id: str
+    equal: str | None = None
+
+
+def collect(
+    subject: Subject,
+    asked: Asked,
+    *,
+    purpose: str,
+    basis: LegalBasis,
+    items: Sequence[Item],
+    source: str,
+    evidence: str | None,
+) -> Decision:
+    """Policy clauses 1.2 to 1.4 and 4. A ground may begin if it was allowed at `at` and is allowed now."""
+    _allowed(subject, asked, purpose, basis, [item.category for item in items], source, evidence)
+    rule = asked.policy.retention_rule(purpose)
+    due = rule.due(asked.at)
+    if due is not None and due <= asked.now:
+        raise r.PastRetention(purpose)
+    new = [item for item in items if item.equal is None]
+    collected = e.PersonalDataCollected(
+        occurred_at=asked.at,
+        purpose=purpose,
+        basis=basis,
+        source=source,
+        rule=rule,
+        minimum=asked.policy.minimum_for(purpose, basis),
+        new=tuple(e.NewHolding(holding=item.new_id, category=item.category) for item in new),
+        further=tuple(item.equal for item in items if item.equal is not None),
+        evidence=evidence,
+        values={item.new_id: item.value for item in new},
+    )
+    return Decision((collected,))
+
+
+def _allowed(
+    subject: Subject,
+    asked: Asked,
+    purpose: str,
+    basis: LegalBasis,
+    categories: Sequence[str],
+    source: str,
+    evidence: str | None,
+) -> None:
+    open_record(subject)
+    known_purposes(asked.policy, [purpose])
+    known_categories(asked.policy, categories)
+    known_source(asked.policy, source)
+    entry = asked.policy.purposes[purpose]
+    excess = set(categories) - set(entry.categories) - set(entry.optional)
+    if excess:
+        raise r.MoreThanNecessary(purpose, excess)
+    if basis not in entry.bases:
+        raise r.BasisNotAllowed(purpose, basis)
+    if basis is not LegalBasis.CONSENT and not (evidence or "").strip():
+        raise r.EvidenceMissing(basis)
+    if basis is LegalBasis.CONSENT:
+        required_consent(subject, asked, purpose, _sensitive(asked, categories))
+
+
+def _sensitive(asked: Asked, categories: Sequence[str]) -> list[str]:
+    """Sensitive by the policy, or because everything of a young person is. Policy clause 1.1; PIPL Art. 28."""
+    declared = asked.policy.categories
+    return [c for c in categories if asked.is_minor or declared[c].sensitivity is Sensitivity.SENSITIVE]
+
+
+def record_activity(subject: Subject, asked: Asked, *, purpose: str) -> Decision:
+    """Move the last activity; an older date changes nothing (settled rule 21)."""
+    open_record(subject)
+    known_purposes(asked.policy, [purpose])
+    known = subject.activity.get(purpose)
+    if known is None and not any(g.purpose == purpose for h in subject.kept() for g in h.grounds):
+        return NOTHING
+    if known is not None and asked.at <= known:
+        return NOTHING
+    return Decision((e.ActivityRecorded(occurred_at=asked.at, purpose=purpose),))
+
+
+def record_birth_date(
+    subject: Subject, asked: Asked, *, birth_date: str, new_id: str, known: str | None, evidence: str | None
+) -> Decision:
+    """Seal the birth date; `known` is the one on record. Settled rule 31."""
+    open_record(subject)
+    if known is not None:
+        if known == birth_date:
+            return NOTHING
+        raise r.BirthDateKnown
+    minors = asked.policy.minors
+    if minors is None:
+        raise r.MoreThanNecessary(MINORS, ["birth-date"])
+    rule = RetentionRule(
+        name=f"{MINORS}@{asked.policy.version}",
+        counts_from=CountsFrom.COLLECTION,
+        period=None,
+        zone=asked.policy.time_zone,
+    )
+    recorded = e.BirthDateRecorded(
+        occurred_at=asked.at,
+        holding=new_id,
+        category=minors.birth_date_category,
+        law=minors.law,
+        rule=rule,
+        evidence=evidence,
+        values={new_id: birth_date},
+    )
+    return Decision((recorded,))

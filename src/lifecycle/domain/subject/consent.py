@@ -1,0 +1,152 @@
+"""Consent: given, refused, withdrawn; per purpose, separate for sensitive data, by the guardian for the young."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from lifecycle.domain.decision import NOTHING, Asked, Decision
+from lifecycle.domain.subject import events as e
+from lifecycle.domain.subject import refusals as r
+from lifecycle.domain.subject.settling import Unfolding, effects_of, expire, settle
+from lifecycle.domain.subject.state import Consent, Subject
+from lifecycle.domain.subject.wording import known_channel, known_purposes, open_record
+from lifecycle.policy.model import Policy
+from lifecycle.policy.vocabulary import LegalBasis
+
+
+def give_consent(
+    subject: Subject,
+    asked: Asked,
+    *,
+    purposes: Sequence[str],
+    notice: str,
+    channel: str,
+    separate: bool,
+    guardian: str | None,
+    guardian_reference: str | None = None,
+) -> Decision:
+    """Record consent to each purpose that is not covered yet. `guardian_reference` is the keyed form of `guardian`."""
+    open_record(subject)
+    known_purposes(asked.policy, purposes)
+    known_channel(asked.policy, channel)
+    _known_notice(asked.policy, notice)
+    for purpose in purposes:
+        if LegalBasis.CONSENT not in asked.policy.purposes[purpose].bases:
+            raise r.BasisNotAllowed(purpose, LegalBasis.CONSENT)
+    if asked.is_minor and guardian is None:
+        raise r.GuardianMissing
+    if guardian is not None and subject.guardians and guardian_reference not in subject.guardians:
+        raise r.GuardianMissing
+    by_guardian = guardian is not None
+    missing = [p for p in dict.fromkeys(purposes) if not _covered(subject, asked, p, separate, by_guardian)]
+    if not missing:
+        return NOTHING
+    given = e.ConsentGiven(
+        occurred_at=asked.at,
+        purposes=tuple(missing),
+        scopes={purpose: asked.policy.consented_scope(purpose) for purpose in missing},
+        notice=notice,
+        channel=channel,
+        separate=separate,
+        by_guardian=by_guardian,
+        lapses=_lapses(asked, missing),
+        guardian=guardian,
+    )
+    return Decision((given,))
+
+
+def _known_notice(policy: Policy, notice: str) -> None:
+    """The notice shown is a policy version; the one in force is the one that can be shown."""
+    if notice != policy.version:
+        raise r.NoticeMissing(notice)
+
+
+def _covered(subject: Subject, asked: Asked, purpose: str, separate: bool, by_guardian: bool) -> bool:
+    """Whether a consent in force already says all that this one would say."""
+    held = subject.consent_for(purpose, asked.now)
+    if held is None or held.since > asked.at or (separate and not held.separate) or held.by_guardian != by_guardian:
+        return False
+    return not asked.policy.consented_scope(purpose).is_wider_than(held.scope)
+
+
+def _lapses(asked: Asked, purposes: Sequence[str]) -> dict[str, datetime]:
+    lasting = ((purpose, asked.policy.purposes[purpose].consent_lasts) for purpose in purposes)
+    return {purpose: period.due(asked.at, asked.policy.time_zone) for purpose, period in lasting if period is not None}
+
+
+def refuse_consent(
+    subject: Subject, asked: Asked, *, purposes: Sequence[str], notice: str, channel: str
+) -> Decision:
+    open_record(subject)
+    known_purposes(asked.policy, purposes)
+    known_channel(asked.policy, channel)
+    _known_notice(asked.policy, notice)
+    in_force = [purpose for purpose in purposes if subject.consent_for(purpose, asked.now)]
+    if in_force:
+        raise r.ConsentInForce(in_force)
+    fresh = tuple(purpose for purpose in dict.fromkeys(purposes) if purpose not in subject.refusals)
+    if not fresh:
+        return NOTHING
+    return Decision((e.ConsentRefused(occurred_at=asked.at, purposes=fresh, notice=notice, channel=channel),))
+
+
+def withdraw_consent(subject: Subject, asked: Asked, *, purposes: Sequence[str], channel: str) -> Decision:
+    """End consents and the grounds that stand on them; no purposes means all. Policy clause 7.5."""
+    open_record(subject)
+    known_purposes(asked.policy, purposes)
+    known_channel(asked.policy, channel)
+    affected = {
+        consent.purpose
+        for consent in subject.consents
+        if consent.ended is None and consent.since <= asked.at and (not purposes or consent.purpose in purposes)
+    }
+    if not affected:
+        return NOTHING
+    touched = [
+        holding.id
+        for holding in subject.kept()
+        if any(g.ended is None and g.basis is LegalBasis.CONSENT and g.purpose in affected for g in holding.grounds)
+    ]
+    withdrawn = e.ConsentWithdrawn(occurred_at=asked.at, purposes=tuple(sorted(affected)), channel=channel)
+    return ended(subject, asked, withdrawn, touched, "withdrawal")
+
+
+def ended(
+    subject: Subject,
+    asked: Asked,
+    ending: e.ConsentWithdrawn | e.GroundEnded,
+    touched: Sequence[str],
+    because: str,
+    *,
+    before: Sequence[e.ConsentWithdrawn | e.ConsentExpired | e.ConsentInvalidated] = (),
+    whole: bool = False,
+) -> Decision:
+    """An act that ends grounds, with what follows from it.
+
+    What time has brought comes first: a ground whose period was over ended by that, not by this act.
+    """
+    unfolding = Unfolding(subject, asked.now)
+    expire(unfolding, asked.policy.time_zone)
+    for event in before:
+        unfolding.add(event)
+    unfolding.add(ending)
+    settle(unfolding, because, whole)
+    return unfolding.decided(effects_of(subject, unfolding.subject, touched, asked.now))
+
+
+def required_consent(subject: Subject, asked: Asked, purpose: str, sensitive: Sequence[str]) -> Consent:
+    """The consent that carries a collection for `purpose`: in force at `at` and now, wide enough, given by the right
+    person (settled rules 19, 30, 31). Raises the refusal that names what is missing."""
+    consent = subject.consent_for(purpose, asked.at)
+    if consent is None or not consent.in_force(asked.now):
+        raise r.ConsentMissing(purpose)
+    if asked.policy.consented_scope(purpose).is_wider_than(consent.scope):
+        raise r.ConsentMissing(purpose, "covers what the policy now says; it is wider than what was agreed to")
+    if asked.is_minor and not consent.by_guardian:
+        raise r.GuardianMissing
+    if asked.age is not None and not asked.is_minor and consent.by_guardian:
+        raise r.ConsentMissing(purpose, "was given by the person, who is now of age")
+    if sensitive and not consent.separate:
+        raise r.SeparateConsentMissing(purpose, sensitive)
+    return consent

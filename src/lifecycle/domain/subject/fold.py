@@ -1,0 +1,323 @@
+"""How each fact changes the state, one small function a kind. Folded in version order (settled rule 19)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from lifecycle.domain.event import DomainEvent, Recorded
+from lifecycle.domain.subject import events as e
+from lifecycle.domain.subject.state import Consent, Generation, Ground, Hold, Holding, Restriction, Share, Subject
+from lifecycle.policy.vocabulary import CountsFrom, LegalBasis
+
+MINORS = "protection-of-minors"
+"""The purpose of the ground on a birth date (settled rule 31)."""
+
+
+def replay(subject: Subject | None, events: Iterable[Recorded]) -> Subject | None:
+    """Fold stored events onto a state; this is the projector function of the eventsourcing library."""
+    for recorded in events:
+        subject = fold(subject or Subject(recorded.originator_id), recorded.event, recorded.recorded_at)
+    return subject
+
+
+def fold(subject: Subject, event: DomainEvent, recorded_at: datetime) -> Subject:
+    """Return the state after one more fact; facts that change nothing here still count as versions."""
+    subject = replace(subject, version=subject.version + 1, last_event_at=recorded_at)
+    change = _CHANGES.get(type(event))
+    return change(subject, event, recorded_at) if change else subject
+
+
+def born(subject_id: UUID) -> Subject:
+    return Subject(subject_id)
+
+
+# -- identity, notices ------------------------------------------------------------------------------------------
+
+
+def _registered(subject: Subject, event: e.SubjectRegistered, _: datetime) -> Subject:
+    return replace(subject, access_sid=event.access_sid)
+
+
+def _linked(subject: Subject, event: e.IdentifierLinked, _: datetime) -> Subject:
+    return replace(subject, identifiers={**subject.identifiers, event.identifier: event.type})
+
+
+def _unlinked(subject: Subject, event: e.IdentifierUnlinked, _: datetime) -> Subject:
+    left = {id: type for id, type in subject.identifiers.items() if id != event.identifier}
+    return replace(subject, identifiers=left)
+
+
+def _guardian(subject: Subject, event: e.GuardianRecorded, _: datetime) -> Subject:
+    return replace(subject, guardians=subject.guardians | {event.guardian})
+
+
+def _birth_date(subject: Subject, event: e.BirthDateRecorded, _: datetime) -> Subject:
+    at = event.occurred_at
+    ground = Ground(1, MINORS, LegalBasis.LEGAL_DUTY, at, at, event.rule)
+    holding = Holding(event.holding, event.category, "", at, (ground,), (Generation(subject.version, at),))
+    return replace(subject.with_holdings([holding]), birth_date=event.holding)
+
+
+def _notice(subject: Subject, event: e.NoticeGiven, _: datetime) -> Subject:
+    return replace(subject, notices=subject.notices | {(event.notice, event.channel)})
+
+
+def _accepted(subject: Subject, event: e.PolicyAccepted, _: datetime) -> Subject:
+    return replace(subject, acceptances=subject.acceptances | {event.notice})
+
+
+# -- consent ----------------------------------------------------------------------------------------------------
+
+
+def _consented(subject: Subject, event: e.ConsentGiven, _: datetime) -> Subject:
+    given = tuple(
+        Consent(
+            purpose=purpose,
+            since=event.occurred_at,
+            scope=event.scopes[purpose],
+            notice=event.notice,
+            separate=event.separate,
+            by_guardian=event.by_guardian,
+            lapses=event.lapses.get(purpose),
+        )
+        for purpose in event.purposes
+    )
+    refusals = {purpose: at for purpose, at in subject.refusals.items() if purpose not in event.purposes}
+    return replace(subject, consents=(*subject.consents, *given), refusals=refusals)
+
+
+def _refused(subject: Subject, event: e.ConsentRefused, _: datetime) -> Subject:
+    return replace(subject, refusals={**subject.refusals, **dict.fromkeys(event.purposes, event.occurred_at)})
+
+
+def _withdrawn(subject: Subject, event: e.ConsentWithdrawn, _: datetime) -> Subject:
+    """Consent-based grounds of the purposes end at the moment of withdrawal; other bases stay."""
+    subject = _end_consents(subject, event.purposes, "withdrawn", event.occurred_at)
+    holdings = [
+        _end_grounds(subject, holding, "consent-withdrawn", event.occurred_at, _on_consent(event.purposes))
+        for holding in subject.kept()
+    ]
+    return subject.with_holdings(holdings)
+
+
+def _on_consent(purposes: tuple[str, ...]) -> Callable[[Ground], bool]:
+    return lambda ground: ground.basis is LegalBasis.CONSENT and ground.purpose in purposes
+
+
+def _consent_expired(
+    subject: Subject, event: e.ConsentExpired | e.ConsentInvalidated, _: datetime
+) -> Subject:
+    return _end_consents(subject, event.purposes, event.because, event.occurred_at)
+
+
+def _end_consents(subject: Subject, purposes: tuple[str, ...], because: str, at: datetime) -> Subject:
+    consents = tuple(
+        replace(consent, until=max(at, consent.since), ended=because)
+        if consent.ended is None and consent.purpose in purposes
+        else consent
+        for consent in subject.consents
+    )
+    return replace(subject, consents=consents)
+
+
+# -- collection, activity, ends of grounds ------------------------------------------------------------------------
+
+
+def _collected(subject: Subject, event: e.PersonalDataCollected, recorded_at: datetime) -> Subject:
+    subject = _freeze_due(subject, event.purpose, recorded_at)
+    at = event.occurred_at
+    fresh = [
+        Holding(new.holding, new.category, event.source, at, (), (Generation(subject.version, at),)) for new in event.new
+    ]
+    further = [subject.holdings[holding] for holding in event.further]
+    grounded = [_with_ground(subject, holding, event, recorded_at) for holding in (*fresh, *further)]
+    return _active(subject.with_holdings(grounded), event.purpose, at)
+
+
+def _with_ground(
+    subject: Subject, holding: Holding, event: e.PersonalDataCollected, recorded_at: datetime
+) -> Holding:
+    """Renew the live ground of the same purpose and basis, or begin another (settled rule 20)."""
+    for ground in holding.grounds:
+        same = ground.purpose == event.purpose and ground.basis is event.basis
+        if same and ground.ended is None and subject.is_live(ground, recorded_at):
+            counted = max(ground.counted_from, event.occurred_at)
+            renewed = replace(ground, counted_from=counted, rule=event.rule, minimum=event.minimum)
+            grounds = tuple(renewed if ground.number == other.number else other for other in holding.grounds)
+            return replace(holding, grounds=grounds)
+    at = event.occurred_at
+    ground = Ground(len(holding.grounds) + 1, event.purpose, event.basis, at, at, event.rule, event.minimum)
+    return replace(holding, grounds=(*holding.grounds, ground), kept_by=frozenset())
+
+
+def _activity(subject: Subject, event: e.ActivityRecorded, recorded_at: datetime) -> Subject:
+    return _active(_freeze_due(subject, event.purpose, recorded_at), event.purpose, event.occurred_at)
+
+
+def _active(subject: Subject, purpose: str, at: datetime) -> Subject:
+    latest = max(at, subject.activity.get(purpose, at))
+    return replace(subject, activity={**subject.activity, purpose: latest})
+
+
+def _freeze_due(subject: Subject, purpose: str, recorded_at: datetime) -> Subject:
+    """Fix the end of grounds that are due already, so that activity after the due instant never revives them."""
+
+    def frozen(ground: Ground) -> Ground:
+        moves = ground.purpose == purpose and ground.rule.counts_from is CountsFrom.LAST_ACTIVITY
+        end = subject.end_of(ground)
+        return replace(ground, until=end) if moves and end is not None and end <= recorded_at else ground
+
+    return subject.with_holdings(
+        replace(holding, grounds=tuple(frozen(ground) for ground in holding.grounds)) for holding in subject.kept()
+    )
+
+
+def _ended(subject: Subject, event: e.GroundEnded, _: datetime) -> Subject:
+    named: dict[str, set[int]] = {}
+    for ref in event.grounds:
+        named.setdefault(ref.holding, set()).add(ref.ground)
+    return subject.with_holdings(
+        _end_grounds(subject, subject.holdings[id], event.because, event.occurred_at, _numbered(numbers))
+        for id, numbers in named.items()
+    )
+
+
+def _numbered(numbers: set[int]) -> Callable[[Ground], bool]:
+    return lambda ground: ground.number in numbers
+
+
+def _end_grounds(
+    subject: Subject, holding: Holding, because: str, at: datetime, which: Callable[[Ground], bool]
+) -> Holding:
+    """End the chosen open grounds at `at`; one that time had ended before keeps its earlier end."""
+
+    def ended(ground: Ground) -> Ground:
+        if ground.ended is not None or not which(ground):
+            return ground
+        end = subject.end_of(ground)
+        until = at if end is None else min(at, end)
+        return replace(ground, until=max(until, ground.since), ended=because)
+
+    return replace(holding, grounds=tuple(ended(ground) for ground in holding.grounds))
+
+
+def _expired(subject: Subject, event: e.RetentionExpired, _: datetime) -> Subject:
+    holding = subject.holdings[event.holding]
+    grounds = tuple(
+        replace(ground, until=event.due, ended="retention-expired") if ground.number == event.ground else ground
+        for ground in holding.grounds
+    )
+    return subject.with_holdings([replace(holding, grounds=grounds)])
+
+
+# -- correction, sharing ------------------------------------------------------------------------------------------
+
+
+def _corrected(
+    subject: Subject, event: e.PersonalDataCorrected | e.PersonalDataSupplemented, _: datetime
+) -> Subject:
+    generation = Generation(subject.version, event.occurred_at)
+    return subject.with_holdings(
+        replace(subject.holdings[id], generations=(*subject.holdings[id].generations, generation))
+        for id in event.holdings
+    )
+
+
+def _annotated(subject: Subject, event: e.CorrectionAnnotated, _: datetime) -> Subject:
+    note = Generation(subject.version, event.occurred_at)
+    return subject.with_holdings(
+        replace(subject.holdings[id], annotations=(*subject.holdings[id].annotations, note)) for id in event.holdings
+    )
+
+
+def _shared(subject: Subject, event: e.PersonalDataShared, _: datetime) -> Subject:
+    share = Share(event.trustee, event.occurred_at)
+    return subject.with_holdings(
+        replace(subject.holdings[id], shares=(*subject.holdings[id].shares, share)) for id in event.holdings
+    )
+
+
+# -- holds, restriction, erasure ----------------------------------------------------------------------------------
+
+
+def _held(subject: Subject, event: e.LegalHoldPlaced, _: datetime) -> Subject:
+    hold = Hold(event.hold, frozenset(event.categories), event.occurred_at)
+    return replace(subject, holds={**subject.holds, event.hold: hold})
+
+
+def _released(subject: Subject, event: e.LegalHoldReleased, _: datetime) -> Subject:
+    hold = replace(subject.holds[event.hold], until=event.occurred_at)
+    return replace(subject, holds={**subject.holds, event.hold: hold})
+
+
+def _restricted(subject: Subject, event: e.ProcessingRestricted, _: datetime) -> Subject:
+    def restricted(holding: Holding) -> Holding:
+        if event.because != "asked":
+            return replace(holding, kept_by=holding.kept_by | {event.because})
+        restriction = Restriction(event.occurred_at, event.until, event.by_law)
+        return replace(holding, restrictions=(*holding.restrictions, restriction))
+
+    return subject.with_holdings(restricted(subject.holdings[id]) for id in event.holdings)
+
+
+def _lifted(subject: Subject, event: e.RestrictionLifted, _: datetime) -> Subject:
+    at = event.occurred_at
+
+    def lifted(restriction: Restriction) -> Restriction:
+        over = restriction.until is not None and restriction.until <= at
+        return restriction if over else replace(restriction, until=max(at, restriction.since))
+
+    return subject.with_holdings(
+        replace(subject.holdings[id], restrictions=tuple(map(lifted, subject.holdings[id].restrictions)))
+        for id in event.holdings
+    )
+
+
+def _ordered(subject: Subject, event: e.ErasureOrdered, recorded_at: datetime) -> Subject:
+    gone = [
+        replace(subject.holdings[id], erased_at=recorded_at, erased_by=subject.version) for id in event.holdings
+    ]
+    return replace(subject.with_holdings(gone), erasure="ordered" if event.whole else subject.erasure)
+
+
+def _completed(subject: Subject, event: e.ErasureCompleted, _: datetime) -> Subject:
+    return replace(subject, erasure="completed", identifiers={}) if event.whole else subject
+
+
+def _finalised(subject: Subject, event: e.ErasureFinalised, _: datetime) -> Subject:
+    return replace(subject, erasure="finalised") if subject.erasure == "completed" else subject
+
+
+_CHANGES: dict[type[DomainEvent], Callable[[Subject, Any, datetime], Subject]] = {
+    e.SubjectRegistered: _registered,
+    e.IdentifierLinked: _linked,
+    e.IdentifierUnlinked: _unlinked,
+    e.GuardianRecorded: _guardian,
+    e.BirthDateRecorded: _birth_date,
+    e.NoticeGiven: _notice,
+    e.PolicyAccepted: _accepted,
+    e.ConsentGiven: _consented,
+    e.ConsentRefused: _refused,
+    e.ConsentWithdrawn: _withdrawn,
+    e.ConsentExpired: _consent_expired,
+    e.ConsentInvalidated: _consent_expired,
+    e.PersonalDataCollected: _collected,
+    e.ActivityRecorded: _activity,
+    e.GroundEnded: _ended,
+    e.RetentionExpired: _expired,
+    e.PersonalDataCorrected: _corrected,
+    e.PersonalDataSupplemented: _corrected,
+    e.CorrectionAnnotated: _annotated,
+    e.PersonalDataShared: _shared,
+    e.LegalHoldPlaced: _held,
+    e.LegalHoldReleased: _released,
+    e.ProcessingRestricted: _restricted,
+    e.RestrictionLifted: _lifted,
+    e.ErasureOrdered: _ordered,
+    e.ErasureCompleted: _completed,
+    e.ErasureFinalised: _finalised,
+}

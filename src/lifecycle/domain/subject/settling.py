@@ -1,0 +1,243 @@
+"""What follows when grounds have ended: erasure, or storage only while law or a hold forbids it.
+
+Every act that can end a ground is followed by `settle`, and `fall_due` is what time brings. So a holding lives exactly
+as long as its last ground, or as what law or a hold imposes (the law of design.md section 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from lifecycle.domain.decision import Decision
+from lifecycle.domain.event import DomainEvent
+from lifecycle.domain.subject import events as e
+from lifecycle.domain.subject.fold import fold
+from lifecycle.domain.subject.state import Ground, Holding, Subject
+from lifecycle.policy.model import Policy
+from lifecycle.policy.periods import Period, day_of
+
+STATUTORY = "statutory-minimum"
+HOLD = "legal-hold"
+BY_LAW = "restricted-by-law"
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """What keeps a holding that has no live ground: why, and until when (None: until somebody ends it)."""
+
+    because: str
+    until: datetime | None
+
+
+def keepers(subject: Subject, holding: Holding, at: datetime) -> tuple[Keeper, ...]:
+    """Everything that forbids erasing a holding without a live ground (settled rules 23, 24)."""
+    found: list[Keeper] = []
+    minimum = minimum_until(subject, holding)
+    if minimum is not None and at < minimum:
+        found.append(Keeper(STATUTORY, minimum))
+    if subject.is_on_hold(holding, at):
+        found.append(Keeper(HOLD, None))
+    lasting = [r for r in holding.restrictions if r.by_law and (r.until is None or at < r.until)]
+    if lasting:
+        ends = [r.until for r in lasting]
+        found.append(Keeper(BY_LAW, None if None in ends else max(end for end in ends if end is not None)))
+    return tuple(found)
+
+
+def minimum_until(subject: Subject, holding: Holding) -> datetime | None:
+    """The latest statutory minimum among the grounds, each counted from its own end."""
+    ends = [(ground.minimum, subject.end_of(ground)) for ground in holding.grounds if ground.minimum is not None]
+    instants = [minimum.until(end) for minimum, end in ends if minimum is not None and end is not None]
+    return max(instants, default=None)
+
+
+class Unfolding:
+    """A state and the facts that are about to be added to it, each folded in as it is added."""
+
+    def __init__(self, subject: Subject, now: datetime) -> None:
+        self.subject = subject
+        self.now = now
+        self.events: list[DomainEvent] = []
+
+    def add(self, event: DomainEvent) -> None:
+        self.events.append(event)
+        self.subject = fold(self.subject, event, self.now)
+
+    def decided(self, effects: Iterable[e.Effect] = ()) -> Decision:
+        return Decision(tuple(self.events), tuple(effects)).telling()
+
+
+def expire(unfolding: Unfolding, zone: str) -> None:
+    """Record every ground whose period is over: each once, never early."""
+    now = unfolding.now
+    for holding in unfolding.subject.kept():
+        for ground in holding.grounds:
+            due = unfolding.subject.end_of(ground)
+            if ground.ended is None and due is not None and due <= now:
+                unfolding.add(_retention_expired(unfolding, holding, ground, due, zone))
+
+
+def _retention_expired(
+    unfolding: Unfolding, holding: Holding, ground: Ground, due: datetime, zone: str
+) -> e.RetentionExpired:
+    return e.RetentionExpired(
+        occurred_at=unfolding.now,
+        holding=holding.id,
+        ground=ground.number,
+        purpose=ground.purpose,
+        rule=ground.rule.name,
+        due=due,
+        due_on=day_of(due, zone),
+        done_on=day_of(unfolding.now, zone),
+    )
+
+
+def settle(unfolding: Unfolding, because: str, whole: bool = False) -> None:
+    """Erase what nothing keeps, restrict what only law or a hold keeps; `because` names the ground of the erasure.
+
+    With `whole` the person goes too, provided that nothing of theirs has to stay.
+    """
+    subject, now = unfolding.subject, unfolding.now
+    groundless = [holding for holding in subject.kept() if not subject.live_grounds(holding, now)]
+    gone: list[str] = []
+    kept: dict[tuple[str, datetime | None], list[str]] = {}
+    for holding in groundless:
+        keeping = keepers(subject, holding, now)
+        if not keeping:
+            gone.append(holding.id)
+        for keeper in keeping:
+            if keeper.because in (STATUTORY, HOLD) and keeper.because not in holding.kept_by:
+                kept.setdefault((keeper.because, keeper.until), []).append(holding.id)
+    for (why, until), holdings in kept.items():
+        unfolding.add(_restricted(now, why, until, holdings))
+    if whole and _may_go(unfolding.subject, set(gone), now):
+        everything = tuple(holding.id for holding in unfolding.subject.kept())
+        unfolding.add(e.ErasureOrdered(occurred_at=now, ground=because, holdings=everything, whole=True))
+    elif gone:
+        unfolding.add(e.ErasureOrdered(occurred_at=now, ground=because, holdings=tuple(gone)))
+
+
+def _restricted(now: datetime, why: str, until: datetime | None, holdings: list[str]) -> e.ProcessingRestricted:
+    because = "statutory-minimum" if why == STATUTORY else "legal-hold"
+    return e.ProcessingRestricted(
+        occurred_at=now, holdings=tuple(holdings), because=because, until=until, by_law=because == STATUTORY
+    )
+
+
+def _may_go(subject: Subject, gone: set[str], now: datetime) -> bool:
+    """Whether nothing of the person has to stay once `gone` is gone; the birth date goes with the rest."""
+    staying = [h for h in subject.kept() if h.id not in gone and h.id != subject.birth_date]
+    on_hold = any(hold.until is None or now < hold.until for hold in subject.holds.values())
+    consents = any(consent.in_force(now) for consent in subject.consents)
+    return not (staying or on_hold or consents)
+
+
+def effects_of(before: Subject, after: Subject, touched: Iterable[str], now: datetime) -> tuple[e.Effect, ...]:
+    """Say for each touched holding what became of it: erased, restricted until when, or kept by which purpose."""
+    return tuple(_effect(after, after.holdings[id], now) for id in touched if id in before.holdings)
+
+
+def _effect(subject: Subject, holding: Holding, now: datetime) -> e.Effect:
+    named = {"holding": holding.id, "category": holding.category}
+    if holding.erased_at is not None:
+        return e.Effect(**named, result="erased", because="no-ground-left")
+    live = subject.live_grounds(holding, now)
+    if live and not subject.is_restricted(holding, now):
+        ends = [subject.end_of(ground) for ground in live]
+        until = None if None in ends else max(end for end in ends if end is not None)
+        purposes = ", ".join(sorted({ground.purpose for ground in live}))
+        return e.Effect(**named, result="kept", because=purposes, until=until)
+    keeping = keepers(subject, holding, now)
+    if not keeping:
+        return e.Effect(**named, result="restricted", because="asked")
+    open_ended = [keeper for keeper in keeping if keeper.until is None]
+    last = open_ended[0] if open_ended else max(keeping, key=lambda keeper: keeper.until or now)
+    return e.Effect(**named, result="restricted", because=last.because, until=last.until)
+
+
+# -- what time brings ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One thing that time will bring: what, from which instant on, and for what."""
+
+    what: str  # "retention", "storage-only-end", "consent-lapse" or "identifiers"
+    due: datetime
+    holding: str | None = None
+    ground: int | None = None
+    purpose: str | None = None
+    rule: str | None = None
+
+
+def calendar(subject: Subject, policy: Policy) -> tuple[Due, ...]:
+    """Everything that will fall due for this person if nothing else happens, in no particular order."""
+    if subject.version == 0 or subject.erasure is not None:
+        return ()
+    found: list[Due] = []
+    for consent in subject.consents:
+        if consent.ended is None and consent.lapses is not None:
+            found.append(Due("consent-lapse", consent.lapses, purpose=consent.purpose))
+    for holding in subject.kept():
+        found.extend(_due_of(subject, holding))
+    gone = _identifiers_due(subject, policy)
+    return tuple(found) if gone is None else (*found, gone)
+
+
+def _due_of(subject: Subject, holding: Holding) -> Iterable[Due]:
+    open_grounds = [ground for ground in holding.grounds if ground.ended is None]
+    for ground in open_grounds:
+        end = subject.end_of(ground)
+        if end is not None:
+            yield Due("retention", end, holding.id, ground.number, ground.purpose, ground.rule.name)
+    if not open_grounds and (release := _released_at(subject, holding)) is not None:
+        yield Due("storage-only-end", release, holding.id)
+
+
+def _released_at(subject: Subject, holding: Holding) -> datetime | None:
+    """When law lets go of a holding without grounds; None while only somebody's act can end what keeps it."""
+    if any(hold.until is None and hold.covers(holding.category, hold.since) for hold in subject.holds.values()):
+        return None
+    ends = [restriction.until for restriction in holding.restrictions if restriction.by_law]
+    minimum = minimum_until(subject, holding)
+    if None in ends:
+        return None
+    return max((end for end in (*ends, minimum) if end is not None), default=None)
+
+
+def _identifiers_due(subject: Subject, policy: Policy) -> Due | None:
+    """When the person can go altogether (settled rule 28): nothing is left, and nothing happened for a while."""
+    staying = any(holding.id != subject.birth_date for holding in subject.kept())
+    on_hold = any(hold.until is None for hold in subject.holds.values())
+    consented = any(consent.ended is None for consent in subject.consents)
+    if staying or on_hold or consented or subject.last_event_at is None:
+        return None
+    kept = Period(days=policy.identifiers.kept_days_after_last_event)
+    return Due("identifiers", kept.due(subject.last_event_at, policy.time_zone))
+
+
+def fall_due(subject: Subject, now: datetime, policy: Policy) -> Decision:
+    """Decide what time has brought for this person by `now`. Asked twice, the second time nothing is left to do."""
+    if subject.version == 0 or subject.erasure is not None:
+        return Decision()
+    unfolding = Unfolding(subject, now)
+    lapsed = tuple(
+        consent.purpose
+        for consent in subject.consents
+        if consent.ended is None and consent.lapses is not None and consent.lapses <= now
+    )
+    if lapsed:
+        unfolding.add(e.ConsentExpired(occurred_at=now, purposes=lapsed, because="term-over"))
+    expire(unfolding, policy.time_zone)
+    settle(unfolding, "retention")
+    gone = _identifiers_due(subject, policy)
+    if gone is not None and gone.due <= now and not unfolding.events:
+        settle(unfolding, "identifiers", whole=True)
+    return unfolding.decided()
+
+
+def next_instant(subject: Subject, policy: Policy) -> datetime | None:
+    """The earliest instant at which `fall_due` would find something to do."""
+    return min((due.due for due in calendar(subject, policy)), default=None)

@@ -1,0 +1,83 @@
+"""Sharing with a trustee: under an agreement that is in force, and no wider than it. Policy clause 3.1a."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lifecycle.domain.decision import Asked, Decision
+from lifecycle.domain.subject import events as e
+from lifecycle.domain.subject import refusals as r
+from lifecycle.domain.subject.state import Holding, Subject
+from lifecycle.domain.subject.wording import chosen, known_categories, known_method, known_purposes, open_record
+from lifecycle.domain.trustee.trustee import Agreement, Trustee
+from lifecycle.errors import listed, shown
+
+
+def share(
+    subject: Subject,
+    asked: Asked,
+    *,
+    trustee: Trustee,
+    purpose: str,
+    categories: Sequence[str],
+    holdings: Sequence[str],
+    method: str,
+) -> Decision:
+    """A report of the past, judged at `at` with what is known now (settled rule 19)."""
+    open_record(subject)
+    known_purposes(asked.policy, [purpose])
+    known_categories(asked.policy, categories)
+    known_method(asked.policy, method)
+    named = chosen(subject, categories, holdings)
+    agreement = covering(trustee, asked, purpose, {holding.category for holding in named}, method)
+    shared = _shareable(subject, asked, purpose, named, by_category=not holdings)
+    event = e.PersonalDataShared(
+        occurred_at=asked.at,
+        trustee=trustee.name_id,
+        agreement=agreement.id,
+        agreement_version=trustee.version,
+        purpose=purpose,
+        holdings=tuple(holding.id for holding in shared),
+        method=method,
+    )
+    return Decision((event,))
+
+
+def covering(trustee: Trustee, asked: Asked, purpose: str, categories: set[str], method: str) -> Agreement:
+    """The agreement under which this may go out, or the refusal that says what is lacking."""
+    if not trustee.agreements:
+        raise r.AgreementMissing(trustee.name_id)
+    day = asked.policy.day_of(asked.at)
+    live = [agreement for agreement in trustee.agreements if agreement.in_force(asked.at, day)]
+    if not live:
+        raise r.AgreementLapsed(trustee.name_id)
+    for_purpose = [agreement for agreement in live if agreement.purpose == purpose]
+    if not for_purpose:
+        raise r.OutsideAgreement(trustee.name_id, f"purpose {shown(purpose)}")
+    by_method = [agreement for agreement in for_purpose if agreement.method == method]
+    if not by_method:
+        raise r.OutsideAgreement(trustee.name_id, f"method {shown(method)}")
+    for agreement in by_method:
+        if categories <= agreement.categories:
+            return agreement
+    excess = categories - by_method[-1].categories
+    raise r.OutsideAgreement(trustee.name_id, listed(excess))
+
+
+def _shareable(
+    subject: Subject, asked: Asked, purpose: str, named: Sequence[Holding], *, by_category: bool
+) -> list[Holding]:
+    """Those with a live ground of the purpose; by category, others of the same category are simply not meant."""
+    restricted = [holding.category for holding in named if subject.is_restricted(holding, asked.at)]
+    if restricted:
+        raise r.HoldingRestricted(restricted)
+    live = [h for h in named if any(g.purpose == purpose for g in subject.live_grounds(h, asked.at))]
+    lacking = {h.category for h in named if h not in live}
+    if by_category:
+        lacking -= {holding.category for holding in live}
+    if lacking:
+        stored_only = [h for h in named if h.category in lacking and not subject.live_grounds(h, asked.at)]
+        if stored_only:
+            raise r.HoldingRestricted(lacking)
+        raise r.GroundMissing(purpose, lacking)
+    return live

@@ -1,0 +1,169 @@
+"""What a person's record adds up to. Values are not part of it: only where they are sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
+
+from lifecycle.policy.model import ConsentScope
+from lifecycle.policy.periods import RetentionRule, StatutoryMinimum
+from lifecycle.policy.vocabulary import CountsFrom, IdentifierType, LegalBasis
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Why a holding may be processed: one purpose, one basis, since, until.
+
+    `counted_from` is where a period that counts from collection begins. `until` is an end that is fixed already;
+    `ended` says by which recorded fact, and stays None while only time has ended the ground.
+    """
+
+    number: int
+    purpose: str
+    basis: LegalBasis
+    since: datetime
+    counted_from: datetime
+    rule: RetentionRule
+    minimum: StatutoryMinimum | None = None
+    until: datetime | None = None
+    ended: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """Where one value of a holding is sealed: the part of that holding's id in the event `version`."""
+
+    version: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """Somebody asked for storage only. It prolongs a holding's life only if it is `by_law`."""
+
+    since: datetime
+    until: datetime | None
+    by_law: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    recipient: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    id: str
+    category: str
+    source: str
+    since: datetime
+    grounds: tuple[Ground, ...] = ()
+    generations: tuple[Generation, ...] = ()
+    annotations: tuple[Generation, ...] = ()
+    restrictions: tuple[Restriction, ...] = ()
+    kept_by: frozenset[str] = frozenset()  # restrictions already recorded: "statutory-minimum", "legal-hold"
+    shares: tuple[Share, ...] = ()
+    erased_at: datetime | None = None  # ordered: from here on nobody may read it
+    erased_by: int | None = None  # version of the order
+
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """Versions of the events whose sealed parts belong to this holding."""
+        return tuple(generation.version for generation in (*self.generations, *self.annotations))
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    purpose: str
+    since: datetime
+    scope: ConsentScope
+    notice: str
+    separate: bool
+    by_guardian: bool
+    lapses: datetime | None = None
+    until: datetime | None = None
+    ended: str | None = None
+
+    def in_force(self, at: datetime) -> bool:
+        ends = [end for end in (self.until, self.lapses) if end is not None]
+        return self.since <= at and (not ends or at < min(ends))
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A legal hold; without categories it covers everything, present and to come."""
+
+    reference: str
+    categories: frozenset[str]
+    since: datetime
+    until: datetime | None = None
+
+    def covers(self, category: str, at: datetime) -> bool:
+        in_force = self.since <= at and (self.until is None or at < self.until)
+        return in_force and (not self.categories or category in self.categories)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One person. Version 0 is a person of whom nothing is recorded yet."""
+
+    id: UUID
+    version: int = 0
+    access_sid: str | None = None
+    last_event_at: datetime | None = None
+    identifiers: Mapping[str, IdentifierType] = field(default_factory=dict)
+    holdings: Mapping[str, Holding] = field(default_factory=dict)
+    consents: tuple[Consent, ...] = ()
+    refusals: Mapping[str, datetime] = field(default_factory=dict)
+    activity: Mapping[str, datetime] = field(default_factory=dict)
+    holds: Mapping[str, Hold] = field(default_factory=dict)
+    notices: frozenset[tuple[str, str]] = frozenset()
+    acceptances: frozenset[str] = frozenset()
+    guardians: frozenset[str] = frozenset()
+    birth_date: str | None = None  # id of the holding that seals it
+    erasure: str | None = None  # of the whole person: "ordered", "completed" or "finalised"
+
+    # -- what time makes of it ----------------------------------------------------------------------------------
+
+    def end_of(self, ground: Ground) -> datetime | None:
+        """When the ground ends or ended: the earliest of a fixed end and its retention (settled rule 20)."""
+        start = ground.counted_from
+        if ground.rule.counts_from is CountsFrom.LAST_ACTIVITY:
+            start = max(start, self.activity.get(ground.purpose, start))
+        due = ground.rule.due(start)
+        ends = [end for end in (ground.until, due) if end is not None]
+        return min(ends) if ends else None
+
+    def is_live(self, ground: Ground, at: datetime) -> bool:
+        end = self.end_of(ground)
+        return ground.since <= at and (end is None or at < end)
+
+    def live_grounds(self, holding: Holding, at: datetime) -> tuple[Ground, ...]:
+        if holding.erased_at is not None and holding.erased_at <= at:
+            return ()
+        return tuple(ground for ground in holding.grounds if self.is_live(ground, at))
+
+    def is_on_hold(self, holding: Holding, at: datetime) -> bool:
+        return any(hold.covers(holding.category, at) for hold in self.holds.values())
+
+    def is_restricted(self, holding: Holding, at: datetime) -> bool:
+        """By request; a holding without a live ground is storage only in any case."""
+        return any(r.since <= at and (r.until is None or at < r.until) for r in holding.restrictions)
+
+    def consent_for(self, purpose: str, at: datetime) -> Consent | None:
+        """The consent in force, the newest if there are several."""
+        found = [consent for consent in self.consents if consent.purpose == purpose and consent.in_force(at)]
+        return max(found, key=lambda consent: consent.since) if found else None
+
+    def kept(self) -> tuple[Holding, ...]:
+        """Holdings whose erasure has not been ordered."""
+        return tuple(holding for holding in self.holdings.values() if holding.erased_at is None)
+
+    def of_category(self, category: str) -> tuple[Holding, ...]:
+        return tuple(holding for holding in self.kept() if holding.category == category)
+
+    def with_holdings(self, changed: Iterable[Holding]) -> Subject:
+        return replace(self, holdings={**self.holdings, **{holding.id: holding for holding in changed}})

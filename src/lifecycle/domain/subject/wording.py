@@ -1,0 +1,54 @@
+"""Checks that many decisions begin with: is the record open, does the policy know these words?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from lifecycle.domain.subject import refusals as r
+from lifecycle.domain.subject.state import Holding, Subject
+from lifecycle.policy.model import Policy
+
+
+def open_record(subject: Subject) -> None:
+    if subject.erasure is not None:
+        raise r.SubjectErased
+
+
+def known_purposes(policy: Policy, purposes: Iterable[str]) -> None:
+    for purpose in purposes:
+        if purpose not in policy.purposes:
+            raise r.UnknownPurpose(purpose)
+
+
+def known_categories(policy: Policy, categories: Iterable[str]) -> None:
+    unknown = [category for category in categories if category not in policy.categories]
+    if unknown:
+        raise r.UnknownCategory(unknown)
+
+
+def known_channel(policy: Policy, channel: str) -> None:
+    if channel not in policy.channels:
+        raise r.UnknownWord("channel", channel)
+
+
+def known_source(policy: Policy, source: str) -> None:
+    if source not in policy.sources:
+        raise r.UnknownWord("source", source)
+
+
+def known_method(policy: Policy, method: str) -> None:
+    if method not in policy.methods:
+        raise r.UnknownWord("method", method)
+
+
+def chosen(subject: Subject, categories: Sequence[str], holdings: Sequence[str]) -> tuple[Holding, ...]:
+    """The kept holdings of the categories, or those named; refuses what is not held."""
+    if holdings:
+        gone = [id for id in holdings if id not in subject.holdings or subject.holdings[id].erased_at is not None]
+        if gone:
+            raise r.HoldingErased(gone)
+        return tuple(subject.holdings[id] for id in dict.fromkeys(holdings))
+    missing = [category for category in categories if not subject.of_category(category)]
+    if missing:
+        raise r.HoldingErased(missing)
+    return tuple(holding for category in dict.fromkeys(categories) for holding in subject.of_category(category))

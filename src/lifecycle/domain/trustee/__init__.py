@@ -1,0 +1,1 @@
+"""Who processes on our behalf, and under which agreement. No personal data on these streams."""

@@ -1,0 +1,194 @@
+"""A trustee: its agreements, and what may happen next with it. Policy clause 3.1a; PIPL Art. 21; GDPR Art. 28."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from lifecycle.domain.decision import NOTHING, Asked, Decision
+from lifecycle.domain.event import DomainEvent, Recorded
+from lifecycle.domain.subject.refusals import UnknownCategory, UnknownPurpose, UnknownWord
+from lifecycle.domain.trustee import events as e
+from lifecycle.errors import Refused, shown
+
+
+class TrusteeNotEngaged(Refused):
+    code = "trustee-not-engaged"
+    clause = "3.1a"
+    remedy = "engage the trustee first: `lifecycle trustee engage`"
+
+    def __init__(self, trustee: str) -> None:
+        super().__init__(f"Trustee {shown(trustee)} is not engaged.")
+
+
+class AgreementIncomplete(Refused):
+    code = "agreement-incomplete"
+    clause = "3.1a"
+    rule = "policy clause 3.1a; PIPL Art. 21; GDPR Art. 28(3)"
+    remedy = "agree on all seven terms before signing"
+
+    def __init__(self, missing: Iterable[str]) -> None:
+        super().__init__(f"The agreement lacks: {', '.join(sorted(missing))}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """From `starts` to `ends`, both days included, in the policy's time zone."""
+
+    id: str
+    purpose: str
+    starts: date
+    ends: date
+    method: str
+    categories: frozenset[str]
+    ended_at: datetime | None = None
+
+    def in_force(self, at: datetime, day: date) -> bool:
+        return self.starts <= day <= self.ends and (self.ended_at is None or at < self.ended_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The terms as they were proposed; any may be missing."""
+
+    purpose: str | None
+    starts: date | None
+    ends: date | None
+    method: str | None
+    categories: Sequence[str]
+    measures: str | None
+    rights_and_obligations: str | None
+
+    def missing(self) -> list[str]:
+        named = {
+            "purpose": self.purpose,
+            "from": self.starts,
+            "to": self.ends,
+            "method": self.method,
+            "categories": tuple(self.categories),
+            "measures": (self.measures or "").strip(),
+            "rights_and_obligations": (self.rights_and_obligations or "").strip(),
+        }
+        return [name for name, value in named.items() if not value]
+
+
+@dataclass(frozen=True, slots=True)
+class Trustee:
+    name_id: str
+    version: int = 0
+    engaged: bool = False
+    agreements: tuple[Agreement, ...] = ()
+
+    def fold(self, event: DomainEvent) -> Trustee:
+        trustee = replace(self, version=self.version + 1)
+        match event:
+            case e.TrusteeEngaged():
+                return replace(trustee, engaged=True)
+            case e.AgreementSigned():
+                return replace(trustee, agreements=(*self.agreements, _agreement(event)))
+            case e.AgreementEnded(agreement=id, occurred_at=at):
+                return replace(trustee, agreements=_end(self.agreements, at, id))
+            case e.TrusteeDismissed(occurred_at=at):
+                return replace(trustee, engaged=False, agreements=_end(self.agreements, at))
+            case _:
+                return trustee
+
+
+def _agreement(event: e.AgreementSigned) -> Agreement:
+    categories = frozenset(event.categories)
+    return Agreement(event.agreement, event.purpose, event.starts, event.ends, event.method, categories)
+
+
+def _end(agreements: Sequence[Agreement], at: datetime, id: str | None = None) -> tuple[Agreement, ...]:
+    return tuple(
+        replace(agreement, ended_at=at) if agreement.ended_at is None and id in (None, agreement.id) else agreement
+        for agreement in agreements
+    )
+
+
+def replay(trustee: Trustee, events: Iterable[Recorded]) -> Trustee:
+    for recorded in events:
+        trustee = trustee.fold(recorded.event)
+    return trustee
+
+
+def engage(trustee: Trustee, asked: Asked, *, name: str, contact: str, country: str) -> Decision:
+    if trustee.engaged:
+        return NOTHING
+    engaged = e.TrusteeEngaged(
+        occurred_at=asked.at, trustee=trustee.name_id, name=name, contact=contact, country=country
+    )
+    return Decision((engaged,))
+
+
+def sign(trustee: Trustee, asked: Asked, *, terms: Terms) -> Decision:
+    """Sign an agreement with all seven terms; the same terms again change nothing."""
+    if not trustee.engaged:
+        raise TrusteeNotEngaged(trustee.name_id)
+    if missing := terms.missing():
+        raise AgreementIncomplete(missing)
+    assert terms.purpose and terms.starts and terms.ends and terms.method
+    _known(asked, terms.purpose, terms.categories, terms.method)
+    proposed = Agreement(
+        f"{trustee.name_id}-{len(trustee.agreements) + 1}",
+        terms.purpose,
+        terms.starts,
+        terms.ends,
+        terms.method,
+        frozenset(terms.categories),
+    )
+    if any(replace(agreement, id=proposed.id) == proposed for agreement in trustee.agreements):
+        return NOTHING
+    signed = e.AgreementSigned(
+        occurred_at=asked.at,
+        trustee=trustee.name_id,
+        agreement=proposed.id,
+        purpose=proposed.purpose,
+        starts=proposed.starts,
+        ends=proposed.ends,
+        method=proposed.method,
+        categories=tuple(sorted(proposed.categories)),
+        measures=terms.measures,
+        rights_and_obligations=terms.rights_and_obligations,
+    )
+    return Decision((signed,))
+
+
+def _known(asked: Asked, purpose: str, categories: Sequence[str], method: str) -> None:
+    if purpose not in asked.policy.purposes:
+        raise UnknownPurpose(purpose)
+    unknown = [category for category in categories if category not in asked.policy.categories]
+    if unknown:
+        raise UnknownCategory(unknown)
+    if method not in asked.policy.methods:
+        raise UnknownWord("method", method)
+
+
+def end_agreement(trustee: Trustee, asked: Asked, *, agreement: str | None, reason: str) -> Decision:
+    """End one agreement, or all that are open if none is named."""
+    if not trustee.engaged:
+        raise TrusteeNotEngaged(trustee.name_id)
+    open_ones = [a for a in trustee.agreements if a.ended_at is None and agreement in (None, a.id)]
+    return Decision(
+        tuple(
+            e.AgreementEnded(occurred_at=asked.at, trustee=trustee.name_id, agreement=one.id, reason=reason)
+            for one in open_ones
+        )
+    )
+
+
+def review(trustee: Trustee, asked: Asked, *, finding: str, remedy_by: date | None) -> Decision:
+    if not trustee.engaged:
+        raise TrusteeNotEngaged(trustee.name_id)
+    reviewed = e.TrusteeReviewed(
+        occurred_at=asked.at, trustee=trustee.name_id, finding=finding, remedy_by=remedy_by
+    )
+    return Decision((reviewed,))
+
+
+def dismiss(trustee: Trustee, asked: Asked, *, reason: str) -> Decision:
+    """End the engagement and every open agreement with it."""
+    if not trustee.engaged:
+        return NOTHING
+    return Decision((e.TrusteeDismissed(occurred_at=asked.at, trustee=trustee.name_id, reason=reason),))

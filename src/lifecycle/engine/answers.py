@@ -1,0 +1,122 @@
+"""Outcomes: from decisions, from refusals, and rebuilt from events when a command is repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+
+from lifecycle.commands.outcome import Outcome
+from lifecycle.domain.decision import Decision
+from lifecycle.domain.streams import is_person_stream
+from lifecycle.domain.subject.events import Effect, ErasureOrdered
+from lifecycle.errors import LifecycleError, Refused
+from lifecycle.ledger.envelope import b64url, read_header
+from lifecycle.storage.idempotency import Seen
+from lifecycle.storage.tables import event_header
+
+column = event_header.c
+
+
+def done(id: str, stream: UUID, version: int, decision: Decision, kinds: Sequence[str]) -> Outcome:
+    return Outcome(
+        id=id,
+        outcome="done",
+        subject=stream if is_person_stream(stream) else None,
+        version=version,
+        events=tuple(kinds),
+        effects=decision.effects,
+    )
+
+
+def nothing(id: str, stream: UUID | None, version: int | None, effects: tuple[Effect, ...] = ()) -> Outcome:
+    subject = stream if stream is not None and is_person_stream(stream) else None
+    return Outcome(id=id, outcome="nothing", subject=subject, version=version, effects=effects)
+
+
+def subject_erased(id: str) -> Outcome:
+    """A late repeat of a command of somebody who was erased registers nobody (settled rule 10)."""
+    return Outcome(
+        id=id, outcome="nothing", code="subject-erased", clause="7.3", message="This person's data has been erased."
+    )
+
+
+def refused(id: str | None, refusal: Refused, subject: UUID | None, version: int | None) -> Outcome:
+    return Outcome(
+        id=id,
+        outcome="refused",
+        subject=subject,
+        version=version,
+        code=refusal.code,
+        clause=refusal.clause,
+        message=refusal.message,
+        remedy=refusal.remedy or None,
+    )
+
+
+def failed(id: str | None, answer: Any, error: LifecycleError, version: int | None = None) -> Outcome:
+    """`answer` is "invalid" or "conflict"."""
+    return Outcome(
+        id=id,
+        outcome=answer,
+        version=version,
+        code=error.code,
+        clause=error.clause,
+        message=error.message,
+        remedy=error.remedy or None,
+    )
+
+
+def again(c: Connection, id: str, seen: Seen) -> Outcome:
+    """The first answer, rebuilt from the events that it led to."""
+    stream = seen.answer_stream or seen.stream_id
+    person = seen.stream_id if is_person_stream(seen.stream_id) else None
+    if seen.first_version is None:
+        return nothing(id, person, seen.last_version)
+    rows = c.execute(
+        select(column.header)
+        .where(column.stream_id == stream, column.version.between(seen.first_version, seen.last_version))
+        .order_by(column.version)
+    )
+    headers = [read_header(row.header) for row in rows]
+    if seen.outcome == "refused":
+        return _refused_again(id, person, headers[0].data)
+    effects = next((header.data["effects"] for header in headers if header.data.get("effects")), ())
+    return Outcome(
+        id=id,
+        outcome="done",
+        subject=person,
+        version=seen.last_version,
+        events=tuple(header.kind for header in headers),
+        effects=tuple(Effect.model_validate(effect) for effect in effects),
+        receipt=receipt(c, stream) if _whole(headers) else None,
+    )
+
+
+def _refused_again(id: str, person: UUID | None, data: dict[str, Any]) -> Outcome:
+    refusal = _refusals().get(data["code"], Refused)
+    return Outcome(
+        id=id,
+        outcome="refused",
+        subject=person,
+        code=data["code"],
+        clause=data.get("clause"),
+        message="Refused before under this id.",
+        remedy=refusal.remedy or None,
+    )
+
+
+def _refusals() -> dict[str, type[Refused]]:
+    return {refusal.code: refusal for refusal in Refused.__subclasses__()}
+
+
+def _whole(headers: Sequence[Any]) -> bool:
+    return any(header.kind == ErasureOrdered.kind and header.data.get("whole") for header in headers)
+
+
+def receipt(c: Connection, stream: UUID) -> dict[str, str]:
+    """What the erased person keeps: with it, and with nothing else, the record of the erasure can be asked for."""
+    row = c.execute(select(column.header, column.salt).where(column.stream_id == stream, column.version == 1)).one()
+    return {"sid": b64url(read_header(row.header).sid), "salt": b64url(row.salt)}

@@ -1,0 +1,258 @@
+"""What a batch of commands asks about, read at once: people, their states and keys, trustees, values to compare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import Connection, select, tuple_
+
+from lifecycle.commands.document import Command, SubjectCommand, TrusteeCommand
+from lifecycle.commands.registry import COMMANDS, verb_of
+from lifecycle.commands.subject.link_identifier import IdentifierCommand
+from lifecycle.domain.event import Personal, Recorded
+from lifecycle.domain.streams import access_stream_of, attempts_stream, policy_stream, trustee_stream
+from lifecycle.domain.subject.fold import replay
+from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.trustee import trustee as trustees
+from lifecycle.domain.trustee.trustee import Trustee
+from lifecycle.ledger.envelope import read_header
+from lifecycle.policy.model import Policy
+from lifecycle.policy.values import normalise_identifier
+from lifecycle.storage import idempotency
+from lifecycle.storage.appending import Head, in_chunks, load_heads
+from lifecycle.storage.application import Streams
+from lifecycle.storage.idempotency import Seen
+from lifecycle.storage.policies import Policies
+from lifecycle.storage.tables import event_body, event_header
+from lifecycle.vault.installation import Found, Installation
+from lifecycle.vault.sealing import SubjectKeys
+from lifecycle.vault.spent import spent_of
+from lifecycle.vault.vault import Vault, Wanted
+
+Part = tuple[str, int]
+SealedAt = tuple[UUID, str, int]  # person, holding, version
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A command with what can be said of it before anything is read."""
+
+    command: Command
+    cmd: str
+    content: bytes = field(repr=False)
+    identifier: tuple[Any, str] | None = field(default=None, repr=False)
+    subject_id: UUID | None = None
+
+    @property
+    def identifiers(self) -> Iterable[tuple[Any, str]]:
+        """All identifiers that the blind index is asked for."""
+        if self.identifier is not None:
+            yield self.identifier
+        if isinstance(self.command, IdentifierCommand):
+            yield self.command.normalised()
+
+
+@dataclass(slots=True)
+class Known:
+    """The answer: one consistent snapshot."""
+
+    installation: Installation
+    policies: tuple[Policy, ...]
+    found: Found
+    heads: Mapping[UUID, Head]
+    states: Mapping[UUID, Subject]
+    keys: Mapping[UUID, SubjectKeys]
+    trustees: dict[str, Trustee]
+    seen: dict[tuple[UUID, str], Seen]
+    spent: set[str]
+    values: Mapping[UUID, dict[Part, Personal[str]]] = field(repr=False)
+
+
+class Snapshot:
+    """Reads everything that a batch needs in a handful of queries, however many commands it has."""
+
+    def __init__(self, streams: Streams, vault: Vault, policies: Policies) -> None:
+        self._streams = streams
+        self._vault = vault
+        self._policies = policies
+
+    def read(self, c: Connection, questions: Sequence[Question], now: datetime) -> Known:
+        installation = self._vault.installation(c)
+        found = self._vault.find(c, {each for question in questions for each in question.identifiers})
+        people = _people(questions, found)
+        named = {q.command.trustee for q in questions if isinstance(q.command, TrusteeCommand)}
+        named |= {q.command.trustee for q in questions if hasattr(q.command, "trustee")}
+        heads = load_heads(c, _streams_of(people.values(), named, self._policies, now, c))
+        states, agreements = self._states(c, heads, set(people.values()), named)
+        keys = self._vault.keys_of(c, states)
+        return Known(
+            installation,
+            self._policies.all(c),
+            found,
+            heads,
+            states,
+            keys,
+            agreements,
+            idempotency.seen(c, _asked_before(questions, people)),
+            spent_of(c, _strangers(questions, people, states)),
+            self._values(c, questions, people, states, keys),
+        )
+
+    def _states(
+        self, c: Connection, heads: Mapping[UUID, Head], people: set[UUID], named: set[str]
+    ) -> tuple[dict[UUID, Subject], dict[str, Trustee]]:
+        known = [subject_id for subject_id in people if subject_id in heads]
+        engaged = {name: trustee_stream(name) for name in named}
+        streams = [*known, *(stream for stream in engaged.values() if stream in heads)]
+        with self._streams.prefetched(streams, c):
+            states = {id: self._streams.repository.get(id, projector_func=replay) for id in known}
+            found = {name: self._trustee(name, stream) for name, stream in engaged.items()}
+        return states, found
+
+    def _trustee(self, name: str, stream: UUID) -> Trustee:
+        """Trustees are few and their streams short: they are folded anew each time."""
+        events = cast("Iterable[Recorded]", self._streams.events.get(stream))
+        return trustees.replay(Trustee(name), events)
+
+    def _values(
+        self,
+        c: Connection,
+        questions: Sequence[Question],
+        people: Mapping[str, UUID],
+        states: Mapping[UUID, Subject],
+        keys: Mapping[UUID, SubjectKeys],
+    ) -> dict[UUID, dict[Part, Personal[str]]]:
+        wanted: dict[SealedAt, None] = {}
+        for question in questions:
+            subject = states.get(people.get(question.cmd) or UUID(int=0))
+            if subject is not None and subject.id in keys:
+                wanted.update(dict.fromkeys(_to_open(question.command, subject)))
+        opened = open_sealed(c, self._vault, keys, list(wanted))
+        values: dict[UUID, dict[Part, Personal[str]]] = {}
+        for (subject_id, holding, version), value in opened.items():
+            values.setdefault(subject_id, {})[(holding, version)] = value
+        return values
+
+
+def question_of(command: Command, cmd: str, content: bytes) -> Question:
+    """Raises WrongIdentifier when the identifier is malformed."""
+    if not isinstance(command, SubjectCommand):
+        return Question(command, cmd, content)
+    if isinstance(command, IdentifierCommand):
+        command.normalised()
+    named = command.subject.identifier
+    if named is None:
+        return Question(command, cmd, content, subject_id=_uuid(command.subject.id))
+    type, value = named
+    return Question(command, cmd, content, (type, normalise_identifier(type, value)))
+
+
+def _uuid(text: str | None) -> UUID:
+    try:
+        return UUID(text)
+    except (ValueError, TypeError):
+        return UUID(int=0)  # nobody has it
+
+
+def _people(questions: Sequence[Question], found: Found) -> dict[str, UUID]:
+    """cmd → the person as far as anybody knows one."""
+    people: dict[str, UUID] = {}
+    for question in questions:
+        owner = found.get(question.identifier) if question.identifier is not None else None
+        subject_id = owner[0] if owner is not None else question.subject_id
+        if subject_id is not None and subject_id.version == 7:
+            people[question.cmd] = subject_id
+    return people
+
+
+def _strangers(questions: Sequence[Question], people: Mapping[str, UUID], states: Mapping[UUID, Subject]) -> list[str]:
+    """Commands about nobody whom we know, or know no longer: they may be late repeats of an erased person's."""
+    living = {id for id, state in states.items() if state.erasure is None}
+    return [question.cmd for question in questions if people.get(question.cmd) not in living]
+
+
+def _streams_of(
+    people: Iterable[UUID], named: Iterable[str], policies: Policies, now: datetime, c: Connection
+) -> Iterable[UUID]:
+    for subject_id in people:
+        yield subject_id
+        yield access_stream_of(subject_id)
+    yield from (trustee_stream(name) for name in named)
+    yield policy_stream()
+    yield attempts_on(policies.newest(c), now)
+
+
+def attempts_on(policy: Policy | None, now: datetime) -> UUID:
+    """Today's stream of refused attempts by people whom the engine does not know."""
+    return attempts_stream(policy.day_of(now) if policy is not None else now.date())
+
+
+def _asked_before(questions: Sequence[Question], people: Mapping[str, UUID]) -> Iterable[tuple[UUID, str]]:
+    for question in questions:
+        if question.cmd in people:
+            yield people[question.cmd], question.cmd
+        command = question.command
+        if isinstance(command, TrusteeCommand):
+            yield trustee_stream(command.trustee), question.cmd
+        elif not isinstance(command, SubjectCommand):
+            yield policy_stream(), question.cmd
+
+
+def _to_open(command: Command, subject: Subject) -> Iterable[SealedAt]:
+    entry = COMMANDS.get(verb_of(command))
+    holdings = list(entry.to_open(command, subject)) if entry is not None and entry.to_open is not None else []
+    if subject.birth_date is not None:
+        holdings.append(subject.birth_date)
+    for id in holdings:
+        holding = subject.holdings[id]
+        if holding.generations:
+            yield subject.id, id, holding.generations[-1].version
+
+
+def open_sealed(
+    c: Connection, vault: Vault, keys: Mapping[UUID, SubjectKeys], wanted: Sequence[SealedAt]
+) -> dict[SealedAt, Personal[str]]:
+    """Open the values of holdings at given versions: one query for headers and ciphertexts, one for keys."""
+    if not wanted:
+        return {}
+    rows: list[tuple[SealedAt, Wanted]] = []
+    by_event: dict[tuple[UUID, int], list[SealedAt]] = {}
+    for place in wanted:
+        by_event.setdefault((place[0], place[2]), []).append(place)
+    headers, bodies = _stored(c, list(by_event))
+    for event, places in by_event.items():
+        header = read_header(headers[event])
+        for place in places:
+            index, part = next((i, part) for i, part in enumerate(header.parts) if part.hid == place[1])
+            ciphertext = bodies.get((*event, index))
+            rows.append((place, Wanted(keys[place[0]], header.sid, header.n, part, ciphertext)))
+    opened = vault.open_values(c, [row for _, row in rows])
+    return {place: value for (place, _), value in zip(rows, opened, strict=True)}  # type: ignore[misc]
+
+
+def _stored(
+    c: Connection, events: Sequence[tuple[UUID, int]]
+) -> tuple[dict[tuple[UUID, int], bytes], dict[tuple[UUID, int, int], bytes]]:
+    headers: dict[tuple[UUID, int], bytes] = {}
+    bodies: dict[tuple[UUID, int, int], bytes] = {}
+    head, body = event_header.c, event_body.c
+    for some in in_pairs(events):
+        chosen = select(head.stream_id, head.version, head.header)
+        for row in c.execute(chosen.where(tuple_(head.stream_id, head.version).in_(some))):
+            headers[(row.stream_id, row.version)] = row.header
+        sealed = select(body.stream_id, body.version, body.part, body.ct)
+        for each in c.execute(sealed.where(tuple_(body.stream_id, body.version).in_(some))):
+            bodies[(each.stream_id, each.version, each.part)] = each.ct
+    return headers, bodies
+
+
+def in_pairs(pairs: Sequence[tuple[UUID, int]], size: int = 5_000) -> Iterable[Sequence[tuple[UUID, int]]]:
+    for start in range(0, len(pairs), size):
+        yield pairs[start : start + size]
+
+
+__all__ = ["Known", "Question", "Snapshot", "attempts_on", "in_chunks", "open_sealed", "question_of"]

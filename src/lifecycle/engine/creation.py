@@ -1,0 +1,86 @@
+"""Making a store: tables, keys, journal, the genesis entry, the first policy."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from pathlib import Path
+
+from lifecycle.clock import Clock, SystemClock
+from lifecycle.commands.document import Actor
+from lifecycle.commands.outcome import Outcome
+from lifecycle.commands.policy.publish_policy import PublishPolicy
+from lifecycle.engine.engine import Engine
+from lifecycle.errors import StoreUnavailable
+from lifecycle.ledger.sequencer import log_size, write_genesis
+from lifecycle.policy.loading import parse_policy
+from lifecycle.policy.periods import start_of
+from lifecycle.policy.vocabulary import Role
+from lifecycle.settings import Settings
+from lifecycle.storage import facts, schema, simulated
+from lifecycle.storage.database import Database
+from lifecycle.storage.policies import Policies
+from lifecycle.vault.epochs import EpochKeys
+from lifecycle.vault.journal import ErasureJournal
+from lifecycle.vault.vault import Vault
+
+FORMAT = "1"
+
+
+class AlreadyInitialised(StoreUnavailable):
+    remedy = "use the store as it is, or name another database"
+
+
+def create(
+    settings: Settings,
+    policy_text: str,
+    *,
+    simulated_clock: bool = False,
+    now: datetime | None = None,
+    clock: Clock | None = None,
+) -> tuple[Engine, Outcome]:
+    """Make the store and publish the policy; return the open engine and the outcome of publishing.
+
+    A simulated store begins at `now`, or when its policy takes effect. Raises PolicyFaulty before anything is made.
+    Interrupted, it can be called again.
+    """
+    policy = parse_policy(policy_text)
+    begins = now or start_of(policy.effective, policy.time_zone)
+    instant = begins if simulated_clock else (clock or SystemClock()).now()
+    database = Database(settings.db)
+    schema.migrate(database)
+    _begin(database, settings.keys, instant, simulated_clock)
+    engine = Engine(database, settings.keys, clock)
+    published = PublishPolicy(
+        id=f"publish-{policy.version}", actor=Actor(id="init", role=Role.OPERATOR), text=policy_text
+    )
+    return engine, engine.execute(published)
+
+
+def _begin(database: Database, keys: Path, now: datetime, is_simulated: bool) -> None:
+    with database.read() as c:
+        if log_size(c):
+            if Policies(database).all(c):
+                raise AlreadyInitialised("The database is a store already.")
+            return  # an earlier init was interrupted before it published the policy
+    journal = ErasureJournal(keys)
+    if not journal.path.exists():
+        journal.create()
+    with database.own() as c:
+        Vault(EpochKeys(keys)).initialise(c, now)
+        origin = f"lifecycle/{secrets.token_hex(8)}"
+        facts.state(c, {facts.SIMULATED: "yes" if is_simulated else "no", facts.ORIGIN: origin, facts.FORMAT: FORMAT})
+        if is_simulated:
+            simulated.start(c, now)
+        write_genesis(c, _genesis(origin, now, is_simulated))
+
+
+def _genesis(origin: str, now: datetime, is_simulated: bool) -> dict[str, object]:
+    """Leaf 0: what this log is, for ever (settled rule 8)."""
+    return {
+        "at": now.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "format": FORMAT,
+        "kind": "genesis/1",
+        "origin": origin,
+        "simulated": is_simulated,
+    }

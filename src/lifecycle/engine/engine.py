@@ -1,0 +1,209 @@
+"""The engine: commands in, outcomes out; each batch one snapshot, one decision after the other, one transaction."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+from eventsourcing.persistence import IntegrityError
+
+from lifecycle.audit.views import Views
+from lifecycle.clock import Clock, SystemClock
+from lifecycle.commands.document import Command
+from lifecycle.commands.outcome import Outcome
+from lifecycle.commands.parsing import Malformed, parse_command
+from lifecycle.domain.event import Judged
+from lifecycle.domain.subject.events import ErasureOrdered
+from lifecycle.engine import answers
+from lifecycle.engine.asking import Question, Snapshot, question_of
+from lifecycle.engine.deciding import Deciding, decide_all
+from lifecycle.engine.group_commit import GroupCommit
+from lifecycle.errors import Conflict, Invalid, StoreUnavailable
+from lifecycle.ledger.sequencer import sequence
+from lifecycle.policy.vocabulary import Role
+from lifecycle.processes.erase_what_was_ordered import EraseWhatWasOrdered
+from lifecycle.projections.registry import PROJECTIONS
+from lifecycle.settings import Settings
+from lifecycle.storage import facts, schema
+from lifecycle.storage.application import Streams
+from lifecycle.storage.database import Database
+from lifecycle.storage.following import Follower
+from lifecycle.storage.policies import Policies
+from lifecycle.storage.simulated import SimulatedClock
+from lifecycle.vault.epochs import EpochKeys
+from lifecycle.vault.installation import hold_epoch
+from lifecycle.vault.journal import ErasureJournal
+from lifecycle.vault.vault import Vault
+
+TRIES = 8
+BATCH = 1_000
+
+
+class Busy(StoreUnavailable):
+    remedy = "try again; many writers work on the same person"
+
+
+class Engine:
+    """Appends facts under the policy. One object serves all threads of a process; close it when done."""
+
+    def __init__(self, database: Database, keys: Path, clock: Clock | None = None) -> None:
+        schema.check(database)
+        self.database = database
+        self.keys = keys
+        with database.read() as c:
+            self.is_simulated = facts.is_simulated(c)
+        self.clock: Clock = SimulatedClock(database) if self.is_simulated else clock or SystemClock()
+        self.vault = Vault(EpochKeys(keys))
+        self.journal = ErasureJournal(keys)
+        self.streams = Streams(database)
+        self.policies = Policies(database)
+        self.follower = Follower(database, self.streams, self.policies, PROJECTIONS)
+        self.read = Views(database, self.streams, self.vault, self.policies, self.clock, self.follower)
+        self.erasing = EraseWhatWasOrdered(database, self.streams, self.vault, self.journal, self.policies)
+        self._snapshot = Snapshot(self.streams, self.vault, self.policies)
+        self._group = GroupCommit(self._execute_together, BATCH)
+        with database.read() as c:
+            self.vault.installation(c)
+
+    # -- commands ---------------------------------------------------------------------------------------------------
+
+    def execute(self, command: Command | Mapping[str, Any]) -> Outcome:
+        """Decide and append one command. Concurrent calls of this process share a transaction.
+
+        Returns only after the commit is durable. A malformed document is answered `invalid`, a refusal `refused`;
+        StoreUnavailable is raised when nothing could be decided.
+        """
+        question = self._question(command)
+        return question if isinstance(question, Outcome) else self._group.submit(question)
+
+    def execute_many(self, commands: Sequence[Command | Mapping[str, Any]]) -> list[Outcome]:
+        """Decide and append many commands in order, a transaction for each thousand."""
+        outcomes: list[Outcome] = []
+        for start in range(0, len(commands), BATCH):
+            outcomes += self._execute_mixed([self._question(each) for each in commands[start : start + BATCH]])
+        return outcomes
+
+    def _execute_mixed(self, questions: Sequence[Question | Outcome]) -> list[Outcome]:
+        answered = iter(self._execute_together([q for q in questions if isinstance(q, Question)]))
+        return [next(answered) if isinstance(question, Question) else question for question in questions]
+
+    def _question(self, command: Command | Mapping[str, Any]) -> Question | Outcome:
+        id = command.id if isinstance(command, Command) else None
+        try:
+            parsed = command if isinstance(command, Command) else parse_command(command)
+            id = parsed.id
+            content = orjson.dumps(parsed.model_dump(mode="json", exclude={"id"}), option=orjson.OPT_SORT_KEYS)
+            return question_of(parsed, self.vault.cmd(parsed.id), content)
+        except Malformed as error:
+            return answers.failed(error.id, "invalid", error)
+        except Invalid as error:
+            return answers.failed(id, "invalid", error)
+        except (TypeError, ValueError):  # orjson and pydantic, on half a surrogate pair
+            return answers.failed(id, "invalid", Invalid("A string of the document is not Unicode text."))
+
+    def _execute_together(self, questions: Sequence[Question]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        while len(outcomes) < len(questions):
+            outcomes += self._one_transaction(questions[len(outcomes) :])
+        if self.database.is_sqlite:
+            self.drain()
+        return outcomes
+
+    def _one_transaction(self, questions: Sequence[Question]) -> list[Outcome]:
+        """Decide as many as one snapshot allows, and append them. Whoever wrote first wins; then all is decided anew."""
+        for _ in range(TRIES):
+            try:
+                return self._try(questions)
+            except (IntegrityError, Conflict):
+                continue
+        if len(questions) > 1:  # only the one that is fought over has to wait
+            return [outcome for question in questions for outcome in self._one_transaction([question])]
+        raise Busy("The command could not be appended: others were always faster.")
+
+    def _try(self, questions: Sequence[Question]) -> list[Outcome]:
+        now = self.clock.now()
+        with self.database.read() as c:
+            known = self._snapshot.read(c, questions, now)
+            deciding, outcomes = decide_all(known, questions, now, c)
+        self._commit(deciding)
+        return self._carry_out(deciding, outcomes)
+
+    def _commit(self, deciding: Deciding) -> None:
+        appending = deciding.appending
+        if not appending.recorded and not appending.rows.commands:
+            return
+        with self.database.write("writer") as c:
+            hold_epoch(c, {row["epoch"] for row in (*appending.rows.subject_keys, *appending.rows.lookups)})
+            self.streams.save(*appending.recorded, rows=appending.rows, connection=c)
+        if (cache := self.streams.repository.cache) is not None:
+            for person in deciding.persons.values():
+                cache.put(person.subject.id, person.subject)
+
+    def _carry_out(self, deciding: Deciding, outcomes: list[Outcome]) -> list[Outcome]:
+        """What was ordered is destroyed before the caller is answered."""
+        pending = deciding.appending.rows.pending_erasures
+        if not pending:
+            return outcomes
+        self.erasing([(row["stream_id"], row["version"]) for row in pending], self.clock.now())
+        return self._with_receipts(deciding, outcomes)
+
+    def _with_receipts(self, deciding: Deciding, outcomes: list[Outcome]) -> list[Outcome]:
+        recorded = deciding.appending.recorded
+        whole = {r.originator_id for r in recorded if isinstance(r.event, ErasureOrdered) and r.event.whole}
+        if not whole:
+            return outcomes
+        with self.database.read() as c:
+            return [
+                outcome.model_copy(update={"receipt": answers.receipt(c, outcome.subject)})
+                if outcome.subject in whole and ErasureOrdered.kind in outcome.events and outcome.subject is not None
+                else outcome
+                for outcome in outcomes
+            ]
+
+    # -- what follows -------------------------------------------------------------------------------------------------
+
+    def drain(self, progress: Callable[[int, int], None] | None = None) -> None:
+        """Give every committed event its position, and let the projections follow."""
+        while True:
+            with self.database.write("sequencer") as c:
+                if sequence(c) == 0:
+                    break
+        self.follower.catch_up(progress)
+
+    def resume(self) -> int:
+        """Go on with erasures that a crash interrupted; return how many."""
+        return self.erasing.resume(self.clock.now())
+
+    def judged_by_system(self, now: datetime) -> Judged:
+        """For facts that nobody asked for: time, or the engine itself, brought them."""
+        policy = self.policies.in_force(now)
+        cmd = self.vault.cmd(secrets.token_hex(16))
+        return Judged(cmd, Role.SYSTEM.value, policy.judged_by if policy is not None else "none")
+
+    def close(self) -> None:
+        self.streams.close()
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_engine(db: str | None = None, *, keys: str | Path | None = None, clock: Clock | None = None) -> Engine:
+    """Open an existing store. `db` is a URL; without it LIFECYCLE_DB and LIFECYCLE_KEYS are read.
+
+    Errors: StoreUnavailable when the store is missing, older or newer than this program, or its keys are not there.
+    """
+    settings = Settings.read(db, keys)
+    engine = Engine(Database(settings.db), settings.keys, clock)
+    engine.resume()
+    return engine

@@ -1,0 +1,62 @@
+"""Group commit: commands that come at the same moment share one transaction; each caller waits until it is durable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+
+from lifecycle.commands.outcome import Outcome
+from lifecycle.engine.asking import Question
+
+
+@dataclass(slots=True, eq=False)
+class _Ticket:
+    question: Question = field(repr=False)
+    outcome: Outcome | None = None
+    error: BaseException | None = None
+
+
+class GroupCommit:
+    """Whoever comes first leads: it takes along all that wait by then. There is no thread and no delay of its own."""
+
+    def __init__(self, together: Callable[[Sequence[Question]], list[Outcome]], at_most: int) -> None:
+        self._together = together
+        self._at_most = at_most
+        self._waiting: list[_Ticket] = []
+        self._list = Lock()
+        self._leading = Lock()
+
+    def submit(self, question: Question) -> Outcome:
+        ticket = _Ticket(question)
+        with self._list:
+            self._waiting.append(ticket)
+        with self._leading:
+            while ticket.outcome is None and ticket.error is None:
+                self._lead()
+        if ticket.error is not None:
+            raise ticket.error
+        assert ticket.outcome is not None
+        return ticket.outcome
+
+    def _lead(self) -> None:
+        with self._list:
+            batch, self._waiting = self._waiting[: self._at_most], self._waiting[self._at_most :]
+        try:
+            outcomes = self._together([ticket.question for ticket in batch])
+        except BaseException as error:
+            if len(batch) == 1:
+                batch[0].error = error
+                return
+            self._one_by_one(batch)
+            return
+        for ticket, outcome in zip(batch, outcomes, strict=True):
+            ticket.outcome = outcome
+
+    def _one_by_one(self, batch: Sequence[_Ticket]) -> None:
+        """One command's failure must not be its neighbours'. Those that were committed answer as before, by their id."""
+        for ticket in batch:
+            try:
+                (ticket.outcome,) = self._together([ticket.question])
+            except BaseException as error:
+                ticket.error = error

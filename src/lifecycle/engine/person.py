@@ -1,0 +1,161 @@
+"""One person while a batch of commands is decided: the state as it grows, and what the handlers may ask."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from uuid import UUID
+
+from lifecycle.commands.context import Found
+from lifecycle.domain.decision import Asked
+from lifecycle.domain.event import DomainEvent, Judged, Personal, Withheld
+from lifecycle.domain.streams import access_stream_of
+from lifecycle.domain.subject.events import IdentifierLinked, SubjectRegistered
+from lifecycle.domain.subject.fold import fold
+from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.trustee.trustee import Trustee
+from lifecycle.ledger.envelope import b64url, unb64url
+from lifecycle.policy.model import Policy
+from lifecycle.policy.periods import age_on
+from lifecycle.policy.vocabulary import IdentifierType
+from lifecycle.storage.appending import Appending, Head
+from lifecycle.vault.installation import Installation, SubjectRows
+from lifecycle.vault.sealing import SubjectKeys
+
+Identifier = tuple[IdentifierType, str]
+Part = tuple[str, int]  # holding id and version of the event that sealed it
+
+
+@dataclass(slots=True)
+class Batch:
+    """What all persons of one batch share."""
+
+    now: datetime
+    installation: Installation
+    appending: Appending
+    owners: dict[Identifier, tuple[UUID, str]]  # blind index as read, and as this batch adds to it
+    trustee: Callable[[str], Trustee]
+
+
+@dataclass(slots=True)
+class Person:
+    """Fulfils `commands.context.PersonContext`. Keys are made when something has to be sealed or referred to."""
+
+    batch: Batch
+    subject: Subject
+    head: Head | None = None
+    access_head: Head | None = None
+    keys: SubjectKeys | None = None
+    values: dict[Part, Personal[str]] = field(default_factory=dict, repr=False)
+    named_by: Identifier | None = field(default=None, repr=False)
+    current: Asked | None = None
+    _links: dict[str, Identifier] = field(default_factory=dict, repr=False)
+    _key_rows: SubjectRows | None = field(default=None, repr=False)
+
+    @property
+    def is_known(self) -> bool:
+        return self.subject.version > 0
+
+    # -- what handlers ask ------------------------------------------------------------------------------------------
+
+    @property
+    def asked(self) -> Asked:
+        assert self.current is not None, "a handler runs within a command"
+        return self.current
+
+    def values_of(self, holdings: Sequence[str]) -> dict[str, Personal[str]]:
+        found: dict[str, Personal[str]] = {}
+        for id in holdings:
+            newest = self.subject.holdings[id].generations[-1].version
+            found[id] = self.values.get((id, newest), Withheld.ERASED)
+        return found
+
+    def reference(self, what: str, text: str) -> str:
+        return self.own_keys().reference(what, text)
+
+    def trustee(self, trustee: str) -> Trustee:
+        return self.batch.trustee(trustee)
+
+    def find(self, type: IdentifierType, normalised: str) -> Found | None:
+        owner = self.batch.owners.get((type, normalised))
+        return None if owner is None else Found(owner[1], owner[0] == self.subject.id)
+
+    def link(self, type: IdentifierType, normalised: str) -> str:
+        identifier = secrets.token_hex(8)
+        self._links[identifier] = (type, normalised)
+        return identifier
+
+    def new_id(self) -> str:
+        return secrets.token_hex(8)
+
+    # -- what the batch does ----------------------------------------------------------------------------------------
+
+    def begin(self, at: datetime, policy: Policy) -> Asked:
+        """Turn to the next command about this person."""
+        self._links.clear()
+        self.current = Asked(at, self.batch.now, policy, self._age(policy.day_of(at)))
+        return self.current
+
+    def _age(self, day: date) -> int | None:
+        held = self.subject.birth_date
+        value = self.values_of([held])[held] if held is not None else None
+        return age_on(date.fromisoformat(value), day) if isinstance(value, str) else None
+
+    def own_keys(self) -> SubjectKeys:
+        if self.keys is None:
+            assert not self.is_known, "a known person's keys were loaded, or are erased"
+            self.keys, self._key_rows = self.batch.installation.new_subject(self.subject.id)
+        return self.keys
+
+    def append(self, events: Sequence[DomainEvent], judged: Judged, at: datetime) -> None:
+        """Place decided events; an unknown person is registered by the first of them."""
+        if not self.is_known:
+            events = (*self._registration(at), *events)
+            self._store_keys()
+        for event in events:
+            self._place(event, judged, at)
+        self._index(events)
+
+    def _registration(self, at: datetime) -> list[DomainEvent]:
+        registered: list[DomainEvent] = [SubjectRegistered(occurred_at=at, access_sid=b64url(secrets.token_bytes(32)))]
+        if self.named_by is not None:
+            identifier = self.link(*self.named_by)
+            registered.append(IdentifierLinked(occurred_at=at, identifier=identifier, type=self.named_by[0]))
+        return registered
+
+    def _store_keys(self) -> None:
+        """Only now: a refused command of an unknown person leaves no keys behind."""
+        self.own_keys()
+        assert self._key_rows is not None
+        self.batch.appending.rows.subject_keys.append(self._key_rows.subject_key)
+        self.batch.appending.rows.data_keys.append(self._key_rows.data_key)
+
+    def _place(self, event: DomainEvent, judged: Judged, at: datetime) -> None:
+        keys = self.own_keys()
+        head = self.head or Head.new(self.subject.id, keys.sid, keys.generation)
+        recorded, self.head = self.batch.appending.append(head, keys, event, judged, at)
+        self.subject = fold(self.subject, event, recorded.recorded_at)
+        for holding, value in event.values.items():
+            if isinstance(value, str):
+                self.values[(holding, self.subject.version)] = value
+
+    def _index(self, events: Sequence[DomainEvent]) -> None:
+        """Write look-up rows for identifiers that were linked just now."""
+        for event in events:
+            if isinstance(event, IdentifierLinked) and event.identifier in self._links:
+                named = self._links[event.identifier]
+                row = self.batch.installation.lookup_row(*named, self.subject.id, event.identifier)
+                self.batch.appending.rows.lookups.append(row)
+                self.batch.owners[named] = (self.subject.id, event.identifier)
+
+    def append_to_access(self, event: DomainEvent, judged: Judged, at: datetime) -> int:
+        """Place an event on the person's second stream; return its version there."""
+        assert self.subject.access_sid is not None
+        keys = self.own_keys()
+        head = self.access_head or Head.new(
+            access_stream_of(self.subject.id), unb64url(self.subject.access_sid), keys.generation
+        )
+        _, self.access_head = self.batch.appending.append(head, keys, event, judged, at)
+        return self.access_head.version

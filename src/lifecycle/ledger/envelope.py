@@ -1,0 +1,215 @@
+"""The exact bytes of a header, and how a header becomes a log entry that tells nothing."""
+
+from __future__ import annotations
+
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, ClassVar, NamedTuple
+
+import orjson
+
+from lifecycle.errors import LifecycleError
+
+LEAF = b"lifecycle/leaf/v1"
+TAG = b"lifecycle/tag/v1"
+
+EVENT_ENTRY = b"\x01"
+SYSTEM_ENTRY = b"\x03"
+MAX_SYSTEM_ENTRY = 64 * 1024
+SALT_BYTES = 64
+SID_BYTES = 32
+COMMITMENT_BYTES = 32
+
+_FIELDS = frozenset({"at", "data", "meta", "n", "parts", "prev", "sid", "type", "v"})
+_META = frozenset({"cmd", "policy", "role"})
+_CANONICAL = (
+    orjson.OPT_SORT_KEYS
+    | orjson.OPT_STRICT_INTEGER  # RFC 8785 numbers are doubles: nothing beyond 2^53
+    | orjson.OPT_PASSTHROUGH_DATETIME
+    | orjson.OPT_PASSTHROUGH_DATACLASS
+    | orjson.OPT_PASSTHROUGH_SUBCLASS
+)
+
+
+class MalformedHeader(LifecycleError):
+    """These bytes are not a header as this program writes it; never repaired, because the bytes are the evidence."""
+
+    code: ClassVar[str] = "malformed-header"
+
+
+class Part(NamedTuple):
+    """What a header says of one part: whose holding, which key, and digests that still pin it when the key is gone."""
+
+    hid: str
+    kid: str
+    kc: str
+    ct: str
+    pc: str
+
+    def as_json(self) -> dict[str, str]:
+        return {"ct": self.ct, "hid": self.hid, "kc": self.kc, "kid": self.kid, "pc": self.pc}
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A header, read. `prev` is the previous commitment in base64url, None for the first event of a stream."""
+
+    at: datetime
+    data: dict[str, Any]
+    meta: dict[str, str]
+    n: int
+    parts: tuple[Part, ...]
+    prev: str | None
+    sid: bytes = field(repr=False)
+    kind: str
+
+
+def b64url(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+
+
+def unb64url(text: str) -> bytes:
+    """The inverse of `b64url`; anything but its own output is a ValueError."""
+    raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if b64url(raw) != text:
+        raise ValueError("not base64url without padding")
+    return raw
+
+
+def header_bytes(
+    *,
+    at: datetime,
+    data: dict[str, Any],
+    meta: Mapping[str, str],
+    n: int,
+    parts: Sequence[dict[str, str]],
+    prev: str | None,
+    sid: bytes,
+    kind: str,
+) -> bytes:
+    """RFC 8785 canonical JSON. Keys are ASCII and numbers whole: only then is the fast encoder canonical."""
+    name, _, version = kind.rpartition("/")
+    header = {
+        "at": _written(at),
+        "data": data,
+        "meta": dict(meta),
+        "n": n,
+        "parts": list(parts),
+        "prev": prev,
+        "sid": b64url(sid),
+        "type": name,
+        "v": int(version),
+    }
+    return canonical(header)
+
+
+def canonical(value: Any) -> bytes:
+    """The RFC 8785 bytes of a JSON value with ASCII keys and without floats; anything else is a TypeError."""
+    _only_plain(value)
+    return orjson.dumps(value, option=_CANONICAL)
+
+
+def read_header(header: bytes, *, strict: bool = False) -> Header:
+    """Read the bytes of a header. `strict` also refuses bytes that are not the canonical ones (duplicate keys too)."""
+    try:
+        read = _read(orjson.loads(header))
+        if strict and not _is_canonical(read, header):
+            raise MalformedHeader("The bytes of a header are not canonical.")
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+        raise MalformedHeader("These bytes are not a header.") from None
+    return read
+
+
+def commitment(salt: bytes, header: bytes) -> bytes:
+    """C: statistically hiding, because the salt is 64 random bytes that are never published."""
+    return sha256(LEAF + b"\x00" + salt + header).digest()
+
+
+def stream_key(first_salt: bytes) -> bytes:
+    """K_stream, committed by the first event itself, as it is made from that event's salt."""
+    return hmac.digest(first_salt, TAG, "sha256")
+
+
+def tag(key: bytes, n: int) -> bytes:
+    """The n-th tag of a stream: unlinkable to its other tags without the stream's key."""
+    return hmac.digest(key, n.to_bytes(8, "big"), "sha256")[:16]
+
+
+def event_entry(committed: bytes, its_tag: bytes) -> bytes:
+    entry = EVENT_ENTRY + committed + its_tag
+    if len(entry) != 1 + 32 + 16:
+        raise ValueError("an event's entry has 49 bytes")
+    return entry
+
+
+def system_entry(record: dict[str, Any]) -> bytes:
+    entry = SYSTEM_ENTRY + canonical(record)
+    if len(entry) > MAX_SYSTEM_ENTRY:
+        raise ValueError("a system entry has at most 64 kB")
+    return entry
+
+
+def leaf_hash(entry: bytes) -> bytes:
+    """RFC 6962, section 2.1."""
+    return sha256(b"\x00" + entry).digest()
+
+
+def _written(at: datetime) -> str:
+    if at.tzinfo is not UTC:
+        if at.tzinfo is None:
+            raise TypeError("an instant without a zone")
+        at = at.astimezone(UTC)
+    return at.isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def _only_plain(value: Any) -> None:
+    kind = type(value)
+    if kind is dict:
+        for key, inner in value.items():
+            if type(key) is not str or not key.isascii():
+                raise TypeError("a key of a header is not ASCII text")
+            if type(inner) is not str:
+                _only_plain(inner)
+    elif kind is list or kind is tuple:
+        for inner in value:
+            if type(inner) is not str:
+                _only_plain(inner)
+    elif kind is not str and kind is not int and kind is not bool and value is not None:
+        raise TypeError(f"a header cannot hold a {kind.__name__}")
+
+
+def _read(said: Any) -> Header:
+    if said.keys() != _FIELDS or said["meta"].keys() != _META:
+        raise ValueError("fields")
+    at, n, prev, version = said["at"], said["n"], said["prev"], said["v"]
+    parts = tuple(Part(**part) for part in said["parts"])
+    texts = [at, said["type"], *said["meta"].values(), *(text for part in parts for text in part)]
+    if not all(type(text) is str for text in texts) or not at.endswith("Z") or type(said["data"]) is not dict:
+        raise ValueError("texts")
+    if type(n) is not int or n < 1 or type(version) is not int or version < 1:
+        raise ValueError("numbers")
+    if prev is not None and len(unb64url(prev)) != COMMITMENT_BYTES:
+        raise ValueError("prev")
+    kind = f"{said['type']}/{version}"
+    return Header(datetime.fromisoformat(at), said["data"], said["meta"], n, parts, prev, unb64url(said["sid"]), kind)
+
+
+def _is_canonical(read: Header, header: bytes) -> bool:
+    if len(read.sid) != SID_BYTES or (read.prev is None) != (read.n == 1):
+        return False
+    parts = [part.as_json() for part in read.parts]
+    again = header_bytes(
+        at=read.at,
+        data=read.data,
+        meta=read.meta,
+        n=read.n,
+        parts=parts,
+        prev=read.prev,
+        sid=read.sid,
+        kind=read.kind,
+    )
+    return again == header

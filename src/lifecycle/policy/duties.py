@@ -1,0 +1,98 @@
+"""What a policy binds the controller to: contacts, legal bases, statutory minimums, rights and clocks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, StrictBool, StringConstraints, model_validator
+
+from lifecycle.policy.parts import Assumable, Country, Days, Id, Months, Part, Words
+from lifecycle.policy.periods import Period
+from lifecycle.policy.vocabulary import LegalBasis, RequestKind
+
+
+class Controller(Part):
+    """Who answers for the processing. Policy clauses 7.6 and 10.1."""
+
+    name: Words
+    country: Country
+    contacts: dict[Id, Words] = Field(min_length=1)
+
+
+class Basis(Part):
+    """A legal basis as this policy words it. `evidence` says what must be cited with it. Policy clauses 1.3 and 1.4."""
+
+    clause: Words
+    label: Words
+    articles: tuple[Words, ...] = Field(min_length=1)
+    iri: Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
+    evidence: Words | None = None
+
+
+class MinimumRule(Assumable):
+    """Law requires storage for this long after a ground on one of `bases` has ended. Policy clauses 5 and 7.3."""
+
+    purpose: Id
+    bases: tuple[LegalBasis, ...] = Field(min_length=1)
+    days: Days | None = None
+    months: Months | None = None
+    law: Id
+
+    @model_validator(mode="after")
+    def _has_a_period(self) -> Self:
+        if (self.days is None) == (self.months is None):
+            raise ValueError("give either `days` or `months`")
+        return self
+
+    @property
+    def period(self) -> Period:
+        return Period(days=self.days, months=self.months)
+
+
+class Right(Part):
+    """A right that the policy grants. Policy clause 7."""
+
+    clause: Words
+    label: Words
+    articles: tuple[Words, ...] = ()
+
+
+class ResponseTimes(Assumable):
+    """Within how many working days of `calendar` requests are answered. Policy clauses 7.6, 10.1 and 10.2."""
+
+    clause: Words
+    calendar: Country
+    days: int = Field(gt=0, le=366, strict=True)
+    kinds: dict[RequestKind, Annotated[int, Field(gt=0, le=366, strict=True)]] = Field(default_factory=dict)
+
+    def days_for(self, kind: RequestKind) -> int:
+        return self.kinds.get(kind, self.days)
+
+
+class Revisions(Part):
+    """How a new version reaches people, and whether using on counts as accepting. Policy clauses 9.1 and 9.2."""
+
+    clause: Words
+    notice_channels: tuple[Id, ...] = Field(min_length=1)
+    continued_use_accepts: StrictBool = False  # never consent: see the decision record
+
+
+class Identifiers(Assumable):
+    """How long a person without any ground can still be found. Settled rule 28."""
+
+    kept_days_after_last_event: int = Field(default=30, gt=0, le=3_660, strict=True)
+
+
+class Minors(Assumable):
+    """Below which age a guardian decides. Policy clause 1.1."""
+
+    age: int = Field(gt=0, le=21, strict=True)
+    birth_date_category: Id
+    law: Id
+
+
+class Incidents(Assumable):
+    """Within how many hours of detection the authority is told. Policy clause 6."""
+
+    clause: Words
+    authority_hours: int = Field(gt=0, le=8_760, strict=True)

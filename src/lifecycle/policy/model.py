@@ -1,0 +1,168 @@
+"""The processing policy: who may hold what, why, until when and shared with whom, as data."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from functools import cached_property
+from typing import Annotated
+
+from pydantic import Field, StringConstraints, field_validator
+
+from lifecycle.policy import periods
+from lifecycle.policy.duties import (
+    Basis,
+    Controller,
+    Identifiers,
+    Incidents,
+    MinimumRule,
+    Minors,
+    ResponseTimes,
+    Revisions,
+    Right,
+)
+from lifecycle.policy.parts import (
+    AssumedPeriod,
+    Category,
+    Country,
+    ExpectedTrustee,
+    Id,
+    Named,
+    Part,
+    Purpose,
+    Retention,
+    System,
+    Technology,
+    ThirdPartyProduct,
+    Words,
+)
+from lifecycle.policy.periods import RetentionRule, StatutoryMinimum
+from lifecycle.policy.scope import ConsentScope, digest, fewest_and_most_days
+from lifecycle.policy.vocabulary import LegalBasis, RequestKind, Sensitivity
+
+__all__ = [
+    "AssumedPeriod",
+    "Basis",
+    "Category",
+    "ConsentScope",
+    "Controller",
+    "ExpectedTrustee",
+    "Identifiers",
+    "Incidents",
+    "MinimumRule",
+    "Minors",
+    "Policy",
+    "Purpose",
+    "ResponseTimes",
+    "Retention",
+    "Revisions",
+    "Right",
+    "System",
+    "Technology",
+    "ThirdPartyProduct",
+]
+
+
+class Policy(Part):
+    """One version of the policy. Loaded by `loading.parse_policy`, which also makes the cross-checks.
+
+    The fingerprint leaves out what stands at its default: a field that a later program adds must not change the
+    fingerprint of a version that was published before. So the default of a field, once released, never changes.
+    """
+
+    id: Id
+    version: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+-]*$", max_length=32)]
+    effective: date
+    time_zone: str
+    jurisdictions: tuple[Country, ...] = Field(min_length=1)
+    controller: Controller
+    revisions: Revisions
+    categories: Named[Category] = Field(min_length=1)
+    purposes: Named[Purpose] = Field(min_length=1)
+    technologies: Named[Technology] = Field(default_factory=dict)
+    trustees: Named[ExpectedTrustee] = Field(default_factory=dict)
+    third_party_products: Named[ThirdPartyProduct] = Field(default_factory=dict)
+    systems: Named[System] = Field(default_factory=dict)
+    bases: dict[LegalBasis, Basis] = Field(min_length=1)
+    minimums: tuple[MinimumRule, ...] = ()
+    laws: dict[Id, Words] = Field(default_factory=dict)
+    rights: dict[RequestKind, Right] = Field(default_factory=dict)
+    response_times: ResponseTimes
+    identifiers: Identifiers = Identifiers()
+    minors: Minors | None = None
+    incidents: Incidents | None = None
+    headers_kept: AssumedPeriod | None = None  # after erasure; then the whole stream is expunged
+    channels: tuple[Id, ...] = Field(min_length=1)
+    sources: tuple[Id, ...] = Field(min_length=1)
+    methods: tuple[Id, ...] = Field(min_length=1)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        if not periods.is_zone(name):
+            raise ValueError(f"unknown time zone {name!r}; give one of the IANA database, such as 'Asia/Singapore'")
+        return name
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 in hex over canonical JSON of what the file says."""
+        return digest(self.model_dump(mode="json", exclude_defaults=True))
+
+    @property
+    def label(self) -> str:
+        return f"{self.id}/{self.version}"
+
+    @property
+    def judged_by(self) -> str:
+        """What every event carries: the label and the first sixteen digits of the fingerprint."""
+        return f"{self.label}#{self.fingerprint[:16]}"
+
+    def day_of(self, instant: datetime) -> date:
+        return periods.day_of(instant, self.time_zone)
+
+    def is_sensitive(self, category: str) -> bool:
+        return self.categories[category].sensitivity is Sensitivity.SENSITIVE
+
+    def retention_rule(self, purpose_id: str, technology_id: str | None = None) -> RetentionRule:
+        """How long a ground for this purpose lasts; collected by a technology, that technology's rule holds."""
+        if technology_id is None:
+            return self._rule(purpose_id, self.purposes[purpose_id].retention)
+        return self._rule(f"{purpose_id}.{technology_id}", self.technologies[technology_id].retention)
+
+    def minimum_for(self, purpose_id: str, basis: LegalBasis) -> StatutoryMinimum | None:
+        """The longest statutory minimum for grounds of this purpose on this basis. Settled rule 23."""
+        rules = [rule for rule in self.minimums if rule.purpose == purpose_id and basis in rule.bases]
+        if not rules:
+            return None
+        longest = max(rules, key=lambda rule: fewest_and_most_days(rule.period))
+        return StatutoryMinimum(law=longest.law, period=longest.period, zone=self.time_zone)
+
+    def consented_scope(self, purpose_id: str, technology_id: str | None = None) -> ConsentScope:
+        """What a person agrees to who consents to this purpose, or to this technology for it."""
+        if technology_id is not None:
+            technology = self.technologies[technology_id]
+            return _scope(set(technology.categories), {technology.provider}, set(), technology.retention)
+        purpose = self.purposes[purpose_id]
+        methods = {method for each in purpose.recipients for method in self.trustees[each].methods}
+        return _scope(purpose.all_categories, set(purpose.recipients), methods, purpose.retention)
+
+    def purpose_fingerprint(self, purpose_id: str, technology_id: str | None = None) -> str:
+        """SHA-256 in hex over the consented scope; it changes exactly when the scope does."""
+        return self.consented_scope(purpose_id, technology_id).fingerprint()
+
+    def _rule(self, name: str, retention: Retention) -> RetentionRule:
+        return RetentionRule(
+            name=f"{name}@{self.version}",
+            counts_from=retention.counts_from,
+            period=retention.period,
+            zone=self.time_zone,
+        )
+
+
+def _scope(categories: set[str] | frozenset[str], who: set[str], how: set[str], kept: Retention) -> ConsentScope:
+    return ConsentScope(
+        categories=tuple(sorted(categories)),
+        recipients=tuple(sorted(who)),
+        methods=tuple(sorted(how)),
+        counts_from=kept.counts_from,
+        period=kept.period,
+    )

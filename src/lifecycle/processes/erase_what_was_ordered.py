@@ -1,0 +1,253 @@
+"""When an erasure was ordered: journal, fence, destroy, and say that it is completed (ledger.md 5.3, settled rule 6).
+
+Every step is idempotent and leaves a state from which `resume` goes on. Orders of many people are carried out together:
+one journal write, one transaction a step.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from eventsourcing.persistence import IntegrityError
+from sqlalchemy import Connection, select, tuple_
+
+from lifecycle.domain.event import Judged
+from lifecycle.domain.streams import access_stream_of, is_person_stream
+from lifecycle.domain.subject.events import ErasureCompleted, ErasureOrdered, IdentifierUnlinked, KeyDestroyed
+from lifecycle.domain.subject.fold import replay
+from lifecycle.domain.subject.state import Subject
+from lifecycle.ledger.envelope import Header, Part, read_header
+from lifecycle.policy.vocabulary import Role
+from lifecycle.storage import erasing
+from lifecycle.storage.appending import Appending, load_heads
+from lifecycle.storage.application import Streams
+from lifecycle.storage.database import Database
+from lifecycle.storage.erasing import Ordered
+from lifecycle.storage.idempotency import KEPT
+from lifecycle.storage.mapper import recorded
+from lifecycle.storage.policies import Policies
+from lifecycle.storage.tables import event_body, event_header
+from lifecycle.vault.erasure import destroy_holdings, destroy_identifiers, destroy_subject, fence_subject, rows_left
+from lifecycle.vault.journal import ErasureJournal, JournalEntry
+from lifecycle.vault.loading import open_epochs
+from lifecycle.vault.sealing import OpenParts
+from lifecycle.vault.spent import spend_commands
+from lifecycle.vault.vault import Vault
+
+Order = tuple[UUID, int]  # stream and version of the event that ordered it
+STORES = ("event-bodies", "vault")
+TOGETHER = 500
+TRIES = 8
+
+
+class NotDestroyed(AssertionError):
+    """After destroying, something was still there: nothing may be called completed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doomed:
+    """What one order destroys. `parts` are the sealed parts, by (version, index)."""
+
+    order: Order
+    at: datetime
+    subject: Subject
+    whole: bool
+    parts: tuple[tuple[int, int, Part], ...] = ()
+    identifier: str | None = None
+
+    @property
+    def kids(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(part.kid for _, _, part in self.parts if part.kid))
+
+
+class EraseWhatWasOrdered:
+    """Carries out orders. Called after the append that ordered, at every start, and by the worker."""
+
+    def __init__(
+        self, database: Database, streams: Streams, vault: Vault, journal: ErasureJournal, policies: Policies
+    ) -> None:
+        self._database = database
+        self._streams = streams
+        self._vault = vault
+        self._journal = journal
+        self._policies = policies
+
+    def __call__(self, orders: Sequence[Order], now: datetime) -> None:
+        for start in range(0, len(orders), TOGETHER):
+            self._carry_out(orders[start : start + TOGETHER], now)
+
+    def resume(self, now: datetime) -> int:
+        """Go on with whatever a crash interrupted."""
+        with self._database.read() as c:
+            orders = [
+                (order.stream_id, order.version) for order in erasing.pending(c) if is_person_stream(order.stream_id)
+            ]
+        self(orders, now)
+        return len(orders)
+
+    def _carry_out(self, orders: Sequence[Order], now: datetime) -> None:
+        with self._database.read() as c:
+            doomed = self._doomed(c, orders)
+        if not doomed:
+            return
+        self.write_journal(doomed, now)
+        self.fence([each.subject.id for each in doomed if each.whole], now)
+        epochs = self.destroy(doomed, now)
+        self._database.truncate_wal()
+        self.verify(doomed)
+        self.complete(doomed, epochs, now)
+
+    # -- the steps ----------------------------------------------------------------------------------------------------
+
+    def write_journal(self, doomed: Sequence[Doomed], now: datetime) -> None:
+        """Before anything is destroyed: what a restored database will have to erase again."""
+        entries = [
+            JournalEntry(each.order[0], each.order[1], now, () if each.whole else each.kids)
+            for each in doomed
+            if not self._journal.contains(*each.order)
+        ]
+        if entries:
+            self._journal.append(*entries)
+
+    def fence(self, people: Sequence[UUID], now: datetime) -> None:
+        """From here on nobody gets these people's keys, and their streams take nothing that is sealed."""
+        if not people:
+            return
+        with self._database.write("eraser") as c:
+            for person in sorted(people):
+                erasing.fence(c, _both(person), fence_subject(c, person, now))
+
+    def destroy(self, doomed: Sequence[Doomed], now: datetime) -> dict[Order, int]:
+        """Keys, bodies, look-ups and command ids, in one transaction. Returns the epoch whose end makes it final."""
+        epochs: dict[Order, int] = {}
+        with self._database.write("eraser") as c:
+            current = open_epochs(c)[0]
+            for each in sorted(doomed, key=lambda one: one.order):
+                epoch = self._destroy_whole(c, each, now) if each.whole else self._destroy_parts(c, each)
+                epochs[each.order] = epoch or current
+        return epochs
+
+    def _destroy_whole(self, c: Connection, doomed: Doomed, now: datetime) -> int | None:
+        both = _both(doomed.subject.id)
+        erasing.extend(c, both[1:], Ordered(*doomed.order, doomed.at))
+        spend_commands(c, erasing.forget_commands(c, both), now + KEPT)
+        erasing.delete_all_bodies(c, both)
+        return destroy_subject(c, doomed.subject.id).epoch
+
+    def _destroy_parts(self, c: Connection, doomed: Doomed) -> int | None:
+        person = doomed.subject.id
+        if doomed.identifier is not None:
+            return destroy_identifiers(c, person, [doomed.identifier]).epoch
+        destroyed = destroy_holdings(c, self._vault, person, doomed.kids)
+        erasing.delete_bodies(c, person, [(version, index) for version, index, _ in doomed.parts])
+        if destroyed.generation is not None:
+            erasing.regenerate(c, _both(person), destroyed.generation)
+        return destroyed.epoch
+
+    def verify(self, doomed: Sequence[Doomed]) -> None:
+        """Look again before anything is called completed."""
+        with self._database.read() as c:
+            for each in doomed:
+                person = each.subject.id
+                left = rows_left(c, person) if each.whole else rows_left(c, person, each.kids)
+                bodies = select(event_body.c.version).where(event_body.c.stream_id == person).limit(1)
+                if left or (each.whole and c.execute(bodies).first()):
+                    raise NotDestroyed("Keys or bodies are left after an erasure.")
+
+    def complete(self, doomed: Sequence[Doomed], epochs: dict[Order, int], now: datetime) -> None:
+        """Say so on each record, and remember that the end of the epoch makes it final."""
+        for _ in range(TRIES):
+            try:
+                self._append_completed(doomed, epochs, now)
+                break
+            except IntegrityError:
+                continue
+        else:
+            raise IntegrityError("Others were always faster; the erasure is resumed at the next start.")
+        with self._database.write("eraser") as c:
+            for each in doomed:
+                streams = _both(each.subject.id) if each.whole else [each.subject.id]
+                erasing.complete(c, streams, each.order[1], epochs[each.order])
+
+    def _append_completed(self, doomed: Sequence[Doomed], epochs: dict[Order, int], now: datetime) -> None:
+        appending = Appending()
+        policy = self._policies.in_force(now)
+        label = policy.judged_by if policy is not None else "none"
+        with self._database.read() as c:
+            heads = load_heads(c, [each.order[0] for each in doomed])
+            said = _completed(c, [each.order[0] for each in doomed])
+        for each in doomed:
+            if each.identifier is not None or each.order in said:
+                continue
+            event = ErasureCompleted(
+                occurred_at=now,
+                order=each.order[1],
+                whole=each.whole,
+                epoch=epochs[each.order],
+                keys=tuple(_destroyed(each)),
+                stores=STORES,
+            )
+            stream = each.order[0]
+            judged = Judged(self._vault.cmd(secrets.token_hex(16)), Role.SYSTEM.value, label)
+            _, heads[stream] = appending.append(heads[stream], OpenParts(), event, judged, now)
+        if appending.recorded:
+            self._streams.save(*appending.recorded, rows=appending.rows)
+
+    # -- what an order means ------------------------------------------------------------------------------------------
+
+    def _doomed(self, c: Connection, orders: Sequence[Order]) -> list[Doomed]:
+        with self._streams.prefetched([stream for stream, _ in orders], c):
+            subjects = {s: self._streams.repository.get(s, projector_func=replay) for s, _ in orders}
+        head = event_header.c
+        rows = c.execute(
+            select(head.stream_id, head.version, head.header).where(tuple_(head.stream_id, head.version).in_(orders))
+        ).all()
+        return [self._one(c, subjects[row.stream_id], row.stream_id, row.version, row.header) for row in rows]
+
+    def _one(self, c: Connection, subject: Subject, stream: UUID, version: int, header: bytes) -> Doomed:
+        ordering = recorded(stream, version, header)
+        event = ordering.event
+        if isinstance(event, IdentifierUnlinked):
+            return Doomed((stream, version), ordering.recorded_at, subject, False, identifier=event.identifier)
+        assert isinstance(event, ErasureOrdered)
+        whole = event.whole
+        holdings = None if whole else set(event.holdings)
+        versions = None if whole else {v for h in event.holdings for v in subject.holdings[h].parts}
+        parts = tuple(_parts(_headers(c, stream, versions), holdings))
+        return Doomed((stream, version), ordering.recorded_at, subject, whole, parts)
+
+
+def _both(person: UUID) -> list[UUID]:
+    return [person, access_stream_of(person)]
+
+
+def _headers(c: Connection, stream: UUID, versions: set[int] | None) -> Iterable[Header]:
+    query = select(event_header.c.header).where(event_header.c.stream_id == stream)
+    if versions is not None:
+        query = query.where(event_header.c.version.in_(versions))
+    return [read_header(header) for header in c.execute(query.order_by(event_header.c.version)).scalars()]
+
+
+def _parts(headers: Iterable[Header], holdings: set[str] | None) -> Iterable[tuple[int, int, Part]]:
+    for header in headers:
+        for index, part in enumerate(header.parts):
+            if holdings is None or part.hid in holdings:
+                yield header.n, index, part
+
+
+def _destroyed(doomed: Doomed) -> Iterable[KeyDestroyed]:
+    commitments = {part.kid: part.kc for _, _, part in doomed.parts if part.kid}
+    return [KeyDestroyed(kid=kid, kc=kc) for kid, kc in commitments.items()]
+
+
+def _completed(c: Connection, streams: Sequence[UUID]) -> set[Order]:
+    """Orders that were called completed before a crash took the rest."""
+    head = event_header.c
+    rows = c.execute(
+        select(head.stream_id, head.header).where(head.stream_id.in_(streams), head.kind == ErasureCompleted.kind)
+    )
+    return {(row.stream_id, int(read_header(row.header).data["order"])) for row in rows}

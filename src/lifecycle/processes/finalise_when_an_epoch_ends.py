@@ -1,0 +1,172 @@
+"""When an epoch ends, its key is destroyed and every erasure completed in it is final (ledger.md 5.2, 5.4).
+
+Begin, wrap the living again, destroy the old key, say so in the log and on each record. A crash between any two steps
+is repaired by asking again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from eventsourcing.persistence import IntegrityError
+from sqlalchemy import Connection, func, select
+from uuid_utils.compat import uuid7
+
+from lifecycle.domain.event import Judged
+from lifecycle.domain.subject.events import ErasureFinalised
+from lifecycle.errors import Conflict
+from lifecycle.ledger.envelope import b64url, leaf_hash, read_header
+from lifecycle.ledger.sequencer import enqueue_system_entry
+from lifecycle.ledger.tree import root
+from lifecycle.policy.vocabulary import Role
+from lifecycle.storage import erasing
+from lifecycle.storage.appending import Appending, load_heads
+from lifecycle.storage.application import Streams
+from lifecycle.storage.database import Database
+from lifecycle.storage.policies import Policies
+from lifecycle.storage.tables import epoch_erasure, event_header, stream_head
+from lifecycle.vault.epochs import EpochKeys
+from lifecycle.vault.loading import open_epochs
+from lifecycle.vault.rotation import Rotation, waiting
+from lifecycle.vault.sealing import OpenParts
+from lifecycle.vault.tables import epoch as epochs
+from lifecycle.vault.vault import Vault
+
+LASTS = timedelta(hours=24)
+BATCH = 1_000
+TRIES = 8
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The epoch whose key is gone, and on how many records erasures became final."""
+
+    epoch: int
+    finalised: int
+
+
+class FinaliseWhenAnEpochEnds:
+    def __init__(self, database: Database, streams: Streams, vault: Vault, keys: EpochKeys, policies: Policies) -> None:
+        self._database = database
+        self._streams = streams
+        self._vault = vault
+        self._keys = keys
+        self._policies = policies
+
+    def is_due(self, now: datetime) -> bool:
+        """An epoch ends of itself only if something was destroyed in it, at most once in 24 hours (settled rule 4)."""
+        with self._database.read() as c:
+            open_now = open_epochs(c)
+            if len(open_now) > 1:
+                return True  # a rotation was interrupted
+            began = c.execute(select(epochs.c.began_at).where(epochs.c.epoch == open_now[0])).scalar_one()
+            destroyed = c.execute(select(func.count()).select_from(epoch_erasure)).scalar_one()
+        return bool(destroyed) and now - began >= LASTS
+
+    def __call__(self, now: datetime, progress: Progress | None = None) -> Ended:
+        """End the present epoch, or go on with a rotation that was interrupted."""
+        rotation = Rotation(self._keys)
+        with self._database.write("eraser") as c:
+            number = rotation.begin(c, now)
+        self.wrap_again(rotation, progress)
+        ended = self.destroy(rotation, now) or number - 1
+        self._database.truncate_wal()
+        return Ended(ended, self.finalise(ended, now))
+
+    def wrap_again(self, rotation: Rotation, progress: Progress | None = None) -> None:
+        with self._database.read() as c:
+            total = waiting(c)
+        done = 0
+        while done < total or total == 0:
+            with self._database.write("eraser") as c:
+                left = rotation.rewrap_batch(c, BATCH)
+            done = min(total, done + BATCH)
+            if progress is not None:
+                progress(done, total)
+            if left == 0:
+                break
+
+    def destroy(self, rotation: Rotation, now: datetime) -> int | None:
+        """Destroy the old key and let the log say so, in one transaction; None when it was done before."""
+        for _ in range(TRIES):
+            try:
+                with self._database.write("eraser") as c:
+                    ended = rotation.finish(c, now)
+                    if ended is not None:
+                        enqueue_system_entry(c, _destroyed(c, ended, now), uuid7())
+                    return ended
+            except IntegrityError:
+                continue  # another entry of the log's own came at the same instant
+            except Conflict:
+                self.wrap_again(rotation)  # somebody registered while the last batch was wrapped
+        raise Conflict("The epoch could not be ended: others were always faster.")
+
+    def finalise(self, ended: int, now: datetime) -> int:
+        """Say on each record that nothing can bring back what was erased."""
+        finalised = 0
+        with self._database.read() as c:
+            numbers = c.execute(select(epoch_erasure.c.epoch).where(epoch_erasure.c.epoch <= ended).distinct())
+            past = sorted(numbers.scalars())
+        for number in past:
+            finalised += self._finalise(number, now)
+        return finalised
+
+    def _finalise(self, number: int, now: datetime) -> int:
+        with self._database.read() as c:
+            streams = erasing.awaiting(c, number)
+        for start in range(0, len(streams), BATCH):
+            self._say(streams[start : start + BATCH], number, now)
+        with self._database.write("eraser") as c:
+            erasing.finalise(c, number)
+        return len(streams)
+
+    def _say(self, streams: Sequence[UUID], number: int, now: datetime) -> None:
+        for _ in range(TRIES):
+            try:
+                return self._append(streams, number, now)
+            except IntegrityError:
+                continue
+        raise Conflict("Records could not be finalised: others were always faster.")
+
+    def _append(self, streams: Sequence[UUID], number: int, now: datetime) -> None:
+        policy = self._policies.in_force(now)
+        label = policy.judged_by if policy is not None else "none"
+        appending = Appending()
+        with self._database.read() as c:
+            heads = load_heads(c, streams)
+            said = _said(c, streams, number)
+        for stream in streams:
+            if stream not in said:
+                judged = Judged(self._vault.cmd(secrets.token_hex(16)), Role.SYSTEM.value, label)
+                event = ErasureFinalised(occurred_at=now, epoch=number)
+                appending.append(heads[stream], OpenParts(), event, judged, now)
+        if appending.recorded:
+            self._streams.save(*appending.recorded, rows=appending.rows)
+
+
+def _said(c: Connection, streams: Sequence[UUID], number: int) -> set[UUID]:
+    """Records that were finalised before a crash took the rest."""
+    head = event_header.c
+    rows = c.execute(
+        select(head.stream_id, head.header).where(head.stream_id.in_(streams), head.kind == ErasureFinalised.kind)
+    )
+    return {row.stream_id for row in rows if read_header(row.header).data["epoch"] == number}
+
+
+def _destroyed(c: Connection, ended: int, now: datetime) -> dict[str, object]:
+    """The public fact: which epoch died, how many records it makes final, and the root over their pseudonyms."""
+    streams = erasing.awaiting(c, ended)
+    found = c.execute(select(stream_head.c.sid).where(stream_head.c.stream_id.in_(streams))).scalars()
+    sids = sorted(bytes(sid) for sid in found)
+    return {
+        "at": now.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "epoch": ended,
+        "kind": "epoch-destroyed/1",
+        "records": len(sids),
+        "root": b64url(root([leaf_hash(sid) for sid in sids])),
+    }

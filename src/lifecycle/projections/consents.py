@@ -1,0 +1,112 @@
+"""What has a person agreed to, refused or taken back, purpose by purpose? Statuses are those of DPV."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import Boolean, Column, Connection, Integer, Table, Text, Uuid, select
+
+from lifecycle.columns import Instant
+from lifecycle.domain.subject.state import Consent, Subject
+from lifecycle.policy.model import Policy
+from lifecycle.policy.vocabulary import ErasureGround
+from lifecycle.projections.projection import Change, rewrite, states, tables_of_a_projection
+
+Status = Literal["given", "refused", "withdrawn", "expired", "invalidated"]
+
+# A deletion on these grounds says that processing was unlawful: then the consent never carried it.
+_INVALIDATING = (ErasureGround.UNLAWFUL_PROCESSING, ErasureGround.OTHER_LAW)
+
+consent_status = Table(
+    "consent_status",
+    tables_of_a_projection(),
+    Column("subject_id", Uuid, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("purpose", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("until", Instant),
+    Column("lapses", Instant),
+    Column("because", Text),
+    Column("notice", Text),
+    Column("separate", Boolean, nullable=False),
+    Column("by_guardian", Boolean, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """One answer of a person about one purpose. `until` is when it stopped counting, `lapses` when it will."""
+
+    number: int
+    purpose: str
+    status: Status
+    since: datetime
+    until: datetime | None = None
+    lapses: datetime | None = None
+    because: str | None = None
+    notice: str | None = None
+    separate: bool = False
+    by_guardian: bool = False
+
+    def status_at(self, at: datetime) -> Status:
+        """Time passes at reading: an end that is still to come has not come, a term that is over is over."""
+        if self.status == "refused" or (self.until is not None and self.until <= at):
+            return self.status
+        return "expired" if self.lapses is not None and self.lapses <= at else "given"
+
+
+def agreed_by(subject: Subject) -> list[Agreed]:
+    """Every consent of a folded state, then the refusals that stand."""
+    given = [_agreed(number, consent) for number, consent in enumerate(subject.consents, start=1)]
+    refused = enumerate(sorted(subject.refusals.items()), start=len(given) + 1)
+    return given + [Agreed(number, purpose, "refused", at) for number, (purpose, at) in refused]
+
+
+def _agreed(number: int, consent: Consent) -> Agreed:
+    return Agreed(
+        number,
+        consent.purpose,
+        _status(consent.ended),
+        consent.since,
+        consent.until,
+        consent.lapses,
+        consent.ended,
+        consent.notice,
+        consent.separate,
+        consent.by_guardian,
+    )
+
+
+def _status(ended: str | None) -> Status:
+    if ended is None:
+        return "given"
+    if ended == "withdrawn":
+        return "withdrawn"
+    return "invalidated" if ended in _INVALIDATING else "expired"
+
+
+class Consents:
+    """Rewrites all consents of each person who changed."""
+
+    name = "consents"
+    version = 1
+    tables = (consent_status,)
+
+    def apply(self, c: Connection, changes: Sequence[Change], policy: Policy | None) -> None:
+        people = states(changes)
+        rows = [{"subject_id": id} | asdict(agreed) for id, subject in people.items() for agreed in agreed_by(subject)]
+        rewrite(c, consent_status, people, rows)
+
+
+_AGREED = select(*(consent_status.c[name] for name in Agreed.__slots__))
+
+
+def current_consents(c: Connection, subject_id: UUID) -> list[Agreed]:
+    """Everything that one person ever answered, as it is projected now."""
+    theirs = _AGREED.where(consent_status.c.subject_id == subject_id).order_by(consent_status.c.number)
+    return [Agreed(*row) for row in c.execute(theirs)]

@@ -1,0 +1,115 @@
+"""What do we hold about a person, why, until when, and what keeps it? Only where values are sealed, never values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Column, Connection, Integer, Table, Text, Uuid, select
+
+from lifecycle.columns import Instant
+from lifecycle.policy.model import Policy
+from lifecycle.projections.held import Held, HeldGround, Kept, held_by, in_order
+from lifecycle.projections.projection import Change, rewrite, states, tables_of_a_projection
+
+metadata = tables_of_a_projection()
+
+current_holding = Table(
+    "current_holding",
+    metadata,
+    Column("subject_id", Uuid, primary_key=True),
+    Column("holding", Text, primary_key=True),
+    Column("category", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("sealed_in", Integer, nullable=False),  # version of the event whose part holds the newest value
+    Column("erased_at", Instant),
+    Column("erased_by", Integer),
+)
+
+# `until` is the end as it is known now, fixed or computed. Nothing is rewritten when it comes.
+current_ground = Table(
+    "current_ground",
+    metadata,
+    Column("subject_id", Uuid, primary_key=True),
+    Column("holding", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("purpose", Text, nullable=False),
+    Column("basis", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("until", Instant),
+    Column("rule", Text, nullable=False),
+    Column("ended", Text),
+    Column("kept_until", Instant),  # the statutory minimum that begins when this ground ends
+)
+
+# What makes a holding storage only, or keeps it when its grounds are gone: restrictions and legal holds.
+current_keeper = Table(
+    "current_keeper",
+    metadata,
+    Column("subject_id", Uuid, primary_key=True),
+    Column("holding", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("because", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("until", Instant),
+)
+
+
+class Holdings:
+    """Rewrites all holdings of each person who changed."""
+
+    name = "holdings"
+    version = 1
+    tables = (current_holding, current_ground, current_keeper)
+
+    def apply(self, c: Connection, changes: Sequence[Change], policy: Policy | None) -> None:
+        people = states(changes)
+        held = [(subject_id, one) for subject_id, subject in people.items() for one in held_by(subject)]
+        rewrite(c, current_holding, people, [_holding_row(*each) for each in held])
+        rewrite(c, current_ground, people, [row for each in held for row in _ground_rows(*each)])
+        rewrite(c, current_keeper, people, [row for each in held for row in _keeper_rows(*each)])
+
+
+_OF_A_HOLDING = ("holding", "category", "source", "since", "sealed_in", "erased_at", "erased_by")
+_OF_A_GROUND = ("number", "purpose", "basis", "since", "until", "rule", "ended", "kept_until")
+_OF_A_KEEPER = ("because", "since", "until")
+
+
+def _holding_row(subject_id: UUID, one: Held) -> dict[str, Any]:
+    return {"subject_id": subject_id} | {name: getattr(one, name) for name in _OF_A_HOLDING}
+
+
+def _ground_rows(subject_id: UUID, one: Held) -> Iterable[dict[str, Any]]:
+    of = {"subject_id": subject_id, "holding": one.holding}
+    return (of | {name: getattr(ground, name) for name in _OF_A_GROUND} for ground in one.grounds)
+
+
+def _keeper_rows(subject_id: UUID, one: Held) -> Iterable[dict[str, Any]]:
+    of = {"subject_id": subject_id, "holding": one.holding}
+    return (
+        of | {"number": number} | {name: getattr(keeper, name) for name in _OF_A_KEEPER}
+        for number, keeper in enumerate(one.keepers, start=1)
+    )
+
+
+def current_holdings(c: Connection, subject_id: UUID) -> list[Held]:
+    """Everything ever held about one person, as it is projected now; three queries, however many holdings."""
+    grounds: dict[str, list[HeldGround]] = {}
+    for row in _rows(c, current_ground, subject_id, _OF_A_GROUND):
+        grounds.setdefault(row[0], []).append(HeldGround(*row[1:]))
+    keepers: dict[str, list[Kept]] = {}
+    for row in _rows(c, current_keeper, subject_id, _OF_A_KEEPER):
+        keepers.setdefault(row[0], []).append(Kept(*row[1:]))
+    held = [Held(*row[1:]) for row in _rows(c, current_holding, subject_id, _OF_A_HOLDING)]
+    return in_order(
+        replace(one, grounds=tuple(grounds.get(one.holding, ())), keepers=tuple(keepers.get(one.holding, ())))
+        for one in held
+    )
+
+
+def _rows(c: Connection, table: Table, subject_id: UUID, names: Sequence[str]) -> Iterable[Any]:
+    chosen = select(table.c.holding, *(table.c[name] for name in names)).where(table.c.subject_id == subject_id)
+    return c.execute(chosen.order_by(*table.primary_key.columns))

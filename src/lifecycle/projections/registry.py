@@ -1,0 +1,12 @@
+"""Every projection there is. Whoever adds a file here adds a line below."""
+
+from __future__ import annotations
+
+from lifecycle.projections.audit_trail import AuditTrail
+from lifecycle.projections.consents import Consents
+from lifecycle.projections.holdings import Holdings
+from lifecycle.projections.projection import Projection
+from lifecycle.projections.recipients import Recipients
+from lifecycle.projections.retention_calendar import RetentionCalendar
+
+PROJECTIONS: tuple[Projection, ...] = (Holdings(), Consents(), Recipients(), RetentionCalendar(), AuditTrail())

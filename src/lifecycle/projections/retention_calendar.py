@@ -1,0 +1,132 @@
+"""What falls due for whom, and when? Read by `retention due`, by the dry run of the sweep and by the sweep itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Index,
+    Integer,
+    Select,
+    Table,
+    Text,
+    Uuid,
+    bindparam,
+    func,
+    select,
+    tuple_,
+    update,
+)
+
+from lifecycle.columns import Instant
+from lifecycle.domain.streams import policy_stream
+from lifecycle.domain.subject.settling import calendar
+from lifecycle.domain.subject.state import Subject
+from lifecycle.policy.model import Policy
+from lifecycle.policy.periods import Period
+from lifecycle.projections.projection import Change, rewrite, states, tables_of_a_projection
+
+IDENTIFIERS = "identifiers"
+
+retention_calendar = Table(
+    "retention_calendar",
+    tables_of_a_projection(),
+    Column("subject_id", Uuid, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("due", Instant, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("holding", Text),
+    Column("ground", Integer),
+    Column("purpose", Text),
+    Column("rule", Text),
+    Column("counted_from", Instant),  # only where a policy published later may move the day: of identifiers
+    Index("ix_retention_calendar_due", "due", "subject_id", "number"),
+)
+column = retention_calendar.c
+
+
+@dataclass(frozen=True, slots=True)
+class Falling:
+    """One thing that time brings to one person. It proposes; the person's own state decides when it is carried out."""
+
+    due: datetime
+    subject_id: UUID
+    number: int
+    what: str  # "retention", "storage-only-end", "consent-lapse" or "identifiers"
+    holding: str | None
+    ground: int | None
+    purpose: str | None
+    rule: str | None
+
+
+class RetentionCalendar:
+    """Rewrites the calendar of each person who changed; a new policy moves the days that depend on it for everybody.
+
+    Before the first policy nobody's data can be recorded, so there is nothing to write then.
+    """
+
+    name = "retention-calendar"
+    version = 1
+    tables = (retention_calendar,)
+
+    def apply(self, c: Connection, changes: Sequence[Change], policy: Policy | None) -> None:
+        if policy is None:
+            return
+        people = states(changes)
+        rewrite(c, retention_calendar, people, [row for each in people.items() for row in _rows(*each, policy)])
+        if any(change.stream_id == policy_stream() for change in changes):
+            _move_identifiers(c, policy)
+
+
+def _rows(subject_id: UUID, subject: Subject, policy: Policy) -> Iterable[dict[str, Any]]:
+    for number, due in enumerate(calendar(subject, policy), start=1):
+        counted_from = subject.last_event_at if due.what == IDENTIFIERS else None
+        yield {"subject_id": subject_id, "number": number, "counted_from": counted_from} | asdict(due)
+
+
+_MOVE = (
+    update(retention_calendar)
+    .where(column.subject_id == bindparam("of"), column.number == bindparam("at"))
+    .values(due=bindparam("new_due"))
+)
+
+
+def _move_identifiers(c: Connection, policy: Policy) -> None:
+    kept = Period(days=policy.identifiers.kept_days_after_last_event)
+    resting = select(column.subject_id, column.number, column.counted_from).where(column.what == IDENTIFIERS)
+    moved = [
+        {"of": row.subject_id, "at": row.number, "new_due": kept.due(row.counted_from, policy.time_zone)}
+        for row in c.execute(resting)
+    ]
+    if moved:
+        c.execute(_MOVE, moved)
+
+
+def due(c: Connection, now: datetime, limit: int, after: Falling | None = None) -> list[Falling]:
+    """The next `limit` things that are due at `now`, longest overdue first. Costs what is due, however many people.
+
+    `after` is the last one that the caller has seen, so that whoever pages comes to an end whatever becomes of them.
+    """
+    return [Falling(*row) for row in c.execute(due_by(now, limit, after))]
+
+
+def due_by(now: datetime, limit: int, after: Falling | None = None) -> Select[Any]:
+    """The one selector."""
+    key = (column.due, column.subject_id, column.number)
+    chosen = select(*(column[name] for name in Falling.__slots__)).where(column.due <= now)
+    if after is not None:
+        seen = (bindparam(None, after.due, Instant), bindparam(None, after.subject_id, Uuid), after.number)
+        chosen = chosen.where(tuple_(*key) > tuple_(*seen))
+    return chosen.order_by(*key).limit(limit)
+
+
+def next_due(c: Connection) -> datetime | None:
+    """The earliest instant at which something falls due; it may be past."""
+    earliest: datetime | None = c.execute(select(func.min(column.due))).scalar_one()
+    return earliest

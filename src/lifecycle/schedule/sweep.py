@@ -1,0 +1,141 @@
+"""The sweep: find what is due, ask each person's record, append what it decides, and let erasures follow.
+
+The calendar proposes, the person's state disposes: so a stale calendar can neither erase early nor twice. What a sweep
+costs follows what is due, not what is stored.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from eventsourcing.persistence import IntegrityError
+
+from lifecycle.domain.decision import Decision
+from lifecycle.domain.event import Judged
+from lifecycle.domain.subject.events import ErasureOrdered, RetentionExpired
+from lifecycle.domain.subject.fold import replay
+from lifecycle.domain.subject.settling import fall_due
+from lifecycle.errors import StoreUnavailable
+from lifecycle.policy.model import Policy
+from lifecycle.policy.vocabulary import Role
+from lifecycle.projections.retention_calendar import Falling, due
+from lifecycle.storage.appending import Appending, load_heads
+from lifecycle.storage.application import Streams
+from lifecycle.storage.database import Database
+from lifecycle.storage.policies import Policies
+from lifecycle.vault.sealing import OpenParts
+from lifecycle.vault.vault import Vault
+
+TOGETHER = 500
+TRIES = 8
+Order = tuple[UUID, int]
+Progress = Callable[[int, int], None]
+
+
+class CalendarStands(StoreUnavailable):
+    """The calendar names what no record finds due: it is wrong, and sweeping on would never end."""
+
+    remedy = "run `lifecycle projections rebuild`"
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep did: people asked, periods that ended, and erasures that were ordered."""
+
+    people: int = 0
+    expired: int = 0
+    erased: int = 0
+
+    def plus(self, other: Swept) -> Swept:
+        return Swept(self.people + other.people, self.expired + other.expired, self.erased + other.erased)
+
+
+class Sweep:
+    """`erase` carries out what was ordered; `follow` brings the calendar up to date."""
+
+    def __init__(
+        self,
+        database: Database,
+        streams: Streams,
+        policies: Policies,
+        vault: Vault,
+        erase: Callable[[Sequence[Order], datetime], None],
+        follow: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._streams = streams
+        self._policies = policies
+        self._vault = vault
+        self._erase = erase
+        self._follow = follow
+
+    def due(self, now: datetime, limit: int = TOGETHER) -> list[Falling]:
+        """What a sweep at `now` would act on: the selector of the real run."""
+        self._follow()
+        with self._database.read() as c:
+            return list(due(c, now, limit))
+
+    def __call__(self, now: datetime, progress: Progress | None = None) -> Swept:
+        """Carry out everything that is due by `now`. Called again, or by two at once, it does nothing twice."""
+        swept = Swept()
+        before: set[UUID] = set()
+        while people := list(dict.fromkeys(falling.subject_id for falling in self.due(now, TOGETHER))):
+            one = self._ask(people, now)
+            if one.people == 0 and set(people) == before:
+                raise CalendarStands("The retention calendar names people for whom nothing is due.")
+            before = set(people)
+            swept = swept.plus(one)
+            if progress is not None:
+                progress(swept.people, swept.people + len(people))
+        return swept
+
+    def _ask(self, people: Sequence[UUID], now: datetime) -> Swept:
+        for _ in range(TRIES):
+            try:
+                return self._try(people, now)
+            except IntegrityError:
+                continue
+        if len(people) == 1:
+            return Swept()  # somebody is busy with this person; the next tick asks again
+        half = len(people) // 2
+        return self._ask(people[:half], now).plus(self._ask(people[half:], now))
+
+    def _try(self, people: Sequence[UUID], now: datetime) -> Swept:
+        policy = self._policies.in_force(now)
+        if policy is None:
+            return Swept()
+        decisions, appending = self._decide(people, now, policy)
+        orders: list[Order] = []
+        if not appending.recorded:
+            return Swept()
+        for recorded in appending.recorded:
+            if isinstance(recorded.event, ErasureOrdered):
+                orders.append((recorded.originator_id, recorded.originator_version))
+                appending.rows.pending_erasures.append(
+                    {"stream_id": recorded.originator_id, "version": recorded.originator_version, "at": now}
+                )
+        self._streams.save(*appending.recorded, rows=appending.rows)
+        self._erase(orders, now)
+        expired = sum(isinstance(recorded.event, RetentionExpired) for recorded in appending.recorded)
+        return Swept(sum(bool(decision.events) for decision in decisions), expired, len(orders))
+
+    def _decide(self, people: Sequence[UUID], now: datetime, policy: Policy) -> tuple[list[Decision], Appending]:
+        appending = Appending()
+        decisions: list[Decision] = []
+        with self._database.read() as c:
+            heads = load_heads(c, people)
+            known = [person for person in people if person in heads]
+            with self._streams.prefetched(known, c):
+                for person in known:
+                    subject = self._streams.repository.get(person, projector_func=replay)
+                    decision = fall_due(subject, now, policy)
+                    decisions.append(decision)
+                    # Nobody asked: each decision has a number of its own, as a command would.
+                    judged = Judged(self._vault.cmd(secrets.token_hex(16)), Role.SYSTEM.value, policy.judged_by)
+                    for event in decision.events:
+                        _, heads[person] = appending.append(heads[person], OpenParts(), event, judged, now)
+        return decisions, appending

@@ -1,0 +1,143 @@
+"""What may be changed, by whom, and when: roles and grants on PostgreSQL, triggers on SQLite (settled rule 14)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+ROLES = ("writer", "sequencer", "eraser", "expunger", "projector", "reader")
+
+_PUBLIC = (
+    "event_header", "event_body", "stream_head", "command_seen", "pending_erasure", "epoch_erasure", "expunge_order",
+    "simulated_clock", "store_facts", "tracking", "lease", "ledger_queue", "log_entry", "event_position", "log_state",
+    "alembic_version",
+)  # fmt: skip
+_VAULT = ("epoch", "subject_key", "data_key", "lookup", "installation_key", "tombstone", "spent_command")
+
+# Role → what it may do beyond reading. Everybody may read the public tables; the vault only who is named in _OPENS.
+GRANTS = {
+    "writer": (
+        "INSERT ON event_header, event_body, ledger_queue, stream_head, command_seen, pending_erasure, epoch_erasure",
+        "INSERT ON vault.subject_key, vault.data_key, vault.lookup",
+        "UPDATE (version, commitment, stream_key, event_id, at) ON stream_head",
+        "INSERT, UPDATE ON simulated_clock, tracking",
+        "INSERT ON store_facts",
+    ),
+    "sequencer": (
+        "INSERT ON ledger_queue, log_entry, event_position, log_state",
+        "DELETE ON ledger_queue",
+        "UPDATE ON log_state",
+        "INSERT, UPDATE, DELETE ON lease",
+    ),
+    # Destroys and re-wraps keys, so the whole vault is its own; it also turns epochs.
+    "eraser": (
+        "INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA vault",
+        "DELETE ON event_body, command_seen",
+        "INSERT, DELETE ON pending_erasure, epoch_erasure",
+        "UPDATE (generation, fenced) ON stream_head",
+        "INSERT ON ledger_queue",
+    ),
+    "expunger": (
+        "INSERT, DELETE ON expunge_order",
+        "DELETE ON event_header, event_body, event_position, stream_head, command_seen",
+        "INSERT ON ledger_queue",
+    ),
+    "projector": ("INSERT, UPDATE ON tracking",),
+    "reader": (),
+}
+_OPENS = ("writer", "eraser")
+
+
+def role_statements() -> Iterator[str]:
+    """Roles belong to the whole server, so another database, or another process now, may have made them already."""
+    for role in ROLES:
+        yield _CREATE_ROLE.format(role=f"lifecycle_{role}")
+
+
+_CREATE_ROLE = """
+DO $$
+BEGIN
+    BEGIN
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
+            CREATE ROLE {role} NOLOGIN;
+        END IF;
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN
+        NULL;  -- another database of this server made it at the same moment
+    END;
+    IF NOT EXISTS (
+        SELECT FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid JOIN pg_roles u ON u.oid = m.member
+        WHERE r.rolname = '{role}' AND u.rolname = current_user
+    ) THEN
+        GRANT {role} TO CURRENT_USER;
+    END IF;
+END $$
+"""
+
+
+def grant_statements() -> Iterator[str]:
+    public = ", ".join(_PUBLIC)
+    for role in ROLES:
+        name = f"lifecycle_{role}"
+        yield f"DO $$ BEGIN EXECUTE format('GRANT USAGE ON SCHEMA %I TO {name}', current_schema()); END $$"
+        yield f"GRANT USAGE ON SCHEMA projection TO {name}"
+        yield f"GRANT SELECT ON {public} TO {name}"
+        if role in _OPENS:
+            yield f"GRANT USAGE ON SCHEMA vault TO {name}"
+            yield f"GRANT SELECT ON ALL TABLES IN SCHEMA vault TO {name}"
+        for grant in GRANTS[role]:
+            yield f"GRANT {grant} TO {name}"
+    yield from _projection_grants()
+
+
+def _projection_grants() -> Iterator[str]:
+    """Projections are made, dropped and rebuilt by the projector; everybody may read what it makes."""
+    yield "GRANT CREATE ON SCHEMA projection TO lifecycle_projector"
+    others = ", ".join(f"lifecycle_{role}" for role in ROLES if role != "projector")
+    yield (
+        f"ALTER DEFAULT PRIVILEGES FOR ROLE lifecycle_projector IN SCHEMA projection GRANT SELECT ON TABLES TO {others}"
+    )
+
+
+_ORDERED = "EXISTS (SELECT 1 FROM pending_erasure WHERE stream_id = OLD.{of})"
+_EXPUNGED = "EXISTS (SELECT 1 FROM expunge_order WHERE stream_id = OLD.stream_id)"
+_NEVER = "0"
+
+# Table → (when, unless). On SQLite anybody who can open the file can do anything, so this guards against our own
+# mistakes and careless hands: the log, not a trigger, proves that history was not changed.
+_TRIGGERS: tuple[tuple[str, str, str], ...] = (
+    ("event_header", "UPDATE", _NEVER),
+    ("event_header", "DELETE", _EXPUNGED),
+    ("log_entry", "UPDATE", _NEVER),
+    ("log_entry", "DELETE", _NEVER),
+    ("event_position", "UPDATE", _NEVER),
+    ("event_position", "DELETE", _EXPUNGED),
+    ("event_body", "UPDATE", _NEVER),
+    ("event_body", "DELETE", f"{_ORDERED.format(of='stream_id')} OR {_EXPUNGED}"),
+    ("stream_head", "UPDATE OF stream_id, sid", _NEVER),
+    ("stream_head", "UPDATE OF stream_key", "OLD.stream_key IS NULL OR NEW.stream_key = OLD.stream_key"),
+    ("stream_head", "DELETE", _EXPUNGED),
+    ("store_facts", "UPDATE", _NEVER),
+    ("store_facts", "DELETE", _NEVER),
+    ("data_key", "UPDATE OF subject_id, kid, hid", _NEVER),
+    # Re-wrapping a data key is re-keying, which happens only in an erasure: turning an epoch re-wraps the subject's
+    # key alone and leaves data keys as they are.
+    ("data_key", "UPDATE OF wrapped", _ORDERED.format(of="subject_id")),
+    ("data_key", "DELETE", _ORDERED.format(of="subject_id")),
+    ("subject_key", "UPDATE OF subject_id, sid", _NEVER),
+    # A subject's key is replaced by an erasure (new generation), or wrapped anew for a later epoch (same generation).
+    (
+        "subject_key",
+        "UPDATE OF wrapped, epoch, generation",
+        f"{_ORDERED.format(of='subject_id')} OR (NEW.epoch > OLD.epoch AND NEW.generation = OLD.generation)",
+    ),
+    ("subject_key", "DELETE", _ORDERED.format(of="subject_id")),
+    ("tombstone", "DELETE", _NEVER),
+)
+
+
+def trigger_statements() -> Iterator[str]:
+    for number, (table, when, unless) in enumerate(_TRIGGERS, start=1):
+        act = when.split()[0].lower()
+        yield (
+            f"CREATE TRIGGER {table}_{act}_{number:02d} BEFORE {when} ON {table} WHEN NOT ({unless})"
+            f" BEGIN SELECT RAISE(ABORT, '{table}: {act} refused'); END"
+        )

@@ -1,0 +1,69 @@
+"""The engine's application of the eventsourcing library: streams of events over our own recorder and mapper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+from uuid import UUID
+
+from eventsourcing.application import Application
+from eventsourcing.persistence import Mapper, Recording
+from eventsourcing.utils import Environment, EnvType
+from sqlalchemy import Connection
+
+from lifecycle.storage.database import Database
+from lifecycle.storage.factory import StreamsFactory
+from lifecycle.storage.mapper import HeaderMapper
+from lifecycle.storage.recorder import EventRecorder
+
+
+class Streams(Application[UUID]):
+    """Loads states by `repository.get(id, projector_func=…)`, saves events by `save(*recorded, rows=…)`.
+
+    States are immutable, so the cache hands them out without copying. It holds no personal values: a state is folded
+    from headers.
+    """
+
+    env: ClassVar[dict[str, str]] = {
+        "AGGREGATE_CACHE_MAXSIZE": "4096",
+        "DEEPCOPY_FROM_AGGREGATE_CACHE": "n",
+    }
+    recorder: EventRecorder
+
+    def __init__(self, database: Database, env: EnvType | None = None) -> None:
+        self.database = database
+        super().__init__(env)
+
+    def construct_factory(self, env: Environment) -> StreamsFactory:
+        return StreamsFactory(env, self.database)
+
+    def construct_mapper(self) -> Mapper[UUID]:
+        return self.factory.mapper(transcoder=self.construct_transcoder(), mapper_class=HeaderMapper)
+
+    def save(self, *objs: Any, **kwargs: Any) -> list[Recording[UUID]]:
+        """Write events, and with `rows` what belongs to them, in one transaction.
+
+        Unlike the library's it takes events only: asking of each by a runtime protocol what it is took 15 µs.
+        """
+        return self.events.put(objs, **kwargs)
+
+    @contextmanager
+    def prefetched(self, stream_ids: Iterable[UUID], connection: Connection | None = None) -> Iterator[None]:
+        """In this block and thread the repository gets these streams without a query for each.
+
+        With `connection` they are read in a snapshot of the caller's.
+        """
+        wanted = list(dict.fromkeys(stream_ids))
+        with self.recorder.prefetched(wanted, self._known(wanted), connection):
+            yield
+
+    def _known(self, stream_ids: Iterable[UUID]) -> dict[UUID, int]:
+        cache = self.repository.cache
+        known: dict[UUID, int] = {}
+        for stream_id in stream_ids:
+            try:
+                known[stream_id] = cache.get(stream_id).version if cache else -1
+            except KeyError:
+                continue
+        return known

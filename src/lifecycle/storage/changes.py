@@ -1,0 +1,81 @@
+"""From a window of the log to what changed for whom: events by stream, with the states before and after them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import cast
+from uuid import UUID
+
+from eventsourcing.persistence import StoredEvent
+
+from lifecycle.domain.event import Recorded
+from lifecycle.domain.streams import is_access_stream, is_person_stream, subject_of_access
+from lifecycle.domain.subject.fold import replay
+from lifecycle.domain.subject.state import Subject
+from lifecycle.projections.projection import Change, Sequenced
+from lifecycle.storage.application import Streams
+
+REMEMBERED = 4_096  # people whose state is kept between batches
+
+
+class ChangeReader:
+    """Reads windows of the log. Not for several threads at once.
+
+    The states it remembers are folded from headers, so they hold no values; each is used only at its own version.
+    """
+
+    def __init__(self, streams: Streams, remember: int = REMEMBERED) -> None:
+        self._streams = streams
+        self._remember = remember
+        self._states: OrderedDict[UUID, Subject] = OrderedDict()
+
+    def window(self, start: int, stop: int) -> list[Change]:
+        """What the positions from `start` up to, not including, `stop` brought; two queries, however many people."""
+        found = self._streams.recorder.select_notifications(start, stop - start, stop - 1)
+        by_stream: dict[UUID, list[Sequenced]] = {}
+        for notification in found:
+            recorded = self._recorded(notification)
+            by_stream.setdefault(recorded.originator_id, []).append(Sequenced(notification.id, recorded))
+        before = self._states_before(
+            {id: events[0].recorded.originator_version for id, events in by_stream.items() if is_person_stream(id)}
+        )
+        return [self._change(id, tuple(events), before.get(id)) for id, events in by_stream.items()]
+
+    def _change(self, stream_id: UUID, events: tuple[Sequenced, ...], before: Subject | None) -> Change:
+        if not is_person_stream(stream_id):
+            subject_id = subject_of_access(stream_id) if is_access_stream(stream_id) else None
+            return Change(stream_id, subject_id, events)
+        after = replay(before, (event.recorded for event in events))
+        assert after is not None
+        self._keep(after)
+        return Change(stream_id, stream_id, events, before, after)
+
+    def _states_before(self, first: dict[UUID, int]) -> dict[UUID, Subject]:
+        """The state of each person just before version `first`."""
+        known = {id: state for id in first if (state := self._states.get(id)) and state.version < first[id]}
+        behind = [id for id in first if (known[id].version if id in known else 0) < first[id] - 1]
+        if behind:
+            known |= self._read(behind, known, first)
+        return known
+
+    def _read(self, behind: Sequence[UUID], known: dict[UUID, Subject], first: dict[UUID, int]) -> dict[UUID, Subject]:
+        recorder, found = self._streams.recorder, {}
+        versions = {id: known[id].version for id in behind if id in known}
+        with recorder.prefetched(behind, versions):
+            for id in behind:
+                events = recorder.select_events(id, gt=versions.get(id), lte=first[id] - 1)
+                state = replay(known.get(id), (self._recorded(event) for event in events))
+                assert state is not None
+                assert state.version == first[id] - 1, "a stream has no gaps"
+                found[id] = state
+        return found
+
+    def _recorded(self, stored: StoredEvent) -> Recorded:
+        return cast(Recorded, self._streams.mapper.to_domain_event(stored))
+
+    def _keep(self, state: Subject) -> None:
+        self._states[state.id] = state
+        self._states.move_to_end(state.id)
+        if len(self._states) > self._remember:
+            self._states.popitem(last=False)

@@ -1,0 +1,168 @@
+"""The one database: a SQLite file or PostgreSQL, with transactions that say what they are for."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, cast
+from urllib.parse import quote
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import QueuePool
+
+from lifecycle.storage.failures import Unavailable, spoken
+
+Role = Literal["writer", "sequencer", "eraser", "expunger", "projector"]
+
+# On SQLite there are no schemas: the tables of the vault and the projections lie beside the others.
+SCHEMAS_ON_SQLITE = {"vault": None, "projection": None}
+_BEGIN = "lifecycle_begin"
+_PRAGMAS = (
+    "PRAGMA synchronous=FULL",  # an acknowledged command survives a power cut
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA secure_delete=ON",  # erased bytes are overwritten, not only unlinked
+    "PRAGMA recursive_triggers=ON",  # otherwise INSERT OR REPLACE would delete past our triggers
+    "PRAGMA temp_store=MEMORY",  # no value reaches a temporary file
+    "PRAGMA trusted_schema=OFF",
+)
+
+
+class Database:
+    """Opens nothing until it is used. One object serves all threads of a process.
+
+    Units: `busy_seconds` is how long a writer waits for another process's lock.
+
+    Errors: StoreUnavailable, with a remedy and without values, when the store is missing, locked, read-only or
+    unreachable; WroteFirst when somebody else wrote first; AppendOnly when a statement may not be.
+    """
+
+    def __init__(self, url: str, *, busy_seconds: float = 10.0, pool_size: int = 8) -> None:
+        self.url = url
+        address = _address(url)
+        self.is_sqlite = address.get_backend_name() == "sqlite"
+        self.path = Path(address.database or "") if self.is_sqlite else None
+        options: dict[str, Any] = {"hide_parameters": True, "pool_size": pool_size, "max_overflow": 56}
+        if self.is_sqlite:
+            self.engine: Engine = _sqlite_engine(address, busy_seconds, options)
+            self._writing: Engine = self.engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+            self._reading: Engine = self.engine
+        else:
+            self.engine = create_engine(
+                address,
+                isolation_level="READ COMMITTED",
+                paramstyle="format",  # parameters by place, as on SQLite: see rows.py
+                **options,
+            )
+            self._writing = self.engine
+            self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+    @contextmanager
+    def read(self, role: Literal["reader"] | None = None) -> Iterator[Connection]:
+        """One snapshot of everything, from the first statement to the last; nothing can be written in it.
+
+        As "reader" PostgreSQL refuses the vault's tables too: this is what the console and auditors use.
+        """
+        with spoken(), self._reading.begin() as c:
+            if role is not None and not self.is_sqlite:
+                c.exec_driver_sql(f"SET LOCAL ROLE lifecycle_{role}")
+            if not self.is_sqlite:
+                yield c
+                return
+            c.exec_driver_sql("PRAGMA query_only=ON")
+            try:
+                yield c
+            finally:
+                c.exec_driver_sql("PRAGMA query_only=OFF")
+
+    @contextmanager
+    def write(self, role: Role) -> Iterator[Connection]:
+        """One transaction as `role`, committed at the end. On SQLite it holds the write lock from its beginning."""
+        with spoken(), self._writing.begin() as c:
+            if not self.is_sqlite:
+                c.exec_driver_sql(f"SET LOCAL ROLE lifecycle_{role}")
+            yield c
+
+    @contextmanager
+    def own(self) -> Iterator[Connection]:
+        """One transaction as whoever connects: for migrations, which make the tables and the roles."""
+        with spoken(), self._writing.begin() as c:
+            yield c
+
+    def create_file(self) -> None:
+        """Make the SQLite file, readable by its owner alone. Its folder must exist: a typing error makes no folders."""
+        if self.path is None or self.path.exists():
+            return
+        try:
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        except FileExistsError:
+            return
+        except OSError as error:
+            raise Unavailable(
+                f"The database file cannot be created ({error.strerror}).", "create its folder, or choose another"
+            ) from None
+
+    def truncate_wal(self) -> None:
+        """After an erasure: what was deleted leaves SQLite's write-ahead file too. PostgreSQL's dies with the epoch."""
+        if not self.is_sqlite:
+            return
+        with spoken(), self.engine.connect() as c:
+            driver = cast(sqlite3.Connection, c.connection.driver_connection)
+            busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise Unavailable("Readers hold the write-ahead file.", "let them finish, then try again")
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _address(url: str) -> URL:
+    try:
+        address = make_url(url)
+    except ArgumentError:
+        raise Unavailable("The database URL cannot be read.", "write sqlite:///FILE or postgresql://…") from None
+    backend = address.get_backend_name()
+    if backend == "postgresql":
+        return address.set(drivername="postgresql+psycopg")
+    if backend != "sqlite":
+        raise Unavailable("Only SQLite and PostgreSQL are supported.", "write sqlite:///FILE or postgresql://…")
+    if not address.database or address.database == ":memory:":
+        raise Unavailable("A database in memory would be lost.", "name a file: sqlite:///FILE")
+    return address
+
+
+def _sqlite_engine(address: URL, busy_seconds: float, options: dict[str, Any]) -> Engine:
+    # mode=rw: opening never creates a file, so that a wrong path is reported instead of served empty.
+    uri = f"file:{quote(str(Path(address.database or '').absolute()))}?mode=rw"
+
+    def connect() -> sqlite3.Connection:
+        driver = sqlite3.connect(
+            uri, uri=True, timeout=busy_seconds, check_same_thread=False, isolation_level=None, cached_statements=256
+        )
+        try:
+            _prepare(driver)
+        except sqlite3.Error:
+            driver.close()
+            raise
+        return driver
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, **options).execution_options(
+        schema_translate_map=SCHEMAS_ON_SQLITE
+    )
+
+    @event.listens_for(engine, "begin")
+    def begin(c: Connection) -> None:
+        # The driver's own BEGIN is switched off (isolation_level=None): it would come too late for a snapshot.
+        c.exec_driver_sql(c.get_execution_options().get(_BEGIN, "BEGIN"))
+
+    return engine
+
+
+def _prepare(driver: sqlite3.Connection) -> None:
+    for pragma in _PRAGMAS:
+        driver.execute(pragma)
+    if driver.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        driver.execute("PRAGMA journal_mode=WAL")

@@ -1,0 +1,113 @@
+"""The rows of an erasure beside the keys: order, fence, bodies, completion. Each step may be repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection, Table, bindparam, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from lifecycle.ledger.tables import event_position
+from lifecycle.storage.tables import (
+    command_seen,
+    epoch_erasure,
+    event_body,
+    event_header,
+    expunge_order,
+    pending_erasure,
+    stream_head,
+)
+
+_BODY = delete(event_body).where(
+    event_body.c.stream_id == bindparam("of"),
+    event_body.c.version == bindparam("in_version"),
+    event_body.c.part == bindparam("at_part"),
+)
+
+
+class Ordered(NamedTuple):
+    """An erasure that was ordered by event `version` of a stream and is not completed."""
+
+    stream_id: UUID
+    version: int
+    at: datetime
+
+
+def pending(c: Connection) -> list[Ordered]:
+    """What has to be resumed, oldest order first."""
+    order = pending_erasure.c
+    return [Ordered(*row) for row in c.execute(select(pending_erasure).order_by(order.at, order.stream_id, order.version))]
+
+
+def extend(c: Connection, stream_ids: Iterable[UUID], order: Ordered) -> None:
+    """Let an order permit deleting on further streams: a whole person has two."""
+    rows = [{"stream_id": stream_id, "version": order.version, "at": order.at} for stream_id in stream_ids]
+    _insert_once(c, pending_erasure, rows)
+
+
+def fence(c: Connection, stream_ids: Sequence[UUID], generation: int) -> None:
+    """From now on these streams take no sealed part, and whoever read them before must read them again."""
+    _heads(c, stream_ids, {"fenced": True, "generation": generation})
+
+
+def regenerate(c: Connection, stream_ids: Sequence[UUID], generation: int) -> None:
+    """The person was re-keyed: whoever sealed under the earlier key must seal again."""
+    _heads(c, stream_ids, {"generation": generation})
+
+
+def delete_bodies(c: Connection, stream_id: UUID, parts: Iterable[tuple[int, int]]) -> None:
+    """Delete some sealed parts, given as (version, part)."""
+    rows = [{"of": stream_id, "in_version": version, "at_part": part} for version, part in parts]
+    if rows:
+        c.execute(_BODY, rows)
+
+
+def delete_all_bodies(c: Connection, stream_ids: Sequence[UUID]) -> None:
+    c.execute(delete(event_body).where(event_body.c.stream_id.in_(stream_ids)))
+
+
+def forget_commands(c: Connection, stream_ids: Sequence[UUID]) -> list[str]:
+    """Take away what these streams answered; the ids returned are to be spent in the vault."""
+    theirs = command_seen.c.stream_id.in_(stream_ids)
+    cmds = c.execute(select(command_seen.c.cmd).where(theirs)).scalars().all()
+    c.execute(delete(command_seen).where(theirs))
+    return sorted(cmds)
+
+
+def complete(c: Connection, stream_ids: Sequence[UUID], version: int, epoch: int | None) -> None:
+    """Every store of ours has done the order; the erasure is final when `epoch` has ended. None: it is final now."""
+    order = pending_erasure.c
+    c.execute(delete(pending_erasure).where(order.stream_id.in_(stream_ids), order.version == version))
+    if epoch is not None:
+        _insert_once(c, epoch_erasure, [{"epoch": epoch, "stream_id": stream_id} for stream_id in stream_ids])
+
+
+def awaiting(c: Connection, epoch: int) -> list[UUID]:
+    """Streams whose erasure becomes final when `epoch` has ended."""
+    ended = epoch_erasure.c.epoch == epoch
+    return list(c.execute(select(epoch_erasure.c.stream_id).where(ended).order_by(epoch_erasure.c.stream_id)).scalars())
+
+
+def finalise(c: Connection, epoch: int) -> None:
+    c.execute(delete(epoch_erasure).where(epoch_erasure.c.epoch == epoch))
+
+
+def expunge(c: Connection, stream_ids: Sequence[UUID], at: datetime) -> None:
+    """Delete the evidence too: what remains of these streams is that some leaves of the log are nobody's."""
+    _insert_once(c, expunge_order, [{"stream_id": stream_id, "at": at} for stream_id in stream_ids])
+    for table in (event_body, event_header, event_position, stream_head, command_seen):
+        c.execute(delete(table).where(table.c.stream_id.in_(stream_ids)))
+    c.execute(delete(expunge_order).where(expunge_order.c.stream_id.in_(stream_ids)))
+
+
+def _heads(c: Connection, stream_ids: Sequence[UUID], values: dict[str, object]) -> None:
+    c.execute(update(stream_head).where(stream_head.c.stream_id.in_(stream_ids)).values(values))
+
+
+def _insert_once(c: Connection, table: Table, rows: Sequence[dict[str, object]]) -> None:
+    dialect = sqlite if c.dialect.name == "sqlite" else postgresql
+    if rows:
+        c.execute(dialect.insert(table).on_conflict_do_nothing(), rows)

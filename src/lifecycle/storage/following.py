@@ -1,0 +1,180 @@
+"""Brings projections up to the log: in batches, each in one transaction with its positions, so exactly once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+from typing import Protocol, TypedDict
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+
+from lifecycle.errors import StoreUnavailable
+from lifecycle.ledger.sequencer import log_size, sequence, waiting_entries
+from lifecycle.ledger.tables import event_position
+from lifecycle.policy.model import Policy
+from lifecycle.projections.projection import Projection
+from lifecycle.storage import standing
+from lifecycle.storage.application import Streams
+from lifecycle.storage.changes import ChangeReader
+from lifecycle.storage.database import Database
+
+BATCH = 1_000  # positions in one transaction
+WITHIN = 2.0  # seconds that a read waits for one person's newest event
+_A_MOMENT = 0.005
+
+Progress = Callable[[int, int], None]
+"""Told after each batch: how many leaves are followed, and how many there are."""
+
+
+class Published(Protocol):
+    """The policy versions."""
+
+    def newest(self) -> Policy | None: ...
+
+
+class Standing(TypedDict):
+    """Of one projection: leaves followed, leaves there are, events that wait for a leaf, leaves not followed yet."""
+
+    name: str
+    position: int
+    log_size: int
+    waiting: int
+    lag: int
+
+
+class Behind(StoreUnavailable):
+    """What was asked is recorded but cannot be read yet; an answer without it would be wrong."""
+
+    remedy = "try again in a moment; `lifecycle projections status` says how far they are"
+
+
+class Follower:
+    """One object serves all threads of a process; several processes may follow at once, and nothing happens twice."""
+
+    def __init__(
+        self,
+        database: Database,
+        streams: Streams,
+        policies: Published,
+        projections: Sequence[Projection],
+        batch: int = BATCH,
+    ) -> None:
+        self._database = database
+        self._policies = policies
+        self._projections = tuple(projections)
+        self._batch = batch
+        self._changes = ChangeReader(streams)
+        self._lock = Lock()
+        self._is_made = False
+
+    def ensure_tables(self) -> None:
+        """Make the tables on first use, and anew where a projection has another version than its tables.
+
+        Errors: MadeByNewer when a newer program keeps them.
+        """
+        if self._is_made:
+            return
+        with self._database.read() as c:
+            made = standing.are_made(c, self._projections)
+        if not made:
+            with self._database.write("projector") as c:
+                standing.make(c, self._projections)
+        self._is_made = True
+
+    def catch_up(self, progress: Progress | None = None) -> int:
+        """Follow to the end of the log; return how many leaves that were. What has no position yet comes later."""
+        followed = 0
+        with self._lock:
+            self.ensure_tables()
+            while (step := self._step(progress)) is not None:
+                followed += step
+        return followed
+
+    def catch_up_person(self, stream_id: UUID, version: int, within: float = WITHIN) -> None:
+        """Return when event `version` of the stream is in every projection; sequence and follow until then.
+
+        Units: `within` is in seconds. Errors: Behind after that.
+        """
+        deadline = time.monotonic() + within
+        self.ensure_tables()
+        while version > 0 and not self._is_followed(stream_id, version):
+            if time.monotonic() >= deadline:
+                raise Behind("The projections are behind the log.")
+            with self._alone_until(deadline) as is_alone:
+                if is_alone and self._step() is None and not self._sequence():
+                    time.sleep(_A_MOMENT)  # somebody else gives it its position just now
+
+    def rebuild(self, name: str | None = None, progress: Progress | None = None) -> int:
+        """Empty one projection, or all, and fill it from the first event. Errors: Invalid for an unknown name."""
+        chosen = standing.named(self._projections, name)
+        with self._lock:
+            self.ensure_tables()
+            with self._database.write("projector") as c:
+                standing.empty(c, chosen)
+        return self.catch_up(progress)
+
+    def status(self) -> list[Standing]:
+        """How far each projection is, in one snapshot."""
+        self.ensure_tables()
+        with self._database.read() as c:
+            positions = standing.positions(c, self._projections)
+            size, waiting = log_size(c), waiting_entries(c)
+        return [
+            Standing(name=name, position=position, log_size=size, waiting=waiting, lag=size - position)
+            for name, position in positions.items()
+        ]
+
+    def _step(self, progress: Progress | None = None) -> int | None:
+        """Follow one batch; return its length, 0 if somebody else was faster, None at the end of the log."""
+        with self._database.read() as c:
+            positions, size = self._positions(c), log_size(c)
+        start = min(positions.values(), default=size)
+        if start >= size:
+            return None
+        ahead = [position for position in positions.values() if position > start]
+        stop = min(size, start + self._batch, *ahead)
+        taking = [projection for projection in self._projections if positions[projection.name] == start]
+        try:
+            self._take(taking, start, stop)
+        except standing.Overtaken:
+            return 0
+        if progress is not None:
+            progress(stop, size)
+        return stop - start
+
+    def _take(self, taking: Sequence[Projection], start: int, stop: int) -> None:
+        # Read and folded before the transaction begins: positions never change, and SQLite's writers need not wait.
+        changes, policy = self._changes.window(start, stop), self._policies.newest()
+        with self._database.write("projector") as c:
+            standing.move(c, taking, start, stop)
+            for projection in taking:
+                projection.apply(c, changes, policy)
+
+    def _positions(self, c: Connection) -> dict[str, int]:
+        positions = standing.positions(c, self._projections)
+        if len(positions) != len(self._projections):
+            self._is_made = False
+            raise Behind("The projections were made anew by another program.")
+        return positions
+
+    def _is_followed(self, stream_id: UUID, version: int) -> bool:
+        mine = (event_position.c.stream_id == stream_id) & (event_position.c.version == version)
+        with self._database.read() as c:
+            position: int | None = c.execute(select(event_position.c.position).where(mine)).scalar_one_or_none()
+            return position is not None and position < min(self._positions(c).values(), default=0)
+
+    def _sequence(self) -> int:
+        with self._database.write("sequencer") as c:
+            return sequence(c)
+
+    @contextmanager
+    def _alone_until(self, deadline: float) -> Iterator[bool]:
+        is_alone = self._lock.acquire(timeout=max(0.0, deadline - time.monotonic()))
+        try:
+            yield is_alone
+        finally:
+            if is_alone:
+                self._lock.release()

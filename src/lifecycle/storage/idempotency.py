@@ -1,0 +1,58 @@
+"""What a stream has answered already. A command's id is good for one content, for 90 days."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, delete, select, tuple_
+
+from lifecycle.storage.tables import command_seen
+
+KEPT = timedelta(days=90)
+_MANY = 5_000  # pairs in one query
+
+column = command_seen.c
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A command that was answered: by which events, or by none. `cmd` and `content_mac` are keyed hashes.
+
+    `answer_stream` is where its events are, when that is not the stream that was asked (a refusal is on the access
+    stream).
+    """
+
+    stream_id: UUID
+    cmd: str
+    content_mac: bytes
+    outcome: str
+    first_version: int | None
+    last_version: int | None
+    at: datetime
+    answer_stream: UUID | None = None
+
+    def row(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+_SEEN = select(*(column[field.name] for field in fields(Seen)))
+
+
+def seen(c: Connection, commands: Iterable[tuple[UUID, str]]) -> dict[tuple[UUID, str], Seen]:
+    """Those of the (stream, cmd) pairs that were answered already, in one query."""
+    found: dict[tuple[UUID, str], Seen] = {}
+    pairs = iter(dict.fromkeys(commands))
+    while some := list(islice(pairs, _MANY)):
+        rows = c.execute(_SEEN.where(tuple_(column.stream_id, column.cmd).in_(some)))
+        found |= {(row.stream_id, row.cmd): Seen(*row) for row in rows}
+    return found
+
+
+def purge(c: Connection, now: datetime) -> int:
+    """Forget what is older than 90 days; return how many. Needs the expunger's role."""
+    return c.execute(delete(command_seen).where(column.at < now - KEPT)).rowcount

@@ -1,0 +1,190 @@
+"""Writes appends and reads streams, behind the interfaces of the eventsourcing library."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from threading import local
+from typing import Any
+from uuid import UUID
+
+from eventsourcing.persistence import AggregateRecorder, ApplicationRecorder, Notification, StoredEvent
+from sqlalchemy import Connection, Row, Select, func, select
+
+from lifecycle.ledger.tables import event_position
+from lifecycle.storage.appending import AppendRows, Placed, in_chunks
+from lifecycle.storage.database import Database
+from lifecycle.storage.event_ids import EventIds
+from lifecycle.storage.tables import event_header, stream_head
+from lifecycle.storage.writing import write_append
+
+_NONE = -1  # before every version: the library's own tests begin with version 0
+
+header = event_header.c
+_EVENTS = select(header.stream_id, header.version, header.kind, header.header)
+_NOTIFICATIONS = select(
+    header.stream_id, header.version, header.kind, header.header, event_position.c.position
+).join_from(
+    event_position,
+    event_header,
+    (header.stream_id == event_position.c.stream_id) & (header.version == event_position.c.version),
+)
+
+
+class StreamRecorder(AggregateRecorder):
+    """Events of streams, each append in one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._here = local()
+
+    def insert_events(
+        self,
+        stored_events: Sequence[StoredEvent],
+        *,
+        rows: AppendRows | None = None,
+        connection: Connection | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Write events and everything that belongs to them, or nothing.
+
+        `rows` comes from `Appending`. Without it (the library's own users and its conformance cases) the events get
+        an entry of their own and no head: the version alone guards them. With `connection` the append joins a
+        transaction of the caller's. Positions are given later, by the sequencer: so this returns None.
+
+        Errors: WroteFirst, an IntegrityError of the library, when a version exists, a head has moved or was fenced,
+        or an identifier has been registered meanwhile.
+        """
+        with self.database.write("writer") if connection is None else nullcontext(connection) as c:
+            write_append(c, stored_events, rows if rows is not None else _rows_for(stored_events))
+            self._also(c, **kwargs)
+
+    def _also(self, c: Connection, **kwargs: Any) -> None:
+        """What else belongs to the transaction: nothing here."""
+
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[StoredEvent]:
+        read = getattr(self._here, "events", {}).get(originator_id)
+        if read is not None and (_NONE if gt is None else gt) >= read.gt:
+            return _among(read, gt, lte, desc, limit)
+        query = _EVENTS.where(header.stream_id == originator_id)
+        if gt is not None:
+            query = query.where(header.version > gt)
+        if lte is not None:
+            query = query.where(header.version <= lte)
+        query = query.order_by(header.version.desc() if desc else header.version)
+        with self.database.read() as c:
+            return [StoredEvent(*row) for row in c.execute(query.limit(limit))]
+
+    @contextmanager
+    def prefetched(
+        self, stream_ids: Iterable[UUID], gt: Mapping[UUID, int] | None = None, connection: Connection | None = None
+    ) -> Iterator[None]:
+        """Read many streams at once; in this block and thread `select_events` is answered from what was read.
+
+        `gt` says how far the caller knows a stream already; of a stream that has not moved since nothing is read.
+        A stream that is asked for from an earlier version than that is read again by itself.
+        """
+        before = getattr(self._here, "events", {})
+        with self.database.read() if connection is None else nullcontext(connection) as c:
+            self._here.events = _read_many(c, stream_ids, gt or {})
+        try:
+            yield
+        finally:
+            self._here.events = before
+
+
+class EventRecorder(StreamRecorder, ApplicationRecorder):
+    """The same, with the one order of all events: positions are leaf indices of the log."""
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        """Sequenced events by position. Leaves of the log's own take positions too, so numbers may be missing."""
+        query = _window(_NOTIFICATIONS, start, stop, inclusive_of_start)
+        if topics:
+            query = query.where(header.kind.in_(topics))
+        with self.database.read() as c:
+            rows = c.execute(query.order_by(event_position.c.position).limit(limit))
+            return [Notification(*row) for row in rows]
+
+    def max_notification_id(self) -> int | None:
+        with self.database.read() as c:
+            newest: int | None = c.execute(select(func.max(event_position.c.position))).scalar_one()
+            return newest
+
+    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Any:
+        """Not offered: the library's subscriptions wake on NOTIFY, a lock of the whole database at every commit.
+
+        Followers ask `select_notifications` again after the position they have: it skips nothing.
+        """
+        raise NotImplementedError(self.subscribe.__doc__)
+
+
+def _window(query: Select[Any], start: int | None, stop: int | None, inclusive_of_start: bool) -> Select[Any]:
+    position = event_position.c.position
+    if start is not None:
+        query = query.where(position >= start if inclusive_of_start else position > start)
+    return query if stop is None else query.where(position <= stop)
+
+
+def _rows_for(stored_events: Sequence[StoredEvent]) -> AppendRows:
+    ids = EventIds()
+    entries = (b"\x01" + hashlib.sha256(stored.state).digest() + bytes(16) for stored in stored_events)
+    return AppendRows(placed=[Placed(ids.after(None), b"", entry) for entry in entries])
+
+
+class _Read(list[StoredEvent]):
+    """Events of one stream after version `gt`."""
+
+    def __init__(self, gt: int) -> None:
+        super().__init__()
+        self.gt = gt
+
+
+def _read_many(c: Connection, stream_ids: Iterable[UUID], gt: Mapping[UUID, int]) -> dict[UUID, _Read]:
+    read = {stream_id: _Read(gt.get(stream_id, _NONE)) for stream_id in stream_ids}
+    moved = _moved(c, read, gt)
+    if not moved:
+        return read
+    least = min(read[stream_id].gt for stream_id in moved)
+    for some in in_chunks(moved):
+        query = _EVENTS.where(header.stream_id.in_(some), header.version > least)
+        for row in c.execute(query.order_by(header.stream_id, header.version)):
+            if row.version > read[row.stream_id].gt:
+                read[row.stream_id].append(StoredEvent(*row))
+    return read
+
+
+def _moved(c: Connection, stream_ids: Iterable[UUID], gt: Mapping[UUID, int]) -> list[UUID]:
+    """Leave out the streams whose head is where the caller knows it to be."""
+    ids = list(stream_ids)
+    if not gt:
+        return ids
+    heads: dict[UUID, int] = {}
+    for some in in_chunks(gt):
+        rows: Iterable[Row[UUID, int]] = c.execute(
+            select(stream_head.c.stream_id, stream_head.c.version).where(stream_head.c.stream_id.in_(some))
+        )
+        heads |= {row[0]: row[1] for row in rows}
+    return [stream_id for stream_id in ids if stream_id not in gt or heads.get(stream_id) != gt[stream_id]]
+
+
+def _among(events: _Read, gt: int | None, lte: int | None, desc: bool, limit: int | None) -> Sequence[StoredEvent]:
+    after = _NONE if gt is None else gt
+    chosen = [e for e in events if e.originator_version > after and (lte is None or e.originator_version <= lte)]
+    return (chosen[::-1] if desc else chosen)[:limit]

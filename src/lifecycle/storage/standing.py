@@ -1,0 +1,107 @@
+"""How far each projection has followed the log, and making, emptying and renewing what they stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, func, insert, inspect, select, update
+
+from lifecycle.errors import Invalid, StoreUnavailable, shown
+from lifecycle.projections.projection import SCHEMA, Projection, tables_of_a_projection
+
+_ONE_AT_A_TIME = 7_305_815  # any number: the lock that processes contend for who make the tables at once
+
+# `position` counts the leaves of the log that are in the projection: it is the next one to be followed.
+projection_position = Table(
+    "projection_position",
+    tables_of_a_projection(),
+    Column("name", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("position", BigInteger, nullable=False),
+)
+column = projection_position.c
+
+
+class MadeByNewer(StoreUnavailable):
+    """A newer program keeps these projections in another form; going back would undo its work."""
+
+    remedy = "install the version of lifecycle that made them, or a later one"
+
+
+class Overtaken(Exception):
+    """Somebody else follows too and was faster, or makes the tables anew."""
+
+
+def positions(c: Connection, projections: Iterable[Projection]) -> dict[str, int]:
+    """Where the projections stand, by name; one that must be made or made anew is missing."""
+    rows = c.execute(select(column.name, column.version, column.position)).all()
+    known = {row.name: row for row in rows}
+    for projection in projections:
+        if projection.name in known and known[projection.name].version > projection.version:
+            raise MadeByNewer(f"The projection {projection.name!r} was made by a newer program.")
+    fitting = (p.name for p in projections if p.name in known and known[p.name].version == p.version)
+    return {name: known[name].position for name in fitting}
+
+
+def move(c: Connection, projections: Sequence[Projection], old: int, new: int) -> None:
+    """Claim the positions from `old` up to `new` in the caller's transaction. Errors: Overtaken."""
+    for projection in projections:
+        here = (column.name == projection.name) & (column.version == projection.version) & (column.position == old)
+        if c.execute(update(projection_position).where(here).values(position=new)).rowcount != 1:
+            raise Overtaken
+
+
+def are_made(c: Connection, projections: Sequence[Projection]) -> bool:
+    """Whether every table is there, in the form that this program knows."""
+    there = _tables(c)
+    wanted = {table.name for projection in projections for table in projection.tables}
+    return {projection_position.name, *wanted} <= there and len(positions(c, projections)) == len(projections)
+
+
+def make(c: Connection, projections: Sequence[Projection]) -> None:
+    """Make what is missing, and anew what has another form. What is made is empty and stands at the beginning."""
+    _alone(c)
+    projection_position.create(c, checkfirst=True)
+    there = _tables(c)
+    fitting = positions(c, projections)
+    for projection in projections:
+        if projection.name in fitting and {table.name for table in projection.tables} <= there:
+            continue
+        _stand_at_the_beginning(c, projection)
+        for table in projection.tables:
+            table.drop(c, checkfirst=True)
+            table.create(c)
+
+
+def empty(c: Connection, projections: Sequence[Projection]) -> None:
+    """Empty their tables. They are not dropped: a reader in the middle of its snapshot would find them empty."""
+    _alone(c)
+    for projection in projections:
+        _stand_at_the_beginning(c, projection)
+        for table in projection.tables:
+            c.execute(table.delete())
+
+
+def named(projections: Sequence[Projection], name: str | None) -> Sequence[Projection]:
+    """The projection of this name; all of them for None."""
+    found = [projection for projection in projections if name in (None, projection.name)]
+    if not found:
+        known = ", ".join(projection.name for projection in projections)
+        raise Invalid(f"There is no projection {shown(name or '')}; there are {known}.")
+    return found
+
+
+def _stand_at_the_beginning(c: Connection, projection: Projection) -> None:
+    """Before anything else: whoever follows locks this row first, too."""
+    c.execute(projection_position.delete().where(column.name == projection.name))
+    c.execute(insert(projection_position).values(name=projection.name, version=projection.version, position=0))
+
+
+def _alone(c: Connection) -> None:
+    """SQLite's writers are alone anyway."""
+    if c.dialect.name == "postgresql":
+        c.execute(select(func.pg_advisory_xact_lock(_ONE_AT_A_TIME)))
+
+
+def _tables(c: Connection) -> set[str]:
+    return set(inspect(c).get_table_names(schema=None if c.dialect.name == "sqlite" else SCHEMA))

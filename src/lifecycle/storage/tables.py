@@ -1,0 +1,142 @@
+"""Tables written with events. Each has the stream's id in every unique key, so that it can be spread by stream."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    Uuid,
+)
+
+from lifecycle.columns import Instant
+
+metadata = MetaData()
+
+# The exact bytes that were hashed into the log. Readable by anybody with the store; holds no words of a person.
+event_header = Table(
+    "event_header",
+    metadata,
+    Column("stream_id", Uuid, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("event_id", Uuid, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("header", LargeBinary, nullable=False),
+    Column("salt", LargeBinary, nullable=False),
+)
+
+# The sealed parts of an event; `part` is the index in the header's list. Erasing deletes these rows.
+event_body = Table(
+    "event_body",
+    metadata,
+    Column("stream_id", Uuid, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("part", SmallInteger, primary_key=True, autoincrement=False),
+    Column("ct", LargeBinary, nullable=False),
+)
+
+# Where a stream stands. Every append moves it, and fails when somebody else moved it first. Before a stream's first
+# event (version 0) there is nothing to commit to.
+stream_head = Table(
+    "stream_head",
+    metadata,
+    Column("stream_id", Uuid, primary_key=True),
+    Column("sid", LargeBinary, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("commitment", LargeBinary),
+    Column("stream_key", LargeBinary),
+    Column("generation", Integer, nullable=False),
+    Column("event_id", Uuid),
+    Column("at", Instant),
+    Column("fenced", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Which commands a stream has seen, for 90 days. `cmd` and `content_mac` are keyed hashes.
+command_seen = Table(
+    "command_seen",
+    metadata,
+    Column("stream_id", Uuid, primary_key=True),
+    Column("cmd", String(64), primary_key=True),
+    Column("content_mac", LargeBinary, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("first_version", Integer),
+    Column("last_version", Integer),
+    Column("at", Instant, nullable=False),
+    Column("answer_stream", Uuid),
+    Index("ix_command_seen_at", "at"),
+    sqlite_with_rowid=False,
+)
+
+# Erasures that were ordered and are not completed: what the saga resumes, and what permits deleting.
+pending_erasure = Table(
+    "pending_erasure",
+    metadata,
+    Column("stream_id", Uuid, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Erasures that are completed and await the end of their epoch.
+epoch_erasure = Table(
+    "epoch_erasure",
+    metadata,
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    Column("stream_id", Uuid, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+# Streams whose evidence may be deleted too; only then do headers and positions let go.
+expunge_order = Table(
+    "expunge_order",
+    metadata,
+    Column("stream_id", Uuid, primary_key=True),
+    Column("at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# The clock of a simulated store. An ordinary store has no row here.
+simulated_clock = Table(
+    "simulated_clock",
+    metadata,
+    Column("one", SmallInteger, CheckConstraint("one = 1", name="ck_simulated_clock_one"), primary_key=True),
+    Column("at", Instant, nullable=False),
+)
+
+# What this store is: simulated or not, its origin, its format. Written once.
+store_facts = Table(
+    "store_facts",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+# How far followers written with the eventsourcing library have read. Our projections keep theirs themselves.
+tracking = Table(
+    "tracking",
+    metadata,
+    Column("application_name", Text, primary_key=True),
+    Column("notification_id", BigInteger, nullable=False),
+)
+
+# Duties that one process at a time has, until when. Used where there are no session locks.
+lease = Table(
+    "lease",
+    metadata,
+    Column("duty", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("until", Instant, nullable=False),
+)
+
+# Written by an append, in the order of writing: rows that others may contend for come first.
+WRITTEN_BY_AN_APPEND = (stream_head, event_header, event_body, command_seen, pending_erasure, epoch_erasure)

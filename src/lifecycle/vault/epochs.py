@@ -1,0 +1,102 @@
+"""The epoch keys: one random key a file, outside the database and its backups, gone when its epoch ends."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import re
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol
+
+from lifecycle.vault import files
+from lifecycle.vault.files import KeysUnavailable
+from lifecycle.vault.sealing import KEY_BYTES
+
+COMMIT = b"lifecycle/epoch-commit/v1"
+CHECK = b"lifecycle/epoch-file/v1"
+
+_NAME = re.compile(r"epoch-(\d{6,})\.key")
+
+
+class KeyWrapper(Protocol):
+    """A KMS, or a key from the environment, that wraps what is written to the file. It never replaces the file."""
+
+    def wrap(self, key: bytes) -> bytes: ...
+
+    def unwrap(self, wrapped: bytes) -> bytes: ...
+
+
+class EpochKeys:
+    """The folder of epoch keys. One database has one folder, and no other database may use it."""
+
+    def __init__(self, folder: Path, wrapper: KeyWrapper | None = None) -> None:
+        self.folder = folder
+        self._wrapper = wrapper
+
+    def path(self, epoch: int) -> Path:
+        return self.folder / f"epoch-{epoch:06d}.key"
+
+    def create(self, epoch: int) -> bytes:
+        """Make the key of an epoch; when a crash left its file behind, that key is taken up."""
+        key = os.urandom(KEY_BYTES)
+        with files.keys_folder_errors("a new key"):
+            files.make_folder(self.folder)
+            created = files.create_once(self.path(epoch), self._written(epoch, key))
+        return key if created else self.load(epoch)
+
+    def load(self, epoch: int) -> bytes:
+        path = self.path(epoch)
+        try:
+            with files.keys_folder_errors("to read a key"):
+                said = path.read_bytes()
+        except KeysUnavailable as error:
+            if not isinstance(error.__cause__, FileNotFoundError):
+                raise
+            raise KeysUnavailable(
+                f"The key of epoch {epoch} is missing.",
+                f"put {path.name} back into the folder that LIFECYCLE_KEYS names; if its epoch has ended it exists "
+                "nowhere any more, and the vault tables must come from a newer backup",
+            ) from None
+        return self._read(epoch, said)
+
+    def destroy(self, epoch: int) -> None:
+        """Again is harmless."""
+        with files.keys_folder_errors("to destroy a key"):
+            files.destroy(self.path(epoch))
+
+    def present(self) -> list[int]:
+        if not self.folder.is_dir():
+            return []
+        names = (_NAME.fullmatch(path.name) for path in self.folder.iterdir())
+        return sorted(int(name[1]) for name in names if name)
+
+    def _written(self, epoch: int, key: bytes) -> bytes:
+        kept = self._wrapper.wrap(key) if self._wrapper else key
+        return f"{kept.hex()}\n{_check(epoch, kept)}\n".encode()
+
+    def _read(self, epoch: int, said: bytes) -> bytes:
+        try:
+            kept_hex, check = said.decode("ascii").split()
+            kept = bytes.fromhex(kept_hex)
+        except ValueError:
+            raise _damaged(epoch) from None
+        if check != _check(epoch, kept):
+            raise _damaged(epoch)
+        return self._wrapper.unwrap(kept) if self._wrapper else kept
+
+
+def epoch_commitment(key: bytes) -> bytes:
+    """Kept in the epoch's row: tells a wrong key from the right one, and nothing about either."""
+    return hmac.digest(key, COMMIT, "sha256")
+
+
+def _check(epoch: int, kept: bytes) -> str:
+    """Against torn files and mistaken names, not against forgery: that is the commitment's work."""
+    return sha256(CHECK + epoch.to_bytes(8, "big") + kept).hexdigest()[:16]
+
+
+def _damaged(epoch: int) -> KeysUnavailable:
+    return KeysUnavailable(
+        f"The file of epoch {epoch}'s key is damaged.", "put back the copy that was made of it during this epoch"
+    )

@@ -1,0 +1,137 @@
+"""The steps that destroy keys. Each is idempotent and runs in its caller's transaction; the saga orders them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+
+from lifecycle.vault.sealing import KEY_BYTES, data_key_aad, unwrap, wrap
+from lifecycle.vault.tables import Answer, chunks, data_key, lookup, subject_key, tombstone
+from lifecycle.vault.vault import Vault
+from lifecycle.vault.wrapping import subject_key_aad, unwrap_subject_key
+
+_REWRAP = (
+    update(data_key)
+    .where(data_key.c.subject_id == bindparam("its_subject"), data_key.c.kid == bindparam("its_kid"))
+    .values(wrapped=bindparam("rewrapped"))
+)
+
+
+class Destroyed(NamedTuple):
+    """`generation` goes into the stream heads; the erasure is final once `epoch` has ended. None: nothing was there."""
+
+    generation: int | None
+    epoch: int | None
+
+
+def kids_of(db: Connection, subject_id: UUID, hids: Collection[str]) -> dict[str, list[str]]:
+    """The ids of all living keys of these holdings, every generation of a corrected value included."""
+    kids: dict[str, list[str]] = {hid: [] for hid in hids}
+    for some in chunks(list(kids)):
+        mine = (data_key.c.subject_id == subject_id) & data_key.c.hid.in_(some)
+        for row in db.execute(select(data_key.c.hid, data_key.c.kid).where(mine).order_by(data_key.c.kid)):
+            kids[row.hid].append(row.kid)
+    return kids
+
+
+def fence_subject(db: Connection, subject_id: UUID, at: datetime) -> int:
+    """From the commit on nobody gets this person's keys; the new generation also stops who already has them."""
+    row = _locked(db, subject_id)
+    grave = db.execute(select(tombstone).where(tombstone.c.subject_id == subject_id)).first()
+    if grave:
+        return int(grave.generation)
+    generation = row.generation + 1 if row else 1
+    db.execute(insert(tombstone).values(subject_id=subject_id, at=at, generation=generation))
+    db.execute(update(subject_key).where(subject_key.c.subject_id == subject_id).values(generation=generation))
+    return generation
+
+
+def destroy_holdings(db: Connection, vault: Vault, subject_id: UUID, kids: Collection[str]) -> Destroyed:
+    """Delete these data keys and give the person a new subject key, under which the others are wrapped again.
+
+    Without the new key, an old backup of the wrapped keys would still open under today's. The caller bumps the
+    generation of both stream heads in the same transaction.
+    """
+    row = _locked(db, subject_id)
+    if row is None:
+        return Destroyed(None, None)
+    mine = db.execute(select(data_key).where(data_key.c.subject_id == subject_id)).all()
+    doomed = [each.kid for each in mine if each.kid in kids]
+    if row.record_kid in doomed:
+        raise AssertionError("the record key dies only with the whole person")
+    if not doomed:
+        return Destroyed(row.generation, row.epoch)
+    _delete_data_keys(db, subject_id, doomed)
+    _rekey(db, vault, row, [each for each in mine if each.kid not in kids])
+    return Destroyed(row.generation + 1, row.epoch)
+
+
+def destroy_identifiers(db: Connection, subject_id: UUID, identifier_ids: Collection[str]) -> Destroyed:
+    """Take identifiers out of the blind index."""
+    mine = (lookup.c.subject_id == subject_id) & lookup.c.identifier_id.in_(list(identifier_ids))
+    return Destroyed(None, _delete_lookups(db, mine))
+
+
+def destroy_subject(db: Connection, subject_id: UUID) -> Destroyed:
+    """Delete every key and look-up of a fenced person."""
+    grave = db.execute(select(tombstone).where(tombstone.c.subject_id == subject_id)).first()
+    if grave is None:
+        raise AssertionError("a person is fenced before the keys are destroyed")
+    row = _locked(db, subject_id)
+    epochs = [row.epoch] if row else []
+    looked_up = _delete_lookups(db, lookup.c.subject_id == subject_id)
+    db.execute(delete(data_key).where(data_key.c.subject_id == subject_id))
+    db.execute(delete(subject_key).where(subject_key.c.subject_id == subject_id))
+    epochs += [looked_up] if looked_up else []
+    return Destroyed(grave.generation, max(epochs, default=None))
+
+
+def rows_left(db: Connection, subject_id: UUID, kids: Sequence[str] | None = None) -> int:
+    """For the sweep after an erasure: rows that still hold these keys, or anything at all of the person."""
+    if kids is not None:
+        doomed = [(data_key.c.subject_id == subject_id) & data_key.c.kid.in_(some) for some in chunks(kids)]
+        return sum(db.execute(select(func.count()).select_from(data_key).where(where)).scalar_one() for where in doomed)
+    counts = (
+        select(func.count()).select_from(table).where(table.c.subject_id == subject_id)
+        for table in (subject_key, data_key, lookup)
+    )
+    return sum(db.execute(count).scalar_one() for count in counts)
+
+
+def _locked(db: Connection, subject_id: UUID) -> Answer | None:
+    """One re-keying, fencing or re-wrapping of a person at a time; SQLite's writers are alone anyway."""
+    return db.execute(select(subject_key).where(subject_key.c.subject_id == subject_id).with_for_update()).first()
+
+
+def _delete_data_keys(db: Connection, subject_id: UUID, kids: Sequence[str]) -> None:
+    for some in chunks(kids):
+        db.execute(delete(data_key).where(data_key.c.subject_id == subject_id, data_key.c.kid.in_(some)))
+
+
+def _delete_lookups(db: Connection, mine: Any) -> int | None:
+    """Locked first: a rotation that moves a row meanwhile would make the answer too early."""
+    epochs = db.execute(select(lookup.c.epoch).where(mine).with_for_update()).scalars().all()
+    if epochs:
+        db.execute(delete(lookup).where(mine))
+    return max(epochs, default=None)
+
+
+def _rekey(db: Connection, vault: Vault, row: Answer, survivors: Sequence[Answer]) -> None:
+    kek = vault.kek(db, row.epoch)
+    sid, fresh = bytes(row.sid), os.urandom(KEY_BYTES)
+    old, new = AESGCM(unwrap_subject_key(kek, row)), AESGCM(fresh)
+    rewrapped = []
+    for each in survivors:
+        aad = data_key_aad(sid, each.hid, each.kid)
+        again = wrap(new, unwrap(old, bytes(each.wrapped), aad), aad)
+        rewrapped.append({"its_subject": row.subject_id, "its_kid": each.kid, "rewrapped": again})
+    db.execute(_REWRAP, rewrapped)
+    wrapped = wrap(kek, fresh, subject_key_aad(row.subject_id, sid, row.epoch))
+    mine = subject_key.c.subject_id == row.subject_id
+    db.execute(update(subject_key).where(mine).values(generation=row.generation + 1, wrapped=wrapped))

@@ -1,0 +1,146 @@
+"""The erasure journal: what is about to be destroyed, on the disk before it is, outside everything that is restored."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from threading import Lock
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from lifecycle.columns import instant_of, microseconds
+from lifecycle.vault import files
+from lifecycle.vault.files import KeysUnavailable
+
+if sys.platform != "win32":
+    import fcntl
+
+NAME = "erasure.journal"
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One person's keys that an order dooms: those named by `kids`, or all of them when it names none."""
+
+    subject_id: UUID
+    order: int  # version of the ErasureOrdered event
+    at: datetime
+    kids: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "at": microseconds(self.at),
+            "kids": list(self.kids),
+            "order": self.order,
+            "subject": str(self.subject_id),
+        }
+
+    @classmethod
+    def read(cls, said: dict[str, Any]) -> JournalEntry:
+        return cls(UUID(said["subject"]), said["order"], instant_of(said["at"]), tuple(said["kids"]))
+
+
+class ErasureJournal:
+    """Append-only lines, one an append, each chained to the one before, so that none is lost or changed unseen.
+
+    The line's end is written and synced after the line: a line with an end was whole on the disk, and one without
+    is a crash in the middle of an append, before anything was destroyed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+        self._lock = Lock()
+        self._read_to = 0
+        self._chain = ""
+        self._entries: list[JournalEntry] = []
+        self._orders: set[tuple[UUID, int]] = set()
+
+    def create(self) -> None:
+        """Once, with the database. A journal that is missing later means that a restore could raise the dead."""
+        with files.keys_folder_errors("a journal"):
+            files.make_folder(self.path.parent)
+            files.create_once(self.path, b"")
+
+    def append(self, *entries: JournalEntry) -> None:
+        """When this returns, the entries are on the disk: only now may anything be destroyed."""
+        with self._opened(os.O_RDWR) as descriptor:
+            os.ftruncate(descriptor, self._read_to)  # what a crash left of a line
+            os.lseek(descriptor, self._read_to, os.SEEK_SET)
+            for piece in (_line(self._chain, [entry.as_json() for entry in entries]), b"\n"):
+                _write_all(descriptor, piece)
+                os.fsync(descriptor)
+            self._catch_up(descriptor)
+
+    def entries(self) -> list[JournalEntry]:
+        with self._opened(os.O_RDONLY):
+            return list(self._entries)
+
+    def contains(self, subject_id: UUID, order: int) -> bool:
+        with self._opened(os.O_RDONLY):
+            return (subject_id, order) in self._orders
+
+    @contextmanager
+    def _opened(self, how: int) -> Iterator[int]:
+        """The file, alone with it among threads and processes, and all of it read."""
+        if not self.path.exists():
+            raise KeysUnavailable(
+                "The erasure journal is missing.",
+                f"put {NAME} back into the folder that LIFECYCLE_KEYS names: without it nobody knows what a restored "
+                "database must erase again",
+            )
+        with self._lock, files.keys_folder_errors("the journal"):
+            descriptor = os.open(self.path, how)
+            try:
+                if sys.platform != "win32":
+                    fcntl.flock(descriptor, fcntl.LOCK_SH if how == os.O_RDONLY else fcntl.LOCK_EX)
+                self._catch_up(descriptor)
+                yield descriptor
+            finally:
+                os.close(descriptor)
+
+    def _catch_up(self, descriptor: int) -> None:
+        """Read what this or another process appended since."""
+        if os.fstat(descriptor).st_size < self._read_to:
+            raise _broken("The erasure journal is shorter than it was.")
+        os.lseek(descriptor, self._read_to, os.SEEK_SET)
+        said = b"".join(iter(lambda: os.read(descriptor, 1 << 20), b""))
+        *lines, _torn = said.split(b"\n")
+        for line in lines:
+            self._take(line)
+            self._read_to += len(line) + 1
+
+    def _take(self, line: bytes) -> None:
+        try:
+            said = orjson.loads(line)
+            entries = [JournalEntry.read(entry) for entry in said["erase"]]
+            is_whole = line == _line(self._chain, said["erase"])
+        except (ValueError, TypeError, KeyError):
+            is_whole = False
+        if not is_whole:
+            raise _broken("A line of the erasure journal is broken.")
+        self._chain = said["chain"]
+        self._entries += entries
+        self._orders.update((entry.subject_id, entry.order) for entry in entries)
+
+
+def _broken(how: str) -> KeysUnavailable:
+    return KeysUnavailable(how, f"put back an unbroken copy of {NAME}; until then nothing may be erased or restored")
+
+
+def _line(chain: str, entries: list[dict[str, Any]]) -> bytes:
+    body = orjson.dumps(entries, option=orjson.OPT_SORT_KEYS)
+    chained = sha256(chain.encode() + b"\x00" + body).hexdigest()
+    return orjson.dumps({"chain": chained, "erase": entries}, option=orjson.OPT_SORT_KEYS)
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(descriptor, content) :]

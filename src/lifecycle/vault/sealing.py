@@ -1,0 +1,217 @@
+"""How one value becomes a sealed part, and how it is opened again; a changed byte never looks like an erasure."""
+
+from __future__ import annotations
+
+import hmac
+import os
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, ClassVar, NamedTuple, Protocol
+from uuid import UUID
+
+import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic import JsonValue
+
+from lifecycle.errors import Invalid, LifecycleError
+from lifecycle.vault.tables import Row
+
+RECORD = "record"  # the holding id of what callers wrote in words: one key a person, dead with the whole person
+
+AAD = b"lifecycle/aad/v1"
+KEY_COMMIT = b"lifecycle/key-commit/v1"
+WRAP_DATA_KEY = b"lifecycle/wrap-data-key/v1"
+REFERENCE = b"lifecycle/reference/v1"
+CONTENT = b"lifecycle/content/v1"
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+SALT_BYTES = 64
+BUCKET = 64  # disclosures are padded to it, against what a length tells
+
+
+class Tampered(LifecycleError):
+    """What is stored is not what was sealed: bytes were changed, swapped or lost. Never an erasure."""
+
+    code: ClassVar[str] = "tampered"
+    remedy: ClassVar[str] = "run `lifecycle doctor`, and compare with a backup before anything else is written"
+
+
+class SealedPart(Protocol):
+    """What opening needs of a header's part; the ledger's own class has these fields too."""
+
+    @property
+    def hid(self) -> str: ...
+    @property
+    def kid(self) -> str: ...
+    @property
+    def kc(self) -> str: ...
+    @property
+    def ct(self) -> str: ...
+    @property
+    def pc(self) -> str: ...
+
+
+class Part(NamedTuple):
+    """What the header will say of one part."""
+
+    hid: str
+    kid: str
+    kc: str
+    ct: str
+    pc: str
+
+    def as_json(self) -> dict[str, str]:
+        return {"ct": self.ct, "hid": self.hid, "kc": self.kc, "kid": self.kid, "pc": self.pc}
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A part for the header, its ciphertext for the body, and the row of its new key, if it has one of its own."""
+
+    part: Part
+    ciphertext: bytes = field(repr=False)
+    data_key_row: Row | None = field(repr=False, default=None)
+
+
+def b64url(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+
+
+def wrap(key: AESGCM, secret: bytes, aad: bytes) -> bytes:
+    nonce = os.urandom(NONCE_BYTES)
+    return nonce + key.encrypt(nonce, secret, aad)
+
+
+def unwrap(key: AESGCM, wrapped: bytes, aad: bytes) -> bytes:
+    try:
+        return key.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], aad)
+    except (InvalidTag, ValueError):
+        raise Tampered("A wrapped key does not open under the key above it.") from None
+
+
+def key_commitment(dk: bytes) -> str:
+    """AES-GCM does not commit to its key; this does, and it names the key that was destroyed."""
+    return b64url(hmac.digest(dk, KEY_COMMIT, "sha256"))
+
+
+@dataclass(slots=True, eq=False)
+class SubjectKeys:
+    """The keys of one person, unwrapped, as of one generation."""
+
+    subject_id: UUID
+    sid: bytes = field(repr=False)
+    generation: int
+    epoch: int
+    sk: bytes = field(repr=False)
+    rk: bytes = field(repr=False)
+    rk_kid: str
+    _sk: AESGCM = field(init=False, repr=False)
+    _rk: AESGCM = field(init=False, repr=False)
+    _rk_kc: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._sk = AESGCM(self.sk)
+        self._rk = AESGCM(self.rk)
+        self._rk_kc = key_commitment(self.rk)
+
+    def seal(self, sid: bytes, n: int, hid: str, value: JsonValue) -> Sealed:
+        """Seal a value for event `n` of the stream `sid`: under the record key, or under a new key of its own."""
+        random = os.urandom(SALT_BYTES + NONCE_BYTES)
+        disclosure = _disclosure(random[:SALT_BYTES], hid, value)
+        nonce = random[SALT_BYTES:]
+        if hid == RECORD:
+            key, kid, kc, row = self._rk, self.rk_kid, self._rk_kc, None
+        else:
+            dk, kid = new_data_key()
+            key, kc, row = AESGCM(dk), key_commitment(dk), self.data_key_row(kid, hid, dk)
+        ciphertext = nonce + key.encrypt(nonce, disclosure, _aad(sid, n, kid, hid))
+        return Sealed(Part(hid, kid, kc, _digest(ciphertext), payload_commitment(disclosure)), ciphertext, row)
+
+    def data_key_row(self, kid: str, hid: str, dk: bytes) -> Row:
+        wrapped = wrap(self._sk, dk, self._data_key_aad(hid, kid))
+        return {"subject_id": self.subject_id, "kid": kid, "hid": hid, "wrapped": wrapped}
+
+    def unwrap(self, wrapped: bytes, hid: str, kid: str) -> bytes:
+        return unwrap(self._sk, wrapped, self._data_key_aad(hid, kid))
+
+    def reference(self, kind: str, text: str) -> str:
+        """A name for the caller's words that may stand in a header: it means nothing once the record key is gone."""
+        said = REFERENCE + b"\x00" + kind.encode() + b"|" + text.encode()
+        return b64url(hmac.digest(self.rk, said, "sha256")[:16])
+
+    def content_mac(self, content: bytes) -> bytes:
+        """To tell whether a repeated command has the same content, without keeping the content."""
+        return hmac.digest(self.rk, CONTENT + b"\x00" + content, "sha256")
+
+    def _data_key_aad(self, hid: str, kid: str) -> bytes:
+        return data_key_aad(self.sid, hid, kid)
+
+
+class OpenParts:
+    """Stands where `SubjectKeys` does, for streams without personal data: same parts, no key."""
+
+    def seal(self, sid: bytes, n: int, hid: str, value: JsonValue) -> Sealed:
+        disclosure = _disclosure(os.urandom(SALT_BYTES), hid, value)
+        return Sealed(Part(hid, "", "", _digest(disclosure), payload_commitment(disclosure)), disclosure)
+
+
+def data_key_aad(sid: bytes, hid: str, kid: str) -> bytes:
+    return b"|".join((WRAP_DATA_KEY, b64url(sid).encode(), hid.encode(), kid.encode()))
+
+
+def new_data_key() -> tuple[bytes, str]:
+    random = os.urandom(KEY_BYTES + 16)
+    return random[:KEY_BYTES], b64url(random[KEY_BYTES:])
+
+
+def payload_commitment(disclosure: bytes) -> str:
+    """RFC 9901, section 4.2.4.2: the digest of a Disclosure is over its base64url form."""
+    return b64url(sha256(urlsafe_b64encode(disclosure).rstrip(b"=")).digest())
+
+
+def open_part(sid: bytes, n: int, part: SealedPart, ciphertext: bytes, dk: bytes | None) -> JsonValue:
+    """Open one part, checking everything that its header says of it. A part without `kid` was never sealed."""
+    if _digest(ciphertext) != part.ct:
+        raise Tampered("A ciphertext is not the one that its header pins.")
+    disclosure = ciphertext
+    if part.kid:
+        if dk is None or not hmac.compare_digest(key_commitment(dk), part.kc):
+            raise Tampered("A data key is not the one that its header commits to.")
+        disclosure = _decrypted(AESGCM(dk), ciphertext, _aad(sid, n, part.kid, part.hid))
+    if payload_commitment(disclosure) != part.pc:
+        raise Tampered("A value is not the one that its header commits to.")
+    return _payload(disclosure, part.hid)
+
+
+def _disclosure(salt: bytes, hid: str, value: JsonValue) -> bytes:
+    try:
+        disclosure = orjson.dumps([b64url(salt), hid, value])
+    except TypeError:
+        raise Invalid("A value cannot be written as JSON (a number beyond 64 bits, or half a character).") from None
+    return disclosure + b" " * (-len(disclosure) % BUCKET)
+
+
+def _aad(sid: bytes, n: int, kid: str, hid: str) -> bytes:
+    return b"|".join((AAD, b64url(sid).encode(), str(n).encode(), kid.encode(), hid.encode()))
+
+
+def _digest(ciphertext: bytes) -> str:
+    return b64url(sha256(ciphertext).digest())
+
+
+def _decrypted(key: AESGCM, ciphertext: bytes, aad: bytes) -> bytes:
+    try:
+        return key.decrypt(ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:], aad)
+    except (InvalidTag, ValueError):
+        raise Tampered("A ciphertext does not open in this place under its key.") from None
+
+
+def _payload(disclosure: bytes, hid: str) -> JsonValue:
+    said: Any = orjson.loads(disclosure)
+    if type(said) is not list or len(said) != 3 or said[1] != hid:
+        raise Tampered("A value belongs to another holding than its header says.")
+    value: JsonValue = said[2]
+    return value

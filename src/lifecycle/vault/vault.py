@@ -1,0 +1,165 @@
+"""The vault as the engine sees it: whose keys, which person, which value."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from threading import Lock
+from typing import ClassVar, NamedTuple
+from uuid import UUID
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic import JsonValue
+from sqlalchemy import Connection, bindparam, select
+
+from lifecycle.domain.event import Personal, Withheld
+from lifecycle.errors import Conflict
+from lifecycle.vault.epochs import EpochKeys
+from lifecycle.vault.installation import EpochChanged, Found, Identifier, Installation
+from lifecycle.vault.loading import begin_first_epoch, load_installation, open_epochs
+from lifecycle.vault.sealing import SealedPart, SubjectKeys, Tampered, open_part
+from lifecycle.vault.tables import Answer, chunks, data_key, subject_key, tombstone
+from lifecycle.vault.wrapping import unwrap_subject
+
+REMEMBERED = 10_000  # people whose unwrapped keys are kept, about 1 kB each
+
+_KEYS = (
+    select(subject_key, data_key.c.wrapped.label("record_wrapped"))
+    .select_from(
+        subject_key.join(
+            data_key,
+            (data_key.c.subject_id == subject_key.c.subject_id) & (data_key.c.kid == subject_key.c.record_kid),
+        ).outerjoin(tombstone, tombstone.c.subject_id == subject_key.c.subject_id)
+    )
+    .where(subject_key.c.subject_id.in_(bindparam("ids", expanding=True)), tombstone.c.subject_id.is_(None))
+)
+_DATA_KEYS = (
+    select(data_key, subject_key.c.generation)
+    .join(subject_key, subject_key.c.subject_id == data_key.c.subject_id)
+    .where(
+        data_key.c.subject_id.in_(bindparam("ids", expanding=True)),
+        data_key.c.kid.in_(bindparam("kids", expanding=True)),
+    )
+)
+
+
+class StaleKeys(Conflict):
+    """Someone else erased a holding of this person in between; the keys must be read again."""
+
+    code: ClassVar[str] = "stale-keys"
+    remedy: ClassVar[str] = "read the person's keys again"
+
+
+class Wanted(NamedTuple):
+    """One sealed value to be opened: the person's keys, the stream, the event and what was stored of it."""
+
+    keys: SubjectKeys
+    sid: bytes
+    n: int
+    part: SealedPart
+    ciphertext: bytes | None
+
+    def __repr__(self) -> str:
+        return f"Wanted(n={self.n})"
+
+
+class Vault:
+    """Opens what the database and the folder of keys together allow, and remembers nothing that they no longer do.
+
+    Safe to share between threads. A remembered key is used only if the row read in this very call is the one that
+    it was unwrapped from: so nothing is ever opened out of memory that the database would not open.
+    """
+
+    def __init__(self, keys: EpochKeys, remember: int = REMEMBERED) -> None:
+        self.epoch_keys = keys
+        self._remember = remember
+        self._known: OrderedDict[UUID, tuple[tuple[int, int, bytes, bytes], SubjectKeys]] = OrderedDict()
+        self._lock = Lock()
+        self._installation: Installation | None = None
+
+    def initialise(self, db: Connection, at: datetime) -> None:
+        """Begin epoch 1. Again is harmless."""
+        begin_first_epoch(db, self.epoch_keys, at)
+
+    def installation(self, db: Connection) -> Installation:
+        """The installation's keys as of now."""
+        known = self._installation
+        if known is None or known.epochs != open_epochs(db):
+            known = self._installation = load_installation(db, self.epoch_keys)
+        return known
+
+    def cmd(self, command_id: str) -> str:
+        """The stored form of a command's id; needs `installation` to have been called once."""
+        if self._installation is None:
+            raise AssertionError("the vault was not opened")
+        return self._installation.cmd(command_id)
+
+    def find(self, db: Connection, identifiers: Iterable[Identifier]) -> Found:
+        """Whose identifiers these are; who decides to register someone on the answer asks `installation` instead."""
+        wanted = list(identifiers)
+        try:
+            return (self._installation or self.installation(db)).find(db, wanted)
+        except EpochChanged:
+            return self.installation(db).find(db, wanted)
+
+    def keys_of(self, db: Connection, subject_ids: Iterable[UUID]) -> dict[UUID, SubjectKeys]:
+        """The keys of these people. Who is missing in the answer is unknown or erased."""
+        ids = list(dict.fromkeys(subject_ids))
+        rows = [row for some in chunks(ids) for row in db.execute(_KEYS, {"ids": some})]
+        known = {row.subject_id: self._keys(db, row) for row in rows}
+        with self._lock:
+            for subject_id in ids:
+                if subject_id not in known:
+                    self._known.pop(subject_id, None)
+        return known
+
+    def open_values(self, db: Connection, wanted: Sequence[Wanted]) -> list[Personal[JsonValue]]:
+        """Open many values of any number of people with one query for their keys."""
+        rows = self._data_keys(db, wanted)
+        return [_opened(value, rows.get((value.keys.subject_id, value.part.kid))) for value in wanted]
+
+    def kek(self, db: Connection, of_epoch: int) -> AESGCM:
+        """The key that wraps subject keys of this epoch."""
+        if self._installation is None or of_epoch not in self._installation.epochs:
+            return self.installation(db).kek(of_epoch)
+        return self._installation.kek(of_epoch)
+
+    def _keys(self, db: Connection, row: Answer) -> SubjectKeys:
+        seen = (row.generation, row.epoch, bytes(row.wrapped), bytes(row.record_wrapped))
+        with self._lock:
+            known = self._known.get(row.subject_id)
+            if known and known[0] == seen:
+                self._known.move_to_end(row.subject_id)
+                return known[1]
+        keys = unwrap_subject(self.kek(db, row.epoch), row)
+        with self._lock:
+            self._known[row.subject_id] = (seen, keys)
+            self._known.move_to_end(row.subject_id)
+            if len(self._known) > self._remember:
+                self._known.popitem(last=False)
+        return keys
+
+    def _data_keys(self, db: Connection, wanted: Sequence[Wanted]) -> dict[tuple[UUID, str], Answer]:
+        sealed = [value for value in wanted if value.part.kid and value.part.kid != value.keys.rk_kid]
+        rows = {}
+        for some in chunks(sealed):
+            asked = {"ids": list({v.keys.subject_id for v in some}), "kids": list({v.part.kid for v in some})}
+            rows.update({(row.subject_id, row.kid): row for row in db.execute(_DATA_KEYS, asked)})
+        return rows
+
+
+def _opened(value: Wanted, row: Answer | None) -> Personal[JsonValue]:
+    keys, part = value.keys, value.part
+    dk: bytes | None = None
+    if part.kid == keys.rk_kid:
+        dk = keys.rk
+    elif part.kid:
+        if row is None:
+            return Withheld.ERASED
+        if row.generation != keys.generation:
+            raise StaleKeys("A person was re-keyed while a value was being opened.")
+        dk = keys.unwrap(bytes(row.wrapped), row.hid, row.kid)
+    if value.ciphertext is None:
+        raise Tampered("A ciphertext is missing though its key was not destroyed.")
+    return open_part(value.sid, value.n, part, value.ciphertext, dk)

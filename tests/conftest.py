@@ -1,0 +1,85 @@
+"""Stores for tests: every test that asks for `database` runs on SQLite and on PostgreSQL, and is never skipped."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from postgres import Server, server_of, stop_server_of
+
+from lifecycle.storage.database import Database
+from lifecycle.storage.schema import migrate
+
+ENGINES = ("sqlite", "postgresql")
+
+
+def run_folder(factory: pytest.TempPathFactory, config: pytest.Config) -> Path:
+    """One folder for the whole run, also when xdist gives each worker its own below it."""
+    own = factory.getbasetemp()
+    return own.parent if hasattr(config, "workerinput") else own
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    config = session.config
+    if hasattr(config, "workerinput") or not hasattr(config, "_tmp_path_factory"):
+        return  # only the process that outlives the workers ends the server
+    if config._tmp_path_factory._basetemp is not None:
+        stop_server_of(config._tmp_path_factory._basetemp)
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Server]:
+    """The run's PostgreSQL: from the wheel in the dev group, or the one that LIFECYCLE_TEST_PG_DSN names."""
+    server = server_of(run_folder(tmp_path_factory, pytestconfig))
+    yield server
+    server.drop_spares()
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sqlite") / "migrated.db"
+    db = Database(f"sqlite:///{path}")
+    migrate(db)
+    db.truncate_wal()
+    db.close()
+    return path
+
+
+@pytest.fixture(params=ENGINES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a migrated database that nobody has opened."""
+    yield from _url(request, tmp_path, migrated=True)
+
+
+@pytest.fixture(params=ENGINES)
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without tables; for SQLite there is no file yet."""
+    yield from _url(request, tmp_path, migrated=False)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A migrated store, without genesis entry, keys or policy."""
+    db = Database(database_url)
+    yield db
+    db.close()
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    """The folder for epoch keys, anchor and erasure journal; not made yet."""
+    return tmp_path / "keys"
+
+
+def _url(request: pytest.FixtureRequest, folder: Path, *, migrated: bool) -> Iterator[str]:
+    if request.param == "postgresql":
+        server: Server = request.getfixturevalue("postgresql")
+        with server.database(migrated=migrated) as url:
+            yield url
+        return
+    path = folder / "store.db"
+    if migrated:
+        shutil.copyfile(request.getfixturevalue("migrated_file"), path)
+    yield f"sqlite:///{path}"

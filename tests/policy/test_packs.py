@@ -1,0 +1,103 @@
+import re
+import tomllib
+from importlib.resources import files
+
+import pytest
+from pydantic import ValidationError
+
+from lifecycle.policy.packs import Pack, Topic, Unit, known_packs, parse_pack
+
+SHELF = files("lifecycle.policy").joinpath("packs")
+TEXTS = {file.name: file.read_text(encoding="utf-8") for file in SHELF.iterdir() if file.name.endswith(".toml")}
+NUMBERS = [(code, name, number) for code, pack in known_packs().items() for name, number in pack.numbers.items()]
+
+
+def numbers_in(value, place=()):
+    """Every bare number of a TOML document, with its place."""
+    if isinstance(value, dict):
+        return [found for key, each in value.items() for found in numbers_in(each, (*place, key))]
+    if isinstance(value, list):
+        return [found for index, each in enumerate(value) for found in numbers_in(each, (*place, index))]
+    return [place] if isinstance(value, int | float) else []
+
+
+@pytest.mark.parametrize("name", sorted(TEXTS))
+def test_every_number_in_a_pack_stands_beside_its_citation(name):
+    raw = tomllib.loads(TEXTS[name])
+    for place in numbers_in(raw):
+        assert (place[0], place[2], len(place)) == ("numbers", "value", 3), f"{place} is a number outside [numbers]"
+        assert raw["numbers"][place[1]].get("citation", "").strip(), f"{place} has no citation"
+
+
+@pytest.mark.parametrize(("code", "name", "number"), NUMBERS, ids=[f"{code}-{name}" for code, name, _ in NUMBERS])
+def test_every_citation_names_an_article_section_or_part(code, name, number):
+    assert re.search(r"Arts?\. \d|\bs \d|reg \d|Part \d|, \d+\.\d+|Guidelines|guide to", number.citation)
+    assert number.says.endswith(".")
+
+
+@pytest.mark.parametrize("lacking", ["citation", "says", "topic", "unit", "value"])
+def test_a_number_that_lacks_anything_does_not_load(lacking):
+    raw = tomllib.loads(TEXTS["pipl.toml"])
+    del raw["numbers"]["minor-age"][lacking]
+    with pytest.raises(ValidationError, match=lacking):
+        Pack.model_validate(raw)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("citation", ""), ("citation", "  "), ("value", 0), ("value", 1.5), ("extra", 1)]
+)
+def test_a_number_with_an_empty_citation_or_a_senseless_value_does_not_load(key, value):
+    raw = tomllib.loads(TEXTS["pipl.toml"])
+    raw["numbers"]["minor-age"][key] = value
+    with pytest.raises(ValidationError):
+        Pack.model_validate(raw)
+
+
+def test_a_retention_number_in_hours_does_not_load():
+    text = TEXTS["pipl.toml"].replace('value = 6\nunit = "months"', 'value = 6\nunit = "hours"')
+    with pytest.raises(ValidationError, match="years, months or days"):
+        parse_pack(text)
+
+
+def test_there_are_packs_for_china_singapore_and_the_european_union():
+    assert set(known_packs()) == {"CN", "SG", "EU"}
+    assert len(TEXTS) == len(known_packs())
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "value", "unit"),
+    [
+        ("CN", "minor-age", 14, Unit.YEARS),
+        ("CN", "platform-transactions", 3, Unit.YEARS),
+        ("CN", "network-logs", 6, Unit.MONTHS),
+        ("CN", "impact-assessment-kept", 3, Unit.YEARS),
+        ("SG", "correction-look-back", 1, Unit.YEARS),
+        ("SG", "refused-copy", 30, Unit.DAYS),
+        ("SG", "commission-told", 3, Unit.DAYS),
+        ("SG", "significant-scale", 500, Unit.PERSONS),
+        ("EU", "authority-told", 72, Unit.HOURS),
+        ("EU", "response", 1, Unit.MONTHS),
+        ("EU", "minor-age", 16, Unit.YEARS),
+    ],
+)
+def test_the_numbers_that_the_engine_leans_on(code, name, value, unit):
+    number = known_packs()[code].numbers[name]
+    assert (number.value, number.unit) == (value, unit)
+
+
+@pytest.mark.parametrize("pack", known_packs().values(), ids=list(known_packs()))
+def test_every_pack_says_where_to_complain_and_from_which_age_one_consents(pack):
+    assert pack.authority_address.startswith("https://")
+    assert pack.about(Topic.MINORS)
+
+
+def test_the_page_on_packs_lists_every_file_topic_and_unit():
+    page = SHELF.joinpath("README.md").read_text(encoding="utf-8")
+    words = [*TEXTS, *(f"`{topic}`" for topic in Topic), *(f"`{unit}`" for unit in Unit)]
+    assert [word for word in words if word not in page] == []
+
+
+def test_the_example_on_the_page_on_packs_is_in_the_pack():
+    page = SHELF.joinpath("README.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert example in TEXTS["pipl.toml"]

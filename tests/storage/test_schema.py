@@ -1,0 +1,109 @@
+"""The tables that migrations make are the tables that the program uses, on both engines."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from postgres import on_postgresql
+from sqlalchemy import Connection, MetaData, inspect, text
+
+from lifecycle.ledger.tables import metadata as of_the_ledger
+from lifecycle.storage import schema
+from lifecycle.storage.database import Database
+from lifecycle.storage.tables import metadata as of_storage
+from lifecycle.vault.tables import metadata as of_the_vault
+
+ROOMS = (of_storage, of_the_ledger, of_the_vault)
+
+
+def tables_for(c: Connection) -> MetaData:
+    """All rooms' tables, without schemas on SQLite."""
+    together = MetaData()
+    for room in ROOMS:
+        for table in room.sorted_tables:
+            table.to_metadata(together, schema=None if c.dialect.name == "sqlite" else table.schema)
+    return together
+
+
+def ours(name: str | None, kind: str, parents: object) -> bool:
+    return name in (None, "vault") if kind == "schema" else name != "alembic_version"
+
+
+def test_migrations_make_exactly_the_tables_of_the_program(database: Database):
+    with database.read() as c:
+        context = MigrationContext.configure(
+            c,
+            opts={"include_schemas": True, "include_name": ours, "compare_type": True, "compare_server_default": True},
+        )
+        assert compare_metadata(context, tables_for(c)) == []
+
+
+def test_keys_and_indexes_are_those_of_the_program(database: Database):
+    with database.read() as c:
+        reflected = inspect(c)
+        for table in tables_for(c).sorted_tables:
+            key = reflected.get_pk_constraint(table.name, table.schema)["constrained_columns"]
+            assert key == [column.name for column in table.primary_key.columns], table.name
+            indexes = {
+                index["name"]: index["column_names"] for index in reflected.get_indexes(table.name, table.schema)
+            }
+            wanted = {str(index.name): [column.name for column in index.columns] for index in table.indexes}
+            assert indexes.items() >= wanted.items(), table.name
+
+
+def test_the_program_knows_every_revision():
+    script = ScriptDirectory(str(files("lifecycle.storage.migrations")))
+    assert tuple(reversed([found.revision for found in script.walk_revisions()])) == schema.REVISIONS
+
+
+def test_an_empty_store_says_that_it_must_be_initialised(empty_database_url: str):
+    db = Database(empty_database_url)
+    db.create_file()
+    with pytest.raises(schema.NotInitialised, match="lifecycle init"):
+        schema.check(db)
+    db.close()
+
+
+def test_migrating_makes_the_store_usable_and_twice_changes_nothing(empty_database_url: str):
+    db = Database(empty_database_url)
+    schema.migrate(db)
+    schema.migrate(db)
+    schema.check(db)
+    db.close()
+
+
+def test_an_unknown_revision_is_a_newer_program_s(database: Database):
+    with database.own() as c:
+        c.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(schema.TooNew, match="newer than this program"):
+        schema.check(database)
+    with pytest.raises(schema.TooNew, match="newer than this program"):
+        schema.migrate(database)
+
+
+def test_an_older_revision_must_be_migrated(database: Database, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002"))
+    monkeypatch.setattr(schema, "HEAD", "0002")
+    with pytest.raises(schema.Outdated, match="lifecycle migrate"):
+        schema.check(database)
+
+
+def test_migrating_prints_nothing(empty_database_url: str, capfd: pytest.CaptureFixture[str]):
+    db = Database(empty_database_url)
+    schema.migrate(db)
+    db.close()
+    assert capfd.readouterr() == ("", "")
+
+
+@on_postgresql
+def test_no_column_counts_by_itself_on_postgresql(database: Database):
+    """A sequence would be one place that all writers of a distributed store meet at."""
+    with database.read() as c:
+        assert c.execute(text("SELECT count(*) FROM pg_sequences")).scalar_one() == 0
+        assert c.execute(text("SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal")).scalar_one() == 0
+        foreign = "SELECT count(*) FROM information_schema.table_constraints WHERE constraint_type = 'FOREIGN KEY'"
+        assert c.execute(text(foreign)).scalar_one() == 0
