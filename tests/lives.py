@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -24,6 +24,7 @@ from lifecycle.domain.subject.fold import replay
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.trustee.trustee import Agreement, Trustee
 from lifecycle.errors import Refused
+from lifecycle.ledger.envelope import read_header
 from lifecycle.ledger.sequencer import sequence, write_genesis
 from lifecycle.policy.examples import example_policy_text
 from lifecycle.policy.loading import parse_policy
@@ -52,13 +53,19 @@ VALUES = {
     "login-account": "ann@example.com",
     "ip-address": "192.0.2.7",
 }
+ALL_OF_A_TRIAL = frozenset(POLICY.purposes["free-trial"].categories)
 UDESK = Trustee(
     "udesk",
     version=2,
     engaged=True,
     agreements=(
         Agreement(
-            "a1", "free-trial", date(2024, 1, 1), date(2099, 1, 1), "api", frozenset(POLICY.purposes["free-trial"].categories)
+            "a1",
+            "free-trial",
+            date(2024, 1, 1),
+            date(2099, 1, 1),
+            "api",
+            ALL_OF_A_TRIAL,
         ),
     ),
 )
@@ -76,7 +83,7 @@ class Standing(Clock):
         return self.at
 
 
-@dataclass
+@dataclass(repr=False)
 class Town:
     """A store with a policy in force, and the people who live in it; one process's view."""
 
@@ -166,10 +173,10 @@ class Town:
             self._carry_out(subject_id)
         return [event.kind for event in decision.events]
 
-    def pass_time(self, time: timedelta) -> None:
+    def pass_time(self, time: timedelta, people: Iterable[UUID] | None = None) -> None:
         """Days go by, and the sweep comes."""
         self.clock.at += time
-        for subject_id in self.people:
+        for subject_id in self.people if people is None else people:
             self.act(subject_id, lambda subject, asked: settling.fall_due(subject, asked.now, asked.policy))
 
     def _carry_out(self, subject_id: UUID) -> None:
@@ -206,8 +213,6 @@ class Town:
         return done.generation
 
     def _parts(self, c, subject_id: UUID, gone) -> list[tuple[int, int]]:
-        from lifecycle.ledger.envelope import read_header
-
         wanted = {(version, holding.id) for holding in gone for version in holding.parts}
         stored = self.streams.recorder.select_events(subject_id)
         headers = {event.originator_version: read_header(event.state) for event in stored}
@@ -264,9 +269,7 @@ def gives(purpose: str, *categories: str, basis: LegalBasis = LegalBasis.CONSENT
         for category in categories:
             held = subject.of_category(category)
             new = f"h{len(subject.holdings) + len(items) + 1}"
-            items.append(
-                collecting.Item(category, VALUES[category], new, held[0].id if held and not fresh else None)
-            )
+            items.append(collecting.Item(category, VALUES[category], new, held[0].id if held and not fresh else None))
         return collecting.collect(
             subject, asked, purpose=purpose, basis=basis, items=items, source="web-form", evidence="contract 7"
         )
@@ -385,15 +388,12 @@ def live(town: Town, lived: Iterable[Step]) -> list[UUID]:
         town.act(subject_id, gives("free-trial", "name", "email", "phone"))
     for step in lived:
         if step.days:
-            town.pass_time(timedelta(days=step.days))
+            town.pass_time(timedelta(days=step.days), people)
         town.act(people[step.who], step.act, town.clock.now() - timedelta(hours=step.late_hours))
     return people
 
 
-def with_days(text: str, days: int) -> str:
-    """The policy's text as another version, keeping identifiers for so many days."""
-    later = text.replace('version = "1.0"', 'version = "1.1"', 1)
-    return f"{later}\n[identifiers]\nkept_days_after_last_event = {days}\nassumed = true\nreason = 'shorter'\n"
-
-
-__all__ = [name for name in dir() if not name.startswith("_")] + ["replace"]
+def with_identifiers_kept(days: int) -> str:
+    """The example policy as a later version that keeps identifiers for so many days."""
+    later = example_policy_text().replace('version = "1.0"', 'version = "1.1"', 1)
+    return later.replace("kept_days_after_last_event = 30", f"kept_days_after_last_event = {days}")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from lifecycle.policy.vocabulary import IdentifierType, Role
 
-_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:\d{2})")
+_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 def _with_offset(value: Any) -> Any:
@@ -22,7 +23,24 @@ def _with_offset(value: Any) -> Any:
     return value
 
 
-Instant = Annotated[AwareDatetime, BeforeValidator(_with_offset)]
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies outside the calendar") from None
+
+
+def _a_day(value: Any) -> Any:
+    """A calendar day; never a bare number, never a time of day."""
+    if isinstance(value, datetime) or not isinstance(value, str | date):
+        raise ValueError("should be a calendar day in a string")  # noqa: TRY004 -- pydantic reports ValueError
+    if isinstance(value, str) and not _DAY.fullmatch(value):
+        raise ValueError("should be a calendar day such as 2024-08-01")
+    return value
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_with_offset), AfterValidator(_in_utc)]
+Day = Annotated[date, BeforeValidator(_a_day)]
 Name = Annotated[str, Field(min_length=1, max_length=64)]  # an id of the policy's vocabulary
 Said = Annotated[str, Field(min_length=1, max_length=4096)]  # the caller's own words
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,7 +34,25 @@ def parse_line(line: bytes | str) -> dict[str, Any]:
         raise Malformed(["not UTF-8"]) from None
     if not isinstance(document, dict):
         raise Malformed(["not a JSON object"])
+    _refuse_duplicates(line)
     return document
+
+
+def _refuse_duplicates(line: bytes | str) -> None:
+    """RFC 8259 leaves open which of two equal names counts, and orjson silently takes the last: we take neither."""
+    found: list[str] = []
+
+    def once(pairs: list[tuple[str, Any]]) -> None:
+        names = [name for name, _ in pairs]
+        if len(set(names)) < len(names):
+            found.extend(name for name in dict.fromkeys(names) if names.count(name) > 1)
+
+    try:
+        json.loads(line, object_pairs_hook=once)
+    except (RecursionError, ValueError):
+        raise Malformed(["not readable: it is nested too deeply or has a number that is too long"]) from None
+    if found:
+        raise Malformed([f"{shown(name).strip(chr(39))}: given twice" for name in dict.fromkeys(found)])
 
 
 def parse_command(document: Mapping[str, Any]) -> Command:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pydantic import JsonValue
@@ -52,9 +52,10 @@ def decode(
     event_class = KINDS.get(kind)
     if event_class is None:
         raise UnknownKind(kind)
-    said = dict.fromkeys(event_class.record_fields, record) if isinstance(record, Withheld) else _said(event_class, record)
+    fields = event_class.record_fields
+    said = dict.fromkeys(fields, record) if isinstance(record, Withheld) else _said(fields, record)
     return event_class.model_validate({**data, **said, "values": values or {}})
 
 
-def _said(event_class: type[DomainEvent], record: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: record[name] for name in event_class.record_fields if name in record}
+def _said(fields: Iterable[str], record: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: record[name] for name in fields if name in record}

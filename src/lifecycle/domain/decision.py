@@ -12,7 +12,7 @@ from lifecycle.policy.model import Policy
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """When it happened (`at`), when it is recorded (`now`), the policy in force, and the person's age if it is known."""
+    """When it happened (`at`), when it is recorded (`now`), the policy in force, and the person's age if known."""
 
     at: datetime
     now: datetime

@@ -38,7 +38,7 @@ class DomainEvent(BaseModel):
     the key of its own holding, by holding id.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     kind: ClassVar[str]
     record_fields: ClassVar[tuple[str, ...]] = ()
@@ -54,9 +54,10 @@ class DomainEvent(BaseModel):
         )
 
     def header_data(self) -> dict[str, Any]:
-        """What goes into the header, as JSON values; absent fields are left out."""
-        data: dict[str, Any] = self.__pydantic_serializer__.to_python(self, mode="json", exclude_none=True)
-        return data
+        """What goes into the header, as JSON values; absent fields are left out, but nothing inside of one: a rule
+        without a period says so."""
+        data: dict[str, Any] = self.__pydantic_serializer__.to_python(self, mode="json")
+        return {name: value for name, value in data.items() if value is not None}
 
     def record_words(self) -> dict[str, Any]:
         """What the caller wrote in words, to be sealed under the record key."""

@@ -23,11 +23,11 @@ def subject_of_access(stream_id: UUID) -> UUID:
 
 
 def is_access_stream(stream_id: UUID) -> bool:
-    return stream_id.version == 8  # noqa: PLR2004 -- the version that access_stream_of gives
+    return stream_id.version == 8  # the version that access_stream_of gives
 
 
 def is_person_stream(stream_id: UUID) -> bool:
-    return stream_id.version == 7  # noqa: PLR2004 -- subjects are UUIDv7, nothing else is
+    return stream_id.version == 7  # subjects are UUIDv7, nothing else is
 
 
 def trustee_stream(trustee: str) -> UUID:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +16,6 @@ from lifecycle.clock import Clock, SystemClock
 from lifecycle.commands.document import Command
 from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.parsing import Malformed, parse_command
-from lifecycle.domain.event import Judged
 from lifecycle.domain.subject.events import ErasureOrdered
 from lifecycle.engine import answers
 from lifecycle.engine.asking import Question, Snapshot, question_of
@@ -25,11 +23,13 @@ from lifecycle.engine.deciding import Deciding, decide_all
 from lifecycle.engine.group_commit import GroupCommit
 from lifecycle.errors import Conflict, Invalid, StoreUnavailable
 from lifecycle.ledger.sequencer import sequence
-from lifecycle.policy.vocabulary import Role
 from lifecycle.processes.erase_what_was_ordered import EraseWhatWasOrdered
+from lifecycle.processes.finalise_when_an_epoch_ends import Ended, FinaliseWhenAnEpochEnds
 from lifecycle.projections.registry import PROJECTIONS
+from lifecycle.projections.retention_calendar import Falling, next_due
+from lifecycle.schedule.sweep import Progress, Sweep, Swept
 from lifecycle.settings import Settings
-from lifecycle.storage import facts, schema
+from lifecycle.storage import facts, idempotency, schema, simulated
 from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
 from lifecycle.storage.following import Follower
@@ -38,6 +38,7 @@ from lifecycle.storage.simulated import SimulatedClock
 from lifecycle.vault.epochs import EpochKeys
 from lifecycle.vault.installation import hold_epoch
 from lifecycle.vault.journal import ErasureJournal
+from lifecycle.vault.spent import forget_spent
 from lifecycle.vault.vault import Vault
 
 TRIES = 8
@@ -65,6 +66,8 @@ class Engine:
         self.follower = Follower(database, self.streams, self.policies, PROJECTIONS)
         self.read = Views(database, self.streams, self.vault, self.policies, self.clock, self.follower)
         self.erasing = EraseWhatWasOrdered(database, self.streams, self.vault, self.journal, self.policies)
+        self.ending = FinaliseWhenAnEpochEnds(database, self.streams, self.vault, self.vault.epoch_keys, self.policies)
+        self.sweeping = Sweep(database, self.streams, self.policies, self.vault, self.erasing, self.drain)
         self._snapshot = Snapshot(self.streams, self.vault, self.policies)
         self._group = GroupCommit(self._execute_together, BATCH)
         with database.read() as c:
@@ -115,7 +118,7 @@ class Engine:
         return outcomes
 
     def _one_transaction(self, questions: Sequence[Question]) -> list[Outcome]:
-        """Decide as many as one snapshot allows, and append them. Whoever wrote first wins; then all is decided anew."""
+        """Decide as many as one snapshot allows, and append them. Whoever wrote first wins; then we decide anew."""
         for _ in range(TRIES):
             try:
                 return self._try(questions)
@@ -167,7 +170,7 @@ class Engine:
 
     # -- what follows -------------------------------------------------------------------------------------------------
 
-    def drain(self, progress: Callable[[int, int], None] | None = None) -> None:
+    def drain(self, progress: Progress | None = None) -> None:
         """Give every committed event its position, and let the projections follow."""
         while True:
             with self.database.write("sequencer") as c:
@@ -179,11 +182,56 @@ class Engine:
         """Go on with erasures that a crash interrupted; return how many."""
         return self.erasing.resume(self.clock.now())
 
-    def judged_by_system(self, now: datetime) -> Judged:
-        """For facts that nobody asked for: time, or the engine itself, brought them."""
-        policy = self.policies.in_force(now)
-        cmd = self.vault.cmd(secrets.token_hex(16))
-        return Judged(cmd, Role.SYSTEM.value, policy.judged_by if policy is not None else "none")
+    def sweep(self, progress: Progress | None = None) -> Swept:
+        """Carry out everything that is due by now; what the worker does at every tick."""
+        swept = self.sweeping(self.clock.now(), progress)
+        self.drain()
+        return swept
+
+    def due(self, limit: int = BATCH) -> list[Falling]:
+        """What `sweep` would act on, by the very same selector."""
+        return self.sweeping.due(self.clock.now(), limit)
+
+    def rotate(self, progress: Progress | None = None) -> Ended:
+        """End the present epoch: its key is destroyed, and erasures completed in it are final."""
+        self.resume()
+        ended = self.ending(self.clock.now(), progress)
+        self.drain()
+        return ended
+
+    def forget_old_commands(self) -> int:
+        """Forget the ids of commands that are older than 90 days."""
+        now = self.clock.now()
+        with self.database.write("expunger") as c:
+            purged = idempotency.purge(c, now)
+        with self.database.write("eraser") as c:
+            return purged + forget_spent(c, now)
+
+    # -- simulated time -------------------------------------------------------------------------------------------------
+
+    def move_clock(self, to: datetime) -> None:
+        """Move a simulated store's clock forward; nothing falls due by it. An ordinary store refuses."""
+        if not self.is_simulated:
+            raise simulated.NotSimulated
+        with self.database.write("writer") as c:
+            simulated.move(c, to)
+
+    def advance_clock(self, to: datetime) -> Swept:
+        """Move the clock and do, in order and each at its own instant, everything that falls due on the way."""
+        if not self.is_simulated:
+            raise simulated.NotSimulated
+        swept = Swept()
+        self.drain()
+        while (instant := self._next_due()) is not None and instant <= to:
+            if instant > self.clock.now():
+                self.move_clock(instant)
+            swept = swept.plus(self.sweep())
+        self.move_clock(to)
+        return swept
+
+    def _next_due(self) -> datetime | None:
+        with self.database.read() as c:
+            return next_due(c)
 
     def close(self) -> None:
         self.streams.close()

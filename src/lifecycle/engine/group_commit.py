@@ -14,7 +14,7 @@ from lifecycle.engine.asking import Question
 class _Ticket:
     question: Question = field(repr=False)
     outcome: Outcome | None = None
-    error: BaseException | None = None
+    error: Exception | None = None
 
 
 class GroupCommit:
@@ -44,7 +44,7 @@ class GroupCommit:
             batch, self._waiting = self._waiting[: self._at_most], self._waiting[self._at_most :]
         try:
             outcomes = self._together([ticket.question for ticket in batch])
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 -- it is raised again, in the thread of the command's own caller
             if len(batch) == 1:
                 batch[0].error = error
                 return
@@ -54,9 +54,9 @@ class GroupCommit:
             ticket.outcome = outcome
 
     def _one_by_one(self, batch: Sequence[_Ticket]) -> None:
-        """One command's failure must not be its neighbours'. Those that were committed answer as before, by their id."""
+        """One command's failure must not be its neighbours'. What was committed answers as before, by its id."""
         for ticket in batch:
             try:
                 (ticket.outcome,) = self._together([ticket.question])
-            except BaseException as error:
+            except Exception as error:  # noqa: BLE001 -- as above
                 ticket.error = error

@@ -23,7 +23,7 @@ class Duty:
 
 
 class Worker:
-    """Ticks each duty at its interval while this process leads. A tick that is late runs once, not once for each miss."""
+    """Ticks each duty at its interval while this process leads. A late tick runs once, not once for each miss."""
 
     def __init__(self, leader: Leader, duties: list[Duty], failed: Callable[[str, Exception], None]) -> None:
         self._leader = leader

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from itertools import islice
 from typing import Any, Protocol
@@ -57,8 +57,18 @@ class Head:
         return self.stored or self.version > 0
 
     def after(self, commitment: bytes, stream_key: bytes, event_id: UUID, at: datetime) -> Head:
-        return replace(
-            self, version=self.version + 1, commitment=commitment, stream_key=stream_key, event_id=event_id, at=at
+        # Not dataclasses.replace: it takes ten times as long, once for every event.
+        return Head(
+            self.stream_id,
+            self.sid,
+            self.version + 1,
+            commitment,
+            stream_key,
+            self.generation,
+            event_id,
+            at,
+            self.fenced,
+            self.stored,
         )
 
 

@@ -34,7 +34,7 @@ class Unavailable(StoreUnavailable):
 
 _SQLITE = {
     "SQLITE_READONLY": ("The database is read-only.", "make the file and its folder writable"),
-    "SQLITE_CANTOPEN": ("The database file cannot be opened.", "check that it exists: `lifecycle init` creates it"),
+    "SQLITE_CANTOPEN": ("The database file cannot be opened.", "check that it exists (`lifecycle init` creates it) and that its folder may be written to"),
     "SQLITE_BUSY": ("The database is locked by another process.", "wait for the other process, then try again"),
     "SQLITE_LOCKED": ("The database is locked by another process.", "wait for the other process, then try again"),
     "SQLITE_NOTADB": ("The file is not a SQLite database.", "check the path of the database"),

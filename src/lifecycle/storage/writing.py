@@ -24,12 +24,13 @@ from lifecycle.storage.tables import (
 from lifecycle.vault.tables import data_key, lookup, subject_key
 
 head = stream_head.c
-# What was read must still be so: version, key generation, and whether the stream is fenced.
+# What was read must still be so: version, the commitment that is built upon, key generation, and the fence.
 _MOVE = (
     update(stream_head)
     .where(
         head.stream_id == bindparam("of"),
         head.version == bindparam("was"),
+        head.commitment.is_not_distinct_from(bindparam("upon")),
         head.generation == bindparam("keys"),
         head.fenced == bindparam("closed"),
     )
@@ -79,6 +80,7 @@ def _move(was: Head, becomes: Head) -> dict[str, Any]:
     return {
         "of": was.stream_id,
         "was": was.version,
+        "upon": was.commitment,
         "keys": was.generation,
         "closed": was.fenced,
         "version": becomes.version,

@@ -49,8 +49,10 @@ def collect(command: Collect, person: PersonContext) -> Decision:
 
 
 def _equal_holdings(command: Collect, person: PersonContext) -> dict[str, str]:
-    """Category → the kept holding with an equal value (settled rule 26)."""
-    held = [holding for category in command.data for holding in person.subject.of_category(category)]
+    """Category → the live holding with an equal value (settled rule 26); what is stored only stays closed."""
+    subject, now = person.subject, person.asked.now
+    kept = [holding for category in command.data for holding in subject.of_category(category)]
+    held = [holding for holding in kept if subject.live_grounds(holding, now)]
     if not held:
         return {}
     categories = person.asked.policy.categories
@@ -69,4 +71,5 @@ def _equal_holdings(command: Collect, person: PersonContext) -> dict[str, str]:
 
 def to_open(command: Collect, subject: Subject) -> list[str]:
     """The holdings whose values the decision will compare, so that a batch can read them at once."""
-    return [holding.id for category in command.data for holding in subject.of_category(category)]
+    kept = [holding for category in command.data for holding in subject.of_category(category)]
+    return [holding.id for holding in kept if any(ground.ended is None for ground in holding.grounds)]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Literal
 
 from lifecycle.commands.context import TrusteeContext
-from lifecycle.commands.document import Said, TrusteeCommand
+from lifecycle.commands.document import Day, Said, TrusteeCommand
 from lifecycle.domain.decision import Decision
 from lifecycle.domain.trustee import trustee
 
@@ -14,7 +13,7 @@ from lifecycle.domain.trustee import trustee
 class ReviewTrustee(TrusteeCommand):
     command: Literal["review-trustee"] = "review-trustee"
     finding: Said
-    remedy_by: date | None = None
+    remedy_by: Day | None = None
 
 
 def review_trustee(command: ReviewTrustee, context: TrusteeContext) -> Decision:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from lifecycle.commands.context import TrusteeContext
-from lifecycle.commands.document import Name, Said, Shape, TrusteeCommand
+from lifecycle.commands.document import Day, Name, Said, Shape, TrusteeCommand
 from lifecycle.domain.decision import Decision
 from lifecycle.domain.trustee import trustee
 
@@ -17,8 +16,8 @@ class AgreementTerms(Shape):
     """A term that is left out is not malformed: it is refused, by clause 3.1a. Both days are included."""
 
     purpose: Name | None = None
-    from_: date | None = Field(default=None, alias="from")
-    to: date | None = None
+    from_: Day | None = Field(default=None, alias="from")
+    to: Day | None = None
     method: Name | None = None
     categories: tuple[Name, ...] = ()
     measures: Said | None = None

@@ -42,7 +42,8 @@ def collect(
     due = rule.due(asked.at)
     if due is not None and due <= asked.now:
         raise r.PastRetention(purpose)
-    new = [item for item in items if item.equal is None]
+    further = tuple(item.equal for item in items if item.equal is not None and _is_held(subject, asked, item.equal))
+    new = [item for item in items if item.equal not in further]
     collected = e.PersonalDataCollected(
         occurred_at=asked.at,
         purpose=purpose,
@@ -51,11 +52,16 @@ def collect(
         rule=rule,
         minimum=asked.policy.minimum_for(purpose, basis),
         new=tuple(e.NewHolding(holding=item.new_id, category=item.category) for item in new),
-        further=tuple(item.equal for item in items if item.equal is not None),
+        further=further,
         evidence=evidence,
         values={item.new_id: item.value for item in new},
     )
     return Decision((collected,))
+
+
+def _is_held(subject: Subject, asked: Asked, holding: str) -> bool:
+    """A holding whose grounds are all over is not brought back, even if nobody has erased it yet (settled rule 20)."""
+    return bool(subject.live_grounds(subject.holdings[holding], asked.now))
 
 
 def _allowed(
@@ -106,7 +112,7 @@ def record_birth_date(
 ) -> Decision:
     """Seal the birth date; `known` is the one on record. Settled rule 31."""
     open_record(subject)
-    if known is not None:
+    if known is not None or subject.birth_date is not None:
         if known == birth_date:
             return NOTHING
         raise r.BirthDateKnown

@@ -8,9 +8,10 @@ from datetime import datetime
 from lifecycle.domain.decision import NOTHING, Asked, Decision
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import refusals as r
-from lifecycle.domain.subject.settling import Unfolding, effects_of, expire, settle
+from lifecycle.domain.subject.settling import Unfolding, effects_of, over, settle
 from lifecycle.domain.subject.state import Consent, Subject
 from lifecycle.domain.subject.wording import known_channel, known_purposes, open_record
+from lifecycle.errors import Refused
 from lifecycle.policy.model import Policy
 from lifecycle.policy.vocabulary import LegalBasis
 
@@ -67,6 +68,9 @@ def _covered(subject: Subject, asked: Asked, purpose: str, separate: bool, by_gu
     held = subject.consent_for(purpose, asked.now)
     if held is None or held.since > asked.at or (separate and not held.separate) or held.by_guardian != by_guardian:
         return False
+    lapses = _lapses(asked, [purpose]).get(purpose)
+    if held.lapses is not None and (lapses is None or lapses > held.lapses):
+        return False  # it would last longer
     return not asked.policy.consented_scope(purpose).is_wider_than(held.scope)
 
 
@@ -96,11 +100,7 @@ def withdraw_consent(subject: Subject, asked: Asked, *, purposes: Sequence[str],
     open_record(subject)
     known_purposes(asked.policy, purposes)
     known_channel(asked.policy, channel)
-    affected = {
-        consent.purpose
-        for consent in subject.consents
-        if consent.ended is None and consent.since <= asked.at and (not purposes or consent.purpose in purposes)
-    }
+    affected = {purpose for purpose in _withdrawable(subject, asked) if not purposes or purpose in purposes}
     if not affected:
         return NOTHING
     touched = [
@@ -110,6 +110,14 @@ def withdraw_consent(subject: Subject, asked: Asked, *, purposes: Sequence[str],
     ]
     withdrawn = e.ConsentWithdrawn(occurred_at=asked.at, purposes=tuple(sorted(affected)), channel=channel)
     return ended(subject, asked, withdrawn, touched, "withdrawal")
+
+
+def _withdrawable(subject: Subject, asked: Asked) -> set[str]:
+    """Purposes with a consent, or, where its term is over already, with a ground that it began."""
+    given = {c.purpose for c in subject.consents if c.ended is None}
+    older = {c.purpose for c in subject.consents if c.ended is None and c.since <= asked.at}
+    grounds = [g for h in subject.kept() for g in subject.live_grounds(h, asked.now)]
+    return older | {g.purpose for g in grounds if g.basis is LegalBasis.CONSENT and g.purpose not in given}
 
 
 def ended(
@@ -127,26 +135,47 @@ def ended(
     What time has brought comes first: a ground whose period was over ended by that, not by this act.
     """
     unfolding = Unfolding(subject, asked.now)
-    expire(unfolding, asked.policy.time_zone)
+    overdue = over(unfolding, asked.policy.time_zone)
     for event in before:
         unfolding.add(event)
-    unfolding.add(ending)
-    settle(unfolding, because, whole)
+    still = _still_to_end(unfolding.subject, ending)
+    if still is not None:
+        unfolding.add(still)
+    settle(unfolding, because, whole, overdue)
     return unfolding.decided(effects_of(subject, unfolding.subject, touched, asked.now))
 
 
-def required_consent(subject: Subject, asked: Asked, purpose: str, sensitive: Sequence[str]) -> Consent:
-    """The consent that carries a collection for `purpose`: in force at `at` and now, wide enough, given by the right
-    person (settled rules 19, 30, 31). Raises the refusal that names what is missing."""
-    consent = subject.consent_for(purpose, asked.at)
-    if consent is None or not consent.in_force(asked.now):
-        raise r.ConsentMissing(purpose)
+def _still_to_end(
+    subject: Subject, ending: e.ConsentWithdrawn | e.GroundEnded
+) -> e.ConsentWithdrawn | e.GroundEnded | None:
+    """The ending of those grounds that nothing else has ended; None if there are none left."""
+    if isinstance(ending, e.ConsentWithdrawn):
+        return ending
+    by_number = {(h.id, g.number): g for h in subject.kept() for g in h.grounds}
+    left = tuple(ref for ref in ending.grounds if by_number[ref.holding, ref.ground].ended is None)
+    return ending.model_copy(update={"grounds": left}) if left else None
+
+
+def required_consent(subject: Subject, asked: Asked, purpose: str, sensitive: Sequence[str]) -> None:
+    """Refuse a collection for `purpose` unless a consent carries it at `at` and one carries it now: wide enough, given
+    by the right person (settled rules 19, 30, 31). The refusal names what the newest consent lacks."""
+    for instant in dict.fromkeys((asked.at, asked.now)):
+        given = [c for c in subject.consents if c.purpose == purpose and c.in_force(instant)]
+        if not given:
+            raise r.ConsentMissing(purpose)
+        newest_first = sorted(given, key=lambda consent: consent.since, reverse=True)
+        lacks = [_lack(consent, asked, purpose, sensitive) for consent in newest_first]
+        if lacks[0] is not None and None not in lacks:
+            raise lacks[0]
+
+
+def _lack(consent: Consent, asked: Asked, purpose: str, sensitive: Sequence[str]) -> Refused | None:
     if asked.policy.consented_scope(purpose).is_wider_than(consent.scope):
-        raise r.ConsentMissing(purpose, "covers what the policy now says; it is wider than what was agreed to")
+        return r.ConsentMissing(purpose, "covers what the policy now says; it is wider than what was agreed to")
     if asked.is_minor and not consent.by_guardian:
-        raise r.GuardianMissing
+        return r.GuardianMissing()
     if asked.age is not None and not asked.is_minor and consent.by_guardian:
-        raise r.ConsentMissing(purpose, "was given by the person, who is now of age")
+        return r.ConsentMissing(purpose, "was given by the person, who is now of age")
     if sensitive and not consent.separate:
-        raise r.SeparateConsentMissing(purpose, sensitive)
-    return consent
+        return r.SeparateConsentMissing(purpose, sensitive)
+    return None

@@ -9,7 +9,7 @@ from lifecycle.domain.decision import NOTHING, Asked, Decision
 from lifecycle.domain.event import DomainEvent
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import refusals as r
-from lifecycle.domain.subject.settling import STATUTORY, keepers
+from lifecycle.domain.subject.settling import keepers
 from lifecycle.domain.subject.state import Holding, Subject
 from lifecycle.domain.subject.wording import chosen, open_record
 
@@ -42,11 +42,15 @@ def change(
     reason: str,
     evidence: str | None,
 ) -> Decision:
-    """Policy clause 7.2. Under a legal hold the change is annotated; what law stores only is not changed at all."""
+    """Policy clause 7.2. Under a legal hold the change is annotated; what law stores only is not changed at all, nor
+    what is due to be erased. A restriction by request allows correction: it may be what was asked for."""
     open_record(subject)
     wanted = [one for one in changes if not one.same]
     held = {holding.id: holding for holding in chosen(subject, (), [one.holding for one in changes])}
-    stored = [held[one.holding].category for one in wanted if _is_stored_only(subject, asked, held[one.holding])]
+    over = [held[one.holding] for one in wanted if not subject.live_grounds(held[one.holding], asked.now)]
+    if due := [holding.category for holding in over if not keepers(subject, holding, asked.now)]:
+        raise r.HoldingErased(due)
+    stored = [holding.category for holding in over if not subject.is_on_hold(holding, asked.now)]
     if stored:
         raise r.HoldingRestricted(stored)
     if not wanted:
@@ -59,13 +63,6 @@ def change(
         if group:
             events.append(_changed(event, asked, group, reason, evidence))
     return Decision(tuple(events))
-
-
-def _is_stored_only(subject: Subject, asked: Asked, holding: Holding) -> bool:
-    """A statutory minimum alone keeps it; a hold annotates instead, a restriction by request allows correction."""
-    if subject.live_grounds(holding, asked.now) or subject.is_on_hold(holding, asked.now):
-        return False
-    return any(keeper.because == STATUTORY for keeper in keepers(subject, holding, asked.now))
 
 
 def _changed(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from lifecycle.domain.decision import NOTHING, Asked, Decision
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject.consent import ended
-from lifecycle.domain.subject.settling import Unfolding, effects_of, expire, settle
+from lifecycle.domain.subject.settling import Unfolding, effects_of, over, settle
 from lifecycle.domain.subject.state import Ground, Holding, Subject
 from lifecycle.domain.subject.wording import known_categories, known_purposes, open_record
 from lifecycle.policy.vocabulary import EndReason, ErasureGround, LegalBasis
@@ -22,12 +22,12 @@ def end_purpose(subject: Subject, asked: Asked, *, purpose: str, reason: EndReas
     known_purposes(asked.policy, [purpose])
     by_contract = reason is EndReason.CONTRACT_ENDED
 
-    def over(_: Holding, ground: Ground) -> bool:
+    def is_over(_: Holding, ground: Ground) -> bool:
         if ground.purpose != purpose:
             return False
         return ground.basis is LegalBasis.CONTRACT if by_contract else ground.basis is not LegalBasis.LEGAL_DUTY
 
-    refs = _open_refs(subject, over)
+    refs = _open_refs(subject, is_over)
     consents = () if by_contract else _open_consents(subject, [purpose])
     expired = [e.ConsentExpired(occurred_at=asked.at, purposes=consents, because=reason)] if consents else []
     if not refs:
@@ -46,25 +46,27 @@ def erase(
 ) -> Decision:
     """A request for deletion on one of the grounds of clause 7.3; never refused for a hold or a minimum: what has to
     stay is restricted, and the effects say so (settled rule 25)."""
-    open_record(subject)
+    if subject.erasure is not None:
+        return NOTHING  # it is so already: clause 7.3 asked twice
     known_categories(asked.policy, categories)
     known_purposes(asked.policy, purposes)
 
-    def over(holding: Holding, held: Ground) -> bool:
+    def asked_for(holding: Holding, held: Ground) -> bool:
         if held.basis is LegalBasis.LEGAL_DUTY:
             return False
         if ground is ErasureGround.CONSENT_WITHDRAWN and held.basis is not LegalBasis.CONSENT:
             return False
         return (not categories or holding.category in categories) and (not purposes or held.purpose in purposes)
 
-    touched = _asked_for(subject, categories, purposes)
-    refs = _open_refs(subject, over)
+    touched = _touched(subject.kept(), categories, purposes)
+    refs = _open_refs(subject, asked_for)
     whole = not categories and not purposes and ground is not ErasureGround.PURPOSE_OVER
     before = [] if categories else _consents_over(subject, asked, ground, purposes)
     if refs:
         ending = e.GroundEnded(occurred_at=asked.at, grounds=refs, because=ground)
         return ended(subject, asked, ending, touched, ground, before=before, whole=whole)
-    return _without_grounds(subject, asked, ground, before, touched, whole)
+    named = _touched(subject.holdings.values(), categories, purposes)
+    return _without_grounds(subject, asked, ground, before, named, whole)
 
 
 def _without_grounds(
@@ -79,20 +81,19 @@ def _without_grounds(
     if subject.version == 0:
         return NOTHING
     unfolding = Unfolding(subject, asked.now)
-    expire(unfolding, asked.policy.time_zone)
+    overdue = over(unfolding, asked.policy.time_zone)
     for event in before:
         unfolding.add(event)
-    settle(unfolding, ground, whole)
+    settle(unfolding, ground, whole, overdue)
     return unfolding.decided(effects_of(subject, unfolding.subject, touched, asked.now))
 
 
-def _asked_for(subject: Subject, categories: Sequence[str], purposes: Sequence[str]) -> list[str]:
+def _touched(holdings: Iterable[Holding], categories: Sequence[str], purposes: Sequence[str]) -> list[str]:
     return [
         holding.id
-        for holding in subject.kept()
+        for holding in holdings
         if (not categories or holding.category in categories)
         and (not purposes or any(ground.purpose in purposes for ground in holding.grounds))
-        and holding.id != subject.birth_date
     ]
 
 

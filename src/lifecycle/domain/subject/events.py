@@ -44,7 +44,7 @@ class Effect(BaseModel):
 
 
 class SubjectRegistered(DomainEvent):
-    """A person became known. `access_sid` names the ledger pseudonym of the person's second stream (settled rule 12)."""
+    """A person became known. `access_sid` is the ledger pseudonym of the person's second stream (settled rule 12)."""
 
     kind: ClassVar[str] = "subject-registered/1"
     access_sid: str
@@ -100,7 +100,7 @@ class PolicyAccepted(DomainEvent):
 
 
 class ConsentGiven(DomainEvent):
-    """The person agreed to each purpose as far as `scopes` says, having been shown `notice`. PIPL Art. 14; GDPR Art. 7."""
+    """The person agreed to each purpose as far as `scopes` says, being shown `notice`. PIPL Art. 14; GDPR Art. 7."""
 
     kind: ClassVar[str] = "consent-given/1"
     purposes: tuple[str, ...]
@@ -135,6 +135,7 @@ class ConsentExpired(DomainEvent):
     kind: ClassVar[str] = "consent-expired/1"
     purposes: tuple[str, ...]
     because: str
+    effects: tuple[Effect, ...] = ()
 
 
 class ConsentInvalidated(DomainEvent):
@@ -143,6 +144,7 @@ class ConsentInvalidated(DomainEvent):
     kind: ClassVar[str] = "consent-invalidated/1"
     purposes: tuple[str, ...]
     because: str
+    effects: tuple[Effect, ...] = ()
 
 
 class PersonalDataCollected(DomainEvent):
@@ -258,6 +260,7 @@ class ProcessingRestricted(DomainEvent):
     because: Literal["asked", "statutory-minimum", "legal-hold"]
     until: datetime | None = None
     by_law: bool = False
+    effects: tuple[Effect, ...] = ()
     law: Personal[str | None] = words()
     reason: Personal[str | None] = words()
 

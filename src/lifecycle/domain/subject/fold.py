@@ -16,6 +16,9 @@ from lifecycle.policy.vocabulary import CountsFrom, LegalBasis
 MINORS = "protection-of-minors"
 """The purpose of the ground on a birth date (settled rule 31)."""
 
+TERM_OVER = "term-over"
+"""Why a consent expired that had a term of its own."""
+
 
 def replay(subject: Subject | None, events: Iterable[Recorded]) -> Subject | None:
     """Fold stored events onto a state; this is the projector function of the eventsourcing library."""
@@ -95,29 +98,44 @@ def _refused(subject: Subject, event: e.ConsentRefused, _: datetime) -> Subject:
 
 
 def _withdrawn(subject: Subject, event: e.ConsentWithdrawn, _: datetime) -> Subject:
-    """Consent-based grounds of the purposes end at the moment of withdrawal; other bases stay."""
-    subject = _end_consents(subject, event.purposes, "withdrawn", event.occurred_at)
-    holdings = [
-        _end_grounds(subject, holding, "consent-withdrawn", event.occurred_at, _on_consent(event.purposes))
-        for holding in subject.kept()
-    ]
-    return subject.with_holdings(holdings)
+    """Consents, and the grounds that stand on them, end at the moment of withdrawal; other bases stay, and so does what
+    a consent carries that was given after it."""
+    at = event.occurred_at
+    subject = _end_consents(subject, event.purposes, "withdrawn", at, lambda consent: consent.since <= at)
+    which = _on_consent(subject, event.purposes)
+    return subject.with_holdings(
+        _end_grounds(subject, holding, "consent-withdrawn", at, which) for holding in subject.kept()
+    )
 
 
-def _on_consent(purposes: tuple[str, ...]) -> Callable[[Ground], bool]:
-    return lambda ground: ground.basis is LegalBasis.CONSENT and ground.purpose in purposes
+def _on_consent(subject: Subject, purposes: tuple[str, ...]) -> Callable[[Ground], bool]:
+    left = [consent for consent in subject.consents if consent.ended is None]
+
+    def fallen(ground: Ground) -> bool:
+        if ground.basis is not LegalBasis.CONSENT or ground.purpose not in purposes:
+            return False
+        return not any(c.purpose == ground.purpose and c.since <= ground.counted_from for c in left)
+
+    return fallen
 
 
 def _consent_expired(
     subject: Subject, event: e.ConsentExpired | e.ConsentInvalidated, _: datetime
 ) -> Subject:
-    return _end_consents(subject, event.purposes, event.because, event.occurred_at)
+    at = event.occurred_at
+
+    def over(consent: Consent) -> bool:
+        return event.because != TERM_OVER or (consent.lapses is not None and consent.lapses <= at)
+
+    return _end_consents(subject, event.purposes, event.because, at, over)
 
 
-def _end_consents(subject: Subject, purposes: tuple[str, ...], because: str, at: datetime) -> Subject:
+def _end_consents(
+    subject: Subject, purposes: tuple[str, ...], because: str, at: datetime, which: Callable[[Consent], bool]
+) -> Subject:
     consents = tuple(
         replace(consent, until=max(at, consent.since), ended=because)
-        if consent.ended is None and consent.purpose in purposes
+        if consent.ended is None and consent.purpose in purposes and which(consent)
         else consent
         for consent in subject.consents
     )
@@ -131,7 +149,8 @@ def _collected(subject: Subject, event: e.PersonalDataCollected, recorded_at: da
     subject = _freeze_due(subject, event.purpose, recorded_at)
     at = event.occurred_at
     fresh = [
-        Holding(new.holding, new.category, event.source, at, (), (Generation(subject.version, at),)) for new in event.new
+        Holding(new.holding, new.category, event.source, at, generations=(Generation(subject.version, at),))
+        for new in event.new
     ]
     further = [subject.holdings[holding] for holding in event.further]
     grounded = [_with_ground(subject, holding, event, recorded_at) for holding in (*fresh, *further)]
@@ -245,13 +264,18 @@ def _shared(subject: Subject, event: e.PersonalDataShared, _: datetime) -> Subje
 
 
 def _held(subject: Subject, event: e.LegalHoldPlaced, _: datetime) -> Subject:
+    """A hold that is placed again, or on more, is a second interval; what the first covered is not forgotten."""
     hold = Hold(event.hold, frozenset(event.categories), event.occurred_at)
-    return replace(subject, holds={**subject.holds, event.hold: hold})
+    key = event.hold if event.hold not in subject.holds else f"{event.hold}/{subject.version}"
+    return replace(subject, holds={**subject.holds, key: hold})
 
 
 def _released(subject: Subject, event: e.LegalHoldReleased, _: datetime) -> Subject:
-    hold = replace(subject.holds[event.hold], until=event.occurred_at)
-    return replace(subject, holds={**subject.holds, event.hold: hold})
+    def released(hold: Hold) -> Hold:
+        over = hold.reference != event.hold or hold.until is not None
+        return hold if over else replace(hold, until=max(event.occurred_at, hold.since))
+
+    return replace(subject, holds={key: released(hold) for key, hold in subject.holds.items()})
 
 
 def _restricted(subject: Subject, event: e.ProcessingRestricted, _: datetime) -> Subject:

@@ -219,7 +219,7 @@ class IdentifierTaken(Refused):
     remedy = "check whose identifier it is; two records of one person cannot be merged yet"
 
     def __init__(self, type: str) -> None:
-        super().__init__(f"The {type} identifier belongs to another person.")
+        super().__init__(f"The identifier of type {shown(type)} belongs to another person.")
 
 
 class LastIdentifier(Refused):

@@ -8,7 +8,16 @@ from datetime import datetime
 from lifecycle.domain.decision import NOTHING, Asked, Decision
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import refusals as r
-from lifecycle.domain.subject.settling import HOLD, STATUTORY, Unfolding, effects_of, expire, keepers, settle
+from lifecycle.domain.subject.settling import (
+    HOLD,
+    RETENTION,
+    STATUTORY,
+    Unfolding,
+    effects_of,
+    keepers,
+    over,
+    settle,
+)
 from lifecycle.domain.subject.state import Holding, Subject
 from lifecycle.domain.subject.wording import chosen, known_categories, open_record
 
@@ -23,10 +32,10 @@ def place_hold(
     authority: str,
     categories: Sequence[str],
 ) -> Decision:
-    """Cover present and future holdings of the categories (all, if none); stops erasure and correction, nothing else."""
+    """Cover present and future holdings of the categories (all, if none); stops erasure and correction only."""
     open_record(subject)
     known_categories(asked.policy, categories)
-    if hold in subject.holds:
+    if _holds_already(subject, hold, categories):
         return NOTHING
     placed = e.LegalHoldPlaced(
         occurred_at=asked.at,
@@ -37,25 +46,38 @@ def place_hold(
         authority=authority,
     )
     unfolding = Unfolding(subject, asked.now)
-    unfolding.add(placed)
-    settle(unfolding, "legal-hold-placed")
+    unfolding.add(placed)  # before what time brought is carried out: it saves what is still here
+    over(unfolding, asked.policy.time_zone)
+    settle(unfolding, RETENTION)
     return unfolding.decided()
+
+
+def _holds_already(subject: Subject, hold: str, categories: Sequence[str]) -> bool:
+    """Whether the same hold is in force and covers all that this one would; a released one does not."""
+    in_force = [one.categories for one in subject.holds.values() if one.reference == hold and one.until is None]
+    covered = frozenset().union(*in_force)
+    return any(not one for one in in_force) or (bool(categories) and covered.issuperset(categories))
 
 
 def release_hold(subject: Subject, asked: Asked, *, hold: str, reason: str, authority: str) -> Decision:
     """What only the hold kept is erased at once."""
     open_record(subject)
-    placed = subject.holds.get(hold)
-    if placed is None:
+    placed = [one for one in subject.holds.values() if one.reference == hold]
+    if not placed:
         raise r.HoldMissing
-    if placed.until is not None:
+    if all(one.until is not None for one in placed):
         return NOTHING
-    covered = [h.id for h in subject.kept() if placed.covers(h.category, asked.now)]
+    covered = [h.id for h in subject.kept() if any(one.covers(h.category, asked.now) for one in placed)]
     unfolding = Unfolding(subject, asked.now)
+    overdue = _unkept(subject, over(unfolding, asked.policy.time_zone), asked.now)
     unfolding.add(e.LegalHoldReleased(occurred_at=asked.at, hold=hold, reason=reason, authority=authority))
-    expire(unfolding, asked.policy.time_zone)
-    settle(unfolding, "legal-hold-released")
+    settle(unfolding, "legal-hold-released", overdue=overdue)
     return unfolding.decided(effects_of(subject, unfolding.subject, covered, asked.now))
+
+
+def _unkept(subject: Subject, ids: frozenset[str], now: datetime) -> frozenset[str]:
+    """Those that time alone has done with; what a hold or a restriction kept goes because that ends."""
+    return frozenset(id for id in ids if not keepers(subject, subject.holdings[id], now))
 
 
 def restrict(
@@ -74,7 +96,7 @@ def restrict(
     fresh = [
         holding.id
         for holding in chosen(subject, categories, holdings)
-        if not subject.is_restricted(holding, asked.now) or law is not None or until is not None
+        if not _restricts_already(holding, asked.now, until, by_law=law is not None)
     ]
     if not fresh:
         return NOTHING
@@ -90,6 +112,15 @@ def restrict(
     return Decision((restricted,))
 
 
+def _restricts_already(holding: Holding, now: datetime, until: datetime | None, *, by_law: bool) -> bool:
+    """Whether a restriction in force lasts as long, and by law if this one would."""
+    in_force = [one for one in holding.restrictions if one.until is None or now < one.until]
+    return any(
+        (one.by_law or not by_law) and (one.until is None or (until is not None and until <= one.until))
+        for one in in_force
+    )
+
+
 def lift_restriction(
     subject: Subject, asked: Asked, *, categories: Sequence[str], holdings: Sequence[str], reason: str
 ) -> Decision:
@@ -102,11 +133,11 @@ def lift_restriction(
         _refuse_imposed(subject, asked.now, named)
         return NOTHING
     unfolding = Unfolding(subject, asked.now)
+    overdue = _unkept(subject, over(unfolding, asked.policy.time_zone), asked.now)
     unfolding.add(
         e.RestrictionLifted(occurred_at=asked.at, holdings=tuple(lifted), because="asked", reason=reason)
     )
-    expire(unfolding, asked.policy.time_zone)
-    settle(unfolding, "restriction-lifted")
+    settle(unfolding, "restriction-lifted", overdue=overdue)
     return unfolding.decided(effects_of(subject, unfolding.subject, lifted, asked.now))
 
 

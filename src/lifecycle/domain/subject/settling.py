@@ -13,7 +13,7 @@ from datetime import datetime
 from lifecycle.domain.decision import Decision
 from lifecycle.domain.event import DomainEvent
 from lifecycle.domain.subject import events as e
-from lifecycle.domain.subject.fold import fold
+from lifecycle.domain.subject.fold import MINORS, TERM_OVER, fold
 from lifecycle.domain.subject.state import Ground, Holding, Subject
 from lifecycle.policy.model import Policy
 from lifecycle.policy.periods import Period, day_of
@@ -21,6 +21,7 @@ from lifecycle.policy.periods import Period, day_of
 STATUTORY = "statutory-minimum"
 HOLD = "legal-hold"
 BY_LAW = "restricted-by-law"
+RETENTION = "retention"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +95,29 @@ def _retention_expired(
     )
 
 
-def settle(unfolding: Unfolding, because: str, whole: bool = False) -> None:
-    """Erase what nothing keeps, restrict what only law or a hold keeps; `because` names the ground of the erasure.
+def over(unfolding: Unfolding, zone: str) -> frozenset[str]:
+    """Record what time has ended so far, and return the holdings that it left without a ground: no later act is the
+    ground of their erasure."""
+    expire(unfolding, zone)
+    return frozenset(holding.id for holding in _groundless(unfolding.subject, unfolding.now))
+
+
+def _groundless(subject: Subject, now: datetime) -> list[Holding]:
+    return [holding for holding in subject.kept() if not subject.live_grounds(holding, now)]
+
+
+def settle(
+    unfolding: Unfolding, because: str, whole: bool = False, overdue: frozenset[str] = frozenset()
+) -> None:
+    """Erase what nothing keeps, restrict what only law or a hold keeps; `because` names the ground of the erasure,
+    except of what was `overdue` before.
 
     With `whole` the person goes too, provided that nothing of theirs has to stay.
     """
     subject, now = unfolding.subject, unfolding.now
-    groundless = [holding for holding in subject.kept() if not subject.live_grounds(holding, now)]
     gone: list[str] = []
     kept: dict[tuple[str, datetime | None], list[str]] = {}
-    for holding in groundless:
+    for holding in _groundless(subject, now):
         keeping = keepers(subject, holding, now)
         if not keeping:
             gone.append(holding.id)
@@ -115,8 +129,11 @@ def settle(unfolding: Unfolding, because: str, whole: bool = False) -> None:
     if whole and _may_go(unfolding.subject, set(gone), now):
         everything = tuple(holding.id for holding in unfolding.subject.kept())
         unfolding.add(e.ErasureOrdered(occurred_at=now, ground=because, holdings=everything, whole=True))
-    elif gone:
-        unfolding.add(e.ErasureOrdered(occurred_at=now, ground=because, holdings=tuple(gone)))
+        return
+    for ground, ids in ((RETENTION, overdue.intersection(gone)), (because, set(gone) - overdue)):
+        if ids:
+            ordered = tuple(id for id in gone if id in ids)
+            unfolding.add(e.ErasureOrdered(occurred_at=now, ground=ground, holdings=ordered))
 
 
 def _restricted(now: datetime, why: str, until: datetime | None, holdings: list[str]) -> e.ProcessingRestricted:
@@ -128,10 +145,20 @@ def _restricted(now: datetime, why: str, until: datetime | None, holdings: list[
 
 def _may_go(subject: Subject, gone: set[str], now: datetime) -> bool:
     """Whether nothing of the person has to stay once `gone` is gone; the birth date goes with the rest."""
-    staying = [h for h in subject.kept() if h.id not in gone and h.id != subject.birth_date]
+    staying = [
+        holding
+        for holding in subject.kept()
+        if holding.id not in gone and not (_only_tells_age(subject, holding) and not keepers(subject, holding, now))
+    ]
     on_hold = any(hold.until is None or now < hold.until for hold in subject.holds.values())
     consents = any(consent.in_force(now) for consent in subject.consents)
     return not (staying or on_hold or consents)
+
+
+def _only_tells_age(subject: Subject, holding: Holding) -> bool:
+    """A birth date that nothing else needs lasts as long as the person's record (settled rule 31)."""
+    others = [ground for ground in holding.grounds if ground.purpose != MINORS and ground.ended is None]
+    return holding.id == subject.birth_date and not others
 
 
 def effects_of(before: Subject, after: Subject, touched: Iterable[str], now: datetime) -> tuple[e.Effect, ...]:
@@ -149,9 +176,12 @@ def _effect(subject: Subject, holding: Holding, now: datetime) -> e.Effect:
         until = None if None in ends else max(end for end in ends if end is not None)
         purposes = ", ".join(sorted({ground.purpose for ground in live}))
         return e.Effect(**named, result="kept", because=purposes, until=until)
-    keeping = keepers(subject, holding, now)
+    keeping = () if live else keepers(subject, holding, now)
     if not keeping:
-        return e.Effect(**named, result="restricted", because="asked")
+        asked = [r for r in holding.restrictions if r.until is None or now < r.until]
+        until = None if any(r.until is None for r in asked) else max((r.until for r in asked if r.until), default=None)
+        because = BY_LAW if any(r.by_law for r in asked) else "asked"
+        return e.Effect(**named, result="restricted", because=because, until=until)
     open_ended = [keeper for keeper in keeping if keeper.until is None]
     last = open_ended[0] if open_ended else max(keeping, key=lambda keeper: keeper.until or now)
     return e.Effect(**named, result="restricted", because=last.because, until=last.until)
@@ -176,10 +206,11 @@ def calendar(subject: Subject, policy: Policy) -> tuple[Due, ...]:
     """Everything that will fall due for this person if nothing else happens, in no particular order."""
     if subject.version == 0 or subject.erasure is not None:
         return ()
-    found: list[Due] = []
-    for consent in subject.consents:
-        if consent.ended is None and consent.lapses is not None:
-            found.append(Due("consent-lapse", consent.lapses, purpose=consent.purpose))
+    found = [
+        Due("consent-lapse", consent.lapses, purpose=consent.purpose)
+        for consent in subject.consents
+        if consent.ended is None and consent.lapses is not None
+    ]
     for holding in subject.kept():
         found.extend(_due_of(subject, holding))
     gone = _identifiers_due(subject, policy)
@@ -209,13 +240,17 @@ def _released_at(subject: Subject, holding: Holding) -> datetime | None:
 
 def _identifiers_due(subject: Subject, policy: Policy) -> Due | None:
     """When the person can go altogether (settled rule 28): nothing is left, and nothing happened for a while."""
-    staying = any(holding.id != subject.birth_date for holding in subject.kept())
+    staying = any(not _only_tells_age(subject, holding) for holding in subject.kept())
     on_hold = any(hold.until is None for hold in subject.holds.values())
     consented = any(consent.ended is None for consent in subject.consents)
     if staying or on_hold or consented or subject.last_event_at is None:
         return None
+    by_law = [r.until for holding in subject.kept() for r in holding.restrictions if r.by_law]
+    if None in by_law:
+        return None
     kept = Period(days=policy.identifiers.kept_days_after_last_event)
-    return Due("identifiers", kept.due(subject.last_event_at, policy.time_zone))
+    rested = kept.due(subject.last_event_at, policy.time_zone)
+    return Due("identifiers", max([rested, *(end for end in by_law if end is not None)]))
 
 
 def fall_due(subject: Subject, now: datetime, policy: Policy) -> Decision:
@@ -223,15 +258,15 @@ def fall_due(subject: Subject, now: datetime, policy: Policy) -> Decision:
     if subject.version == 0 or subject.erasure is not None:
         return Decision()
     unfolding = Unfolding(subject, now)
-    lapsed = tuple(
+    lapsed = dict.fromkeys(
         consent.purpose
         for consent in subject.consents
         if consent.ended is None and consent.lapses is not None and consent.lapses <= now
     )
     if lapsed:
-        unfolding.add(e.ConsentExpired(occurred_at=now, purposes=lapsed, because="term-over"))
+        unfolding.add(e.ConsentExpired(occurred_at=now, purposes=tuple(lapsed), because=TERM_OVER))
     expire(unfolding, policy.time_zone)
-    settle(unfolding, "retention")
+    settle(unfolding, RETENTION)
     gone = _identifiers_due(subject, policy)
     if gone is not None and gone.due <= now and not unfolding.events:
         settle(unfolding, "identifiers", whole=True)

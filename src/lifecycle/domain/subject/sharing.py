@@ -28,7 +28,7 @@ def share(
     known_purposes(asked.policy, [purpose])
     known_categories(asked.policy, categories)
     known_method(asked.policy, method)
-    named = chosen(subject, categories, holdings)
+    named = chosen(subject, categories, holdings, asked.at)
     agreement = covering(trustee, asked, purpose, {holding.category for holding in named}, method)
     shared = _shareable(subject, asked, purpose, named, by_category=not holdings)
     event = e.PersonalDataShared(
@@ -68,10 +68,11 @@ def _shareable(
     subject: Subject, asked: Asked, purpose: str, named: Sequence[Holding], *, by_category: bool
 ) -> list[Holding]:
     """Those with a live ground of the purpose; by category, others of the same category are simply not meant."""
-    restricted = [holding.category for holding in named if subject.is_restricted(holding, asked.at)]
+    live = [h for h in named if any(g.purpose == purpose for g in subject.live_grounds(h, asked.at))]
+    meant = live if by_category else named
+    restricted = [holding.category for holding in meant if subject.is_restricted(holding, asked.at)]
     if restricted:
         raise r.HoldingRestricted(restricted)
-    live = [h for h in named if any(g.purpose == purpose for g in subject.live_grounds(h, asked.at))]
     lacking = {h.category for h in named if h not in live}
     if by_category:
         lacking -= {holding.category for holding in live}

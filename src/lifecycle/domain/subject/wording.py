@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from lifecycle.domain.subject import refusals as r
 from lifecycle.domain.subject.state import Holding, Subject
@@ -41,14 +42,23 @@ def known_method(policy: Policy, method: str) -> None:
         raise r.UnknownWord("method", method)
 
 
-def chosen(subject: Subject, categories: Sequence[str], holdings: Sequence[str]) -> tuple[Holding, ...]:
-    """The kept holdings of the categories, or those named; refuses what is not held."""
+def chosen(
+    subject: Subject, categories: Sequence[str], holdings: Sequence[str], at: datetime | None = None
+) -> tuple[Holding, ...]:
+    """The kept holdings of the categories, or those named; refuses what is not held. With `at`: what was held then."""
+
+    def held(holding: Holding) -> bool:
+        if at is None or holding.erased_at is None:
+            return holding.erased_at is None
+        return holding.since <= at < holding.erased_at
+
     if holdings:
-        gone = [id for id in holdings if id not in subject.holdings or subject.holdings[id].erased_at is not None]
+        gone = [id for id in holdings if id not in subject.holdings or not held(subject.holdings[id])]
         if gone:
             raise r.HoldingErased(gone)
         return tuple(subject.holdings[id] for id in dict.fromkeys(holdings))
-    missing = [category for category in categories if not subject.of_category(category)]
+    found = [holding for holding in subject.holdings.values() if held(holding)]
+    missing = set(categories).difference(holding.category for holding in found)
     if missing:
         raise r.HoldingErased(missing)
-    return tuple(holding for category in dict.fromkeys(categories) for holding in subject.of_category(category))
+    return tuple(h for category in dict.fromkeys(categories) for h in found if h.category == category)

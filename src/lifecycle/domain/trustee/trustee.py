@@ -8,9 +8,9 @@ from datetime import date, datetime
 
 from lifecycle.domain.decision import NOTHING, Asked, Decision
 from lifecycle.domain.event import DomainEvent, Recorded
-from lifecycle.domain.subject.refusals import UnknownCategory, UnknownPurpose, UnknownWord
+from lifecycle.domain.subject.refusals import AgreementMissing, UnknownCategory, UnknownPurpose, UnknownWord
 from lifecycle.domain.trustee import events as e
-from lifecycle.errors import Refused, shown
+from lifecycle.errors import Refused, listed, shown
 
 
 class TrusteeNotEngaged(Refused):
@@ -29,7 +29,7 @@ class AgreementIncomplete(Refused):
     remedy = "agree on all seven terms before signing"
 
     def __init__(self, missing: Iterable[str]) -> None:
-        super().__init__(f"The agreement lacks: {', '.join(sorted(missing))}.")
+        super().__init__(f"The agreement lacks: {listed(missing)}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def sign(trustee: Trustee, asked: Asked, *, terms: Terms) -> Decision:
         raise TrusteeNotEngaged(trustee.name_id)
     if missing := terms.missing():
         raise AgreementIncomplete(missing)
-    assert terms.purpose and terms.starts and terms.ends and terms.method
+    assert terms.purpose and terms.starts and terms.ends and terms.method  # noqa: S101, PT018 -- missing() saw to it
     _known(asked, terms.purpose, terms.categories, terms.method)
     proposed = Agreement(
         f"{trustee.name_id}-{len(trustee.agreements) + 1}",
@@ -169,6 +169,8 @@ def end_agreement(trustee: Trustee, asked: Asked, *, agreement: str | None, reas
     """End one agreement, or all that are open if none is named."""
     if not trustee.engaged:
         raise TrusteeNotEngaged(trustee.name_id)
+    if agreement is not None and all(one.id != agreement for one in trustee.agreements):
+        raise AgreementMissing(trustee.name_id)
     open_ones = [a for a in trustee.agreements if a.ended_at is None and agreement in (None, a.id)]
     return Decision(
         tuple(

@@ -1,0 +1,149 @@
+"""Documents, one a line: applied as they come, or imported in bulk from where an earlier run stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from lifecycle.commands.document import Instant
+from lifecycle.commands.outcome import Outcome
+from lifecycle.commands.parsing import Malformed, faults_of, parse_line
+from lifecycle.engine import answers
+from lifecycle.engine.engine import BATCH, Engine
+from lifecycle.errors import Invalid, Refused
+
+ADVANCE = "advance-clock"
+_INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
+
+
+def apply_lines(engine: Engine, lines: Iterable[bytes], *, follow_clock: bool = False) -> Iterator[Outcome]:
+    """Apply each line and give its outcome once it is durable. Empty lines are passed over."""
+    for line in lines:
+        if line.strip():
+            yield _apply(engine, line, follow_clock)
+
+
+def _apply(engine: Engine, line: bytes, follow_clock: bool) -> Outcome:
+    try:
+        document = parse_line(line)
+    except Malformed as error:
+        return answers.failed(None, "invalid", error)
+    try:
+        if document.get("command") == ADVANCE:
+            return _advance(engine, document)
+        if follow_clock and document.get("at") is not None:
+            _follow(engine, document["at"])
+    except Refused as refusal:
+        return answers.refused(_id(document), refusal, None, None)
+    except Invalid as error:
+        return answers.failed(_id(document), "invalid", error)
+    return engine.execute(document)
+
+
+def _id(document: dict[str, Any]) -> str | None:
+    id = document.get("id")
+    return id if isinstance(id, str) else None
+
+
+def _advance(engine: Engine, document: dict[str, Any]) -> Outcome:
+    unknown = set(document) - {"command", "to", "id", "actor"}
+    if unknown:
+        raise Malformed([f"{ADVANCE} has no field but `to`"], _id(document))
+    engine.advance_clock(_instant(document.get("to"), "to"))
+    return Outcome(id=_id(document), outcome="done")
+
+
+def _follow(engine: Engine, at: Any) -> None:
+    """The clock goes along with the documents; one that lies behind it is simply late."""
+    instant = _instant(at, "at")
+    if instant > engine.clock.now() or not engine.is_simulated:
+        engine.move_clock(instant)
+
+
+def _instant(value: Any, place: str) -> datetime:
+    try:
+        return _INSTANT.validate_python(value)
+    except ValidationError as error:
+        raise Malformed([fault.replace("document", place, 1) for fault in faults_of(error)]) from None
+
+
+# -- bulk -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Imported:
+    """How many lines had which outcome."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def count(self, outcome: str) -> None:
+        self.counts[outcome] = self.counts.get(outcome, 0) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A line that was not carried out, with its number in the file and what to do about it."""
+
+    line: int
+    outcome: Outcome
+
+
+def import_file(
+    engine: Engine,
+    path: Path,
+    *,
+    rejected: Callable[[Reject], None],
+    progress: Callable[[int, int], None] | None = None,
+) -> Imported:
+    """Import a file of documents, a thousand to a transaction; `progress` is told bytes read and bytes in all.
+
+    It may be stopped at any moment and started again: what was committed answers by its id as the first time, so
+    nothing is doubled and the rejects are the same.
+    """
+    imported = Imported()
+    total = path.stat().st_size
+    number = read = 0
+    with path.open("rb") as file:
+        while lines := list(islice(file, BATCH)):
+            for number, outcome in enumerate(_batch(engine, lines), start=number + 1):  # noqa: B020
+                imported.count(outcome.outcome)
+                if outcome.outcome not in ("done", "nothing"):
+                    rejected(Reject(number, outcome))
+            read += sum(map(len, lines))
+            if progress is not None:
+                progress(read, total)
+    return imported
+
+
+def _batch(engine: Engine, lines: list[bytes]) -> list[Outcome]:
+    """Outcomes of the lines, empty ones as `nothing`."""
+    documents: list[dict[str, Any] | Outcome] = []
+    for line in lines:
+        try:
+            documents.append(parse_line(line) if line.strip() else Outcome(id=None, outcome="nothing"))
+        except Malformed as error:
+            documents.append(answers.failed(None, "invalid", error))
+    outcomes = iter(engine.execute_many([each for each in documents if not isinstance(each, Outcome)]))
+    return [each if isinstance(each, Outcome) else next(outcomes) for each in documents]
+
+
+def reject_line(reject: Reject) -> bytes:
+    """One line of the rejects file: number, code and reason; never the document, which holds personal data."""
+    outcome = reject.outcome
+    said = {
+        "line": reject.line,
+        "id": outcome.id,
+        "outcome": outcome.outcome,
+        "code": outcome.code,
+        "clause": outcome.clause,
+        "message": outcome.message,
+        "remedy": outcome.remedy,
+    }
+    return orjson.dumps(said) + b"\n"
