@@ -93,14 +93,14 @@ def test_a_database_that_is_locked_for_too_long_says_so(database_url: str):
 
 
 @on_sqlite
-@pytest.mark.parametrize(("mode", "message"), [(0o777, "read-only"), (0o555, "cannot be opened.*may be written to")])
-def test_a_read_only_file_or_folder_says_so(database: Database, mode: int, message: str):
+@pytest.mark.parametrize("mode", [0o777, 0o555])
+def test_a_read_only_file_or_folder_says_so(database: Database, mode: int):
     assert database.path is not None
     folder = database.path.parent
     check(database)
     database.close()
     with modes({database.path: 0o444, folder: mode}), without_root(folder):
-        refused(lambda: write_nothing(database), message)
+        refused(lambda: write_nothing(database), "read-only")
         database.close()
 
 

@@ -128,7 +128,10 @@ class Store:
     def dump(self) -> dict[str, list[dict[str, object]]]:
         """What a backup, a replica or the write-ahead file would keep of the vault."""
         with self.db.write("eraser") as c:
-            return {t.name: [dict(row._mapping) for row in c.execute(select(t))] for t in metadata.sorted_tables}
+            return {
+                t.name: [dict(row._mapping) for row in c.execute(select(t).order_by(*t.primary_key))]
+                for t in metadata.sorted_tables
+            }
 
 
 def wanted(keys: SubjectKeys, stored: Stored) -> Wanted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from contextlib import suppress
 from itertools import product
 
 import pytest
@@ -184,7 +185,7 @@ def test_destroying_rolls_back_with_its_transaction(store: Store):
     (ann,) = store.register("ann@example.com")
     gone, kept = store.keep(ann, "h1", "old"), store.keep(ann, "h2", "Ann")
     store.order_erasure(ann)
-    with pytest.raises(ZeroDivisionError), store.db.write("eraser") as c:
+    with suppress(ZeroDivisionError), store.db.write("eraser") as c:
         destroy_holdings(c, store.vault, ann, [gone.part.kid])
         raise ZeroDivisionError
     assert store.open(gone, kept) == ["old", "Ann"]

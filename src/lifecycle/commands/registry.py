@@ -18,6 +18,7 @@ from lifecycle.commands.subject.give_notice import GiveNotice, give_notice
 from lifecycle.commands.subject.lift_restriction import LiftRestriction, lift_restriction
 from lifecycle.commands.subject.link_identifier import LinkIdentifier, link_identifier
 from lifecycle.commands.subject.place_hold import PlaceHold, place_hold
+from lifecycle.commands.subject.read_clear import ReadClear, read_clear
 from lifecycle.commands.subject.record_activity import RecordActivity, record_activity
 from lifecycle.commands.subject.record_birth_date import RecordBirthDate, record_birth_date
 from lifecycle.commands.subject.record_guardian import RecordGuardian, record_guardian
@@ -42,6 +43,10 @@ class Entry:
     model: type[Command]
     handle: Callable[..., Any]
     to_open: Callable[[Any, Subject], list[str]] | None = None
+
+
+INTERNAL: dict[str, Entry] = {"read-clear": Entry(ReadClear, read_clear)}
+"""What the engine asks itself; no document can."""
 
 
 COMMANDS: dict[str, Entry] = {
@@ -72,6 +77,11 @@ COMMANDS: dict[str, Entry] = {
     "dismiss-trustee": Entry(DismissTrustee, dismiss_trustee),
     "publish-policy": Entry(PublishPolicy, publish_policy),
 }
+
+
+def entry_of(command: Command) -> Entry:
+    verb = verb_of(command)
+    return COMMANDS.get(verb) or INTERNAL[verb]
 
 
 def verb_of(command: Command) -> str:

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection, select, tuple_
 
 from lifecycle.commands.document import Command, SubjectCommand, TrusteeCommand
-from lifecycle.commands.registry import COMMANDS, verb_of
+from lifecycle.commands.registry import entry_of
 from lifecycle.commands.subject.link_identifier import IdentifierCommand
 from lifecycle.domain.event import Personal, Recorded
 from lifecycle.domain.streams import access_stream_of, attempts_stream, policy_stream, trustee_stream
@@ -203,8 +203,8 @@ def _asked_before(questions: Sequence[Question], people: Mapping[str, UUID]) -> 
 
 
 def _to_open(command: Command, subject: Subject) -> Iterable[SealedAt]:
-    entry = COMMANDS.get(verb_of(command))
-    holdings = list(entry.to_open(command, subject)) if entry is not None and entry.to_open is not None else []
+    to_open = entry_of(command).to_open
+    holdings = list(to_open(command, subject)) if to_open is not None else []
     if subject.birth_date is not None:
         holdings.append(subject.birth_date)
     for id in holdings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -16,12 +17,13 @@ from lifecycle.clock import Clock, SystemClock
 from lifecycle.commands.document import Command
 from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.parsing import Malformed, parse_command
+from lifecycle.commands.subject.read_clear import ReadClear
 from lifecycle.domain.subject.events import ErasureOrdered
 from lifecycle.engine import answers
 from lifecycle.engine.asking import Question, Snapshot, question_of
 from lifecycle.engine.deciding import Deciding, decide_all
 from lifecycle.engine.group_commit import GroupCommit
-from lifecycle.errors import Conflict, Invalid, StoreUnavailable
+from lifecycle.errors import Conflict, Invalid, Refused, StoreUnavailable
 from lifecycle.ledger.sequencer import sequence
 from lifecycle.processes.erase_what_was_ordered import EraseWhatWasOrdered
 from lifecycle.processes.finalise_when_an_epoch_ends import Ended, FinaliseWhenAnEpochEnds
@@ -49,6 +51,16 @@ class Busy(StoreUnavailable):
     remedy = "try again; many writers work on the same person"
 
 
+class NotRead(Refused):
+    """Why clear values were not handed out, in the words of the decision."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.message or "Not permitted.")
+        self.code = outcome.code or "not-permitted"  # type: ignore[misc]  # each refusal has its own
+        self.clause = outcome.clause  # type: ignore[misc]
+        self.remedy = outcome.remedy or ""  # type: ignore[misc]
+
+
 class Engine:
     """Appends facts under the policy. One object serves all threads of a process; close it when done."""
 
@@ -73,7 +85,7 @@ class Engine:
         with database.read() as c:
             self.vault.installation(c)
 
-    # -- commands ---------------------------------------------------------------------------------------------------
+    # -- commands ----------------------------------------------------------------------------------------------------
 
     def execute(self, command: Command | Mapping[str, Any]) -> Outcome:
         """Decide and append one command. Concurrent calls of this process share a transaction.
@@ -137,26 +149,26 @@ class Engine:
         return self._carry_out(deciding, outcomes)
 
     def _commit(self, deciding: Deciding) -> None:
-        appending = deciding.appending
+        appending = deciding.decided.appending
         if not appending.recorded and not appending.rows.commands:
             return
         with self.database.write("writer") as c:
             hold_epoch(c, {row["epoch"] for row in (*appending.rows.subject_keys, *appending.rows.lookups)})
             self.streams.save(*appending.recorded, rows=appending.rows, connection=c)
         if (cache := self.streams.repository.cache) is not None:
-            for person in deciding.persons.values():
+            for person in deciding.people.persons.values():
                 cache.put(person.subject.id, person.subject)
 
     def _carry_out(self, deciding: Deciding, outcomes: list[Outcome]) -> list[Outcome]:
         """What was ordered is destroyed before the caller is answered."""
-        pending = deciding.appending.rows.pending_erasures
+        pending = deciding.decided.appending.rows.pending_erasures
         if not pending:
             return outcomes
         self.erasing([(row["stream_id"], row["version"]) for row in pending], self.clock.now())
         return self._with_receipts(deciding, outcomes)
 
     def _with_receipts(self, deciding: Deciding, outcomes: list[Outcome]) -> list[Outcome]:
-        recorded = deciding.appending.recorded
+        recorded = deciding.decided.appending.recorded
         whole = {r.originator_id for r in recorded if isinstance(r.event, ErasureOrdered) and r.event.whole}
         if not whole:
             return outcomes
@@ -168,7 +180,20 @@ class Engine:
                 for outcome in outcomes
             ]
 
-    # -- what follows -------------------------------------------------------------------------------------------------
+    def read_clear(self, subject: Mapping[str, str], purpose: str, actor: Mapping[str, str]) -> list[dict[str, Any]]:
+        """The holdings that `actor` may see in clear for `purpose`; the read is on record before they are returned.
+
+        Raises the refusal that says what is lacking: role, ground, or that it is storage only. Policy clause 4.
+        """
+        asked = ReadClear.model_validate(
+            {"id": secrets.token_hex(16), "subject": subject, "purpose": purpose, "actor": actor}
+        )
+        outcome = self.execute(asked)
+        if outcome.outcome != "done" or outcome.subject is None:
+            raise NotRead(outcome)
+        return self.read.holdings(outcome.subject, clear_for=purpose)
+
+    # -- what follows ------------------------------------------------------------------------------------------------
 
     def drain(self, progress: Progress | None = None) -> None:
         """Give every committed event its position, and let the projections follow."""
@@ -207,7 +232,7 @@ class Engine:
         with self.database.write("eraser") as c:
             return purged + forget_spent(c, now)
 
-    # -- simulated time -------------------------------------------------------------------------------------------------
+    # -- simulated time ----------------------------------------------------------------------------------------------
 
     def move_clock(self, to: datetime) -> None:
         """Move a simulated store's clock forward; nothing falls due by it. An ordinary store refuses."""

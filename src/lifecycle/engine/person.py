@@ -58,7 +58,7 @@ class Person:
     def is_known(self) -> bool:
         return self.subject.version > 0
 
-    # -- what handlers ask ------------------------------------------------------------------------------------------
+    # -- what handlers ask -------------------------------------------------------------------------------------------
 
     @property
     def asked(self) -> Asked:
@@ -90,7 +90,7 @@ class Person:
     def new_id(self) -> str:
         return secrets.token_hex(8)
 
-    # -- what the batch does ----------------------------------------------------------------------------------------
+    # -- what the batch does -----------------------------------------------------------------------------------------
 
     def begin(self, at: datetime, policy: Policy) -> Asked:
         """Turn to the next command about this person."""

@@ -101,12 +101,18 @@ class EraseWhatWasOrdered:
         self.verify(doomed)
         self.complete(doomed, epochs, now)
 
-    # -- the steps ----------------------------------------------------------------------------------------------------
+    # -- the steps ---------------------------------------------------------------------------------------------------
 
     def write_journal(self, doomed: Sequence[Doomed], now: datetime) -> None:
         """Before anything is destroyed: what a restored database will have to erase again."""
         entries = [
-            JournalEntry(each.order[0], each.order[1], now, () if each.whole else each.kids)
+            JournalEntry(
+                *each.order,
+                now,
+                whole=each.whole,
+                kids=() if each.whole else each.kids,
+                identifiers=() if each.identifier is None else (each.identifier,),
+            )
             for each in doomed
             if not self._journal.contains(*each.order)
         ]
@@ -197,7 +203,7 @@ class EraseWhatWasOrdered:
         if appending.recorded:
             self._streams.save(*appending.recorded, rows=appending.rows)
 
-    # -- what an order means ------------------------------------------------------------------------------------------
+    # -- what an order means -----------------------------------------------------------------------------------------
 
     def _doomed(self, c: Connection, orders: Sequence[Order]) -> list[Doomed]:
         with self._streams.prefetched([stream for stream, _ in orders], c):

@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
-from lifecycle.storage.failures import Unavailable, spoken
+from lifecycle.storage.failures import READ_ONLY, Unavailable, spoken
 
 Role = Literal["writer", "sequencer", "eraser", "expunger", "projector"]
 
@@ -144,8 +144,10 @@ def _sqlite_engine(address: URL, busy_seconds: float, options: dict[str, Any]) -
         )
         try:
             _prepare(driver)
-        except sqlite3.Error:
+        except sqlite3.Error as error:
             driver.close()
+            if error.sqlite_errorname == "SQLITE_CANTOPEN":  # the file is there: it is its log that cannot be made
+                raise Unavailable(*READ_ONLY) from None
             raise
         return driver
 

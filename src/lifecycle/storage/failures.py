@@ -24,6 +24,9 @@ class WroteFirst(IntegrityError):
         self.table = table
 
 
+READ_ONLY = ("The database is read-only.", "make the file and its folder writable")
+
+
 class Unavailable(StoreUnavailable):
     """The store cannot serve now; the remedy depends on why."""
 
@@ -33,8 +36,8 @@ class Unavailable(StoreUnavailable):
 
 
 _SQLITE = {
-    "SQLITE_READONLY": ("The database is read-only.", "make the file and its folder writable"),
-    "SQLITE_CANTOPEN": ("The database file cannot be opened.", "check that it exists (`lifecycle init` creates it) and that its folder may be written to"),
+    "SQLITE_READONLY": READ_ONLY,
+    "SQLITE_CANTOPEN": ("The database file cannot be opened.", "check that it exists: `lifecycle init` creates it"),
     "SQLITE_BUSY": ("The database is locked by another process.", "wait for the other process, then try again"),
     "SQLITE_LOCKED": ("The database is locked by another process.", "wait for the other process, then try again"),
     "SQLITE_NOTADB": ("The file is not a SQLite database.", "check the path of the database"),

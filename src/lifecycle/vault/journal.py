@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -28,24 +28,40 @@ NAME = "erasure.journal"
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """One person's keys that an order dooms: those named by `kids`, or all of them when it names none."""
+    """What one order dooms: the whole person, or the data keys and identifiers that it names, which may be none."""
 
     subject_id: UUID
-    order: int  # version of the ErasureOrdered event
+    order: int  # version of the event that ordered it
     at: datetime
+    _: KW_ONLY
+    whole: bool = False
     kids: tuple[str, ...] = ()
+    identifiers: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.whole and (self.kids or self.identifiers):
+            raise ValueError("an order dooms all or something, not both")
 
     def as_json(self) -> dict[str, Any]:
         return {
             "at": microseconds(self.at),
+            "identifiers": list(self.identifiers),
             "kids": list(self.kids),
             "order": self.order,
             "subject": str(self.subject_id),
+            "whole": self.whole,
         }
 
     @classmethod
     def read(cls, said: dict[str, Any]) -> JournalEntry:
-        return cls(UUID(said["subject"]), said["order"], instant_of(said["at"]), tuple(said["kids"]))
+        return cls(
+            UUID(said["subject"]),
+            said["order"],
+            instant_of(said["at"]),
+            whole=said["whole"],
+            kids=tuple(said["kids"]),
+            identifiers=tuple(said["identifiers"]),
+        )
 
 
 class ErasureJournal:

@@ -126,7 +126,7 @@ class Subject:
     birth_date: str | None = None  # id of the holding that seals it
     erasure: str | None = None  # of the whole person: "ordered", "completed" or "finalised"
 
-    # -- what time makes of it ----------------------------------------------------------------------------------
+    # -- what time makes of it ---------------------------------------------------------------------------------------
 
     def end_of(self, ground: Ground) -> datetime | None:
         """When the ground ends or ended: the earliest of a fixed end and its retention (settled rule 20)."""

@@ -128,7 +128,7 @@ def sign(trustee: Trustee, asked: Asked, *, terms: Terms) -> Decision:
         raise TrusteeNotEngaged(trustee.name_id)
     if missing := terms.missing():
         raise AgreementIncomplete(missing)
-    assert terms.purpose and terms.starts and terms.ends and terms.method  # noqa: S101, PT018 -- missing() saw to it
+    assert terms.purpose and terms.starts and terms.ends and terms.method  # noqa: PT018 -- missing() saw to it
     _known(asked, terms.purpose, terms.categories, terms.method)
     proposed = Agreement(
         f"{trustee.name_id}-{len(trustee.agreements) + 1}",

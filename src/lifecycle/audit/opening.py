@@ -1,0 +1,88 @@
+"""Opening what is sealed, for whoever has the keys: values of holdings, and who acted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
+from uuid import UUID
+
+from pydantic import JsonValue
+from sqlalchemy import Connection, select
+
+from lifecycle.domain.event import Personal, Withheld
+from lifecycle.ledger.envelope import Header, read_header
+from lifecycle.storage.tables import event_body, event_header
+from lifecycle.vault.sealing import RECORD
+from lifecycle.vault.tables import chunks
+from lifecycle.vault.vault import Vault, Wanted
+
+
+class Place(NamedTuple):
+    """Where something is sealed: the part of this holding's id in the event of this version."""
+
+    version: int
+    hid: str
+
+
+def values_of(
+    c: Connection, vault: Vault | None, subject_id: UUID, sealed_in: Mapping[str, int]
+) -> dict[str, Personal[JsonValue]]:
+    """Open the value of each holding as the event of that version sealed it; as many queries for many as for one.
+
+    Errors: Tampered when bytes are not what was sealed; that never looks like an erasure.
+    """
+    if vault is None or not sealed_in:
+        return dict.fromkeys(sealed_in, Withheld.SEALED)
+    places = {holding: Place(version, holding) for holding, version in sealed_in.items()}
+    headers = _headers(c, subject_id, sealed_in.values())
+    opened = open_parts(c, vault, subject_id, headers, places.values())
+    return {holding: opened[place] for holding, place in places.items()}
+
+
+def actors_of(c: Connection, vault: Vault | None, subject_id: UUID, headers: Mapping[int, Header]) -> dict[int, str]:
+    """Who acted, by version, where the caller said so and the person's record key still exists."""
+    places = [Place(n, RECORD) for n, header in headers.items() if any(part.hid == RECORD for part in header.parts)]
+    if vault is None or not places:
+        return {}
+    opened = open_parts(c, vault, subject_id, headers, places)
+    said = {place.version: words.get("actor") for place, words in opened.items() if isinstance(words, dict)}
+    return {version: actor for version, actor in said.items() if isinstance(actor, str)}
+
+
+def open_parts(
+    c: Connection, vault: Vault, subject_id: UUID, headers: Mapping[int, Header], places: Collection[Place]
+) -> dict[Place, Personal[JsonValue]]:
+    """What is sealed at these places of one person's stream; without the person's keys everything is erased."""
+    keys = vault.keys_of(c, [subject_id]).get(subject_id)
+    if keys is None:
+        return dict.fromkeys(places, Withheld.ERASED)
+    index = {place: _index(headers[place.version], place.hid) for place in places}
+    bodies = _bodies(c, subject_id, {(place.version, part) for place, part in index.items()})
+    wanted = []
+    for place, part in index.items():
+        header = headers[place.version]
+        wanted.append(Wanted(keys, header.sid, header.n, header.parts[part], bodies.get((place.version, part))))
+    return dict(zip(index, vault.open_values(c, wanted), strict=True))
+
+
+def _index(header: Header, hid: str) -> int:
+    return next(index for index, part in enumerate(header.parts) if part.hid == hid)
+
+
+def _headers(c: Connection, stream_id: UUID, versions: Iterable[int]) -> dict[int, Header]:
+    found: dict[int, Header] = {}
+    for some in chunks(sorted(set(versions))):
+        theirs = (event_header.c.stream_id == stream_id) & event_header.c.version.in_(some)
+        rows = c.execute(select(event_header.c.version, event_header.c.header).where(theirs))
+        found |= {row.version: read_header(row.header) for row in rows}
+    return found
+
+
+def _bodies(c: Connection, stream_id: UUID, parts: Collection[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+    body, found = event_body.c, {}
+    indices = sorted({part for _, part in parts})
+    for some in chunks(sorted({version for version, _ in parts})):
+        theirs = (body.stream_id == stream_id) & body.version.in_(some) & body.part.in_(indices)
+        for row in c.execute(select(body.version, body.part, body.ct).where(theirs)):
+            found[row.version, row.part] = bytes(row.ct)
+    return found

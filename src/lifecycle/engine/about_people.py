@@ -1,0 +1,162 @@
+"""Commands about people, decided within a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from lifecycle.commands.document import SubjectCommand
+from lifecycle.commands.outcome import Outcome
+from lifecycle.commands.registry import entry_of
+from lifecycle.domain.decision import Decision
+from lifecycle.domain.event import Recorded
+from lifecycle.domain.streams import access_stream_of
+from lifecycle.domain.subject.events import ErasureOrdered, IdentifierUnlinked, PersonalDataRead
+from lifecycle.domain.subject.refusals import UnknownSubject
+from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.trustee.trustee import Trustee
+from lifecycle.engine import answers
+from lifecycle.engine.asking import Question
+from lifecycle.engine.decided import Decided, VersionConflict
+from lifecycle.engine.person import Batch, Person
+from lifecycle.errors import Invalid, Refused
+from lifecycle.storage.idempotency import Seen
+
+
+@dataclass(slots=True)
+class AboutPeople:
+    """Each person is loaded once and grows with the batch."""
+
+    decided: Decided
+    trustee: Callable[[str], Trustee]
+    persons: dict[UUID, Person] = field(default_factory=dict)
+    _unknown: dict[object, Person] = field(default_factory=dict)
+    _batch: Batch = field(init=False)
+
+    def __post_init__(self) -> None:
+        known = self.decided.known
+        self._batch = Batch(
+            self.decided.now, known.installation, self.decided.appending, dict(known.found), self.trustee
+        )
+
+    def decide(self, question: Question, command: SubjectCommand) -> Outcome:
+        person = self._person(question)
+        before = self.decided.seen.get((person.subject.id, question.cmd))
+        if before is not None and person.keys is not None:
+            return self.decided.repeated(question, before, person.keys.content_mac(question.content))
+        if question.cmd in self.decided.known.spent:
+            return answers.subject_erased(command.id)
+        version = person.subject.version
+        if command.expected_version is not None and command.expected_version != version:
+            return answers.failed(command.id, "conflict", VersionConflict(version), version)
+        try:
+            at, decision = self._judge(question, command, person)
+        except Refused as refusal:
+            return self._refuse(question, person, refusal)
+        except Invalid as error:
+            return answers.failed(command.id, "invalid", error)
+        return self._accept(question, person, decision, at)
+
+    def _judge(self, question: Question, command: SubjectCommand, person: Person) -> tuple[datetime, Decision]:
+        if question.subject_id is not None and not person.is_known:
+            raise UnknownSubject
+        at = self.decided.at(command)
+        person.begin(at, self.decided.policy_at(at))
+        decision: Decision = entry_of(command).handle(command, person)
+        return at, decision.telling()
+
+    def _accept(self, question: Question, person: Person, decision: Decision, at: datetime) -> Outcome:
+        id, before = question.command.id, person.subject.version
+        if not decision.events:
+            stream = person.subject.id if person.is_known else None
+            outcome = answers.nothing(id, stream, before or None, decision.effects)
+            if person.is_known:
+                self._remember(question, person, "nothing", (None, before), outcome)
+            return outcome
+        if isinstance(decision.events[0], PersonalDataRead):
+            return self._let_read(question, person, decision)
+        mark = len(self.decided.appending.recorded)
+        person.append(decision.events, self.decided.judged(question), at)
+        self.persons[person.subject.id] = person
+        added = self.decided.appending.recorded[mark:]
+        self._to_destroy(added)
+        kinds = [recorded.event.kind for recorded in added]
+        outcome = answers.done(id, person.subject.id, person.subject.version, decision, kinds)
+        self._remember(question, person, "done", (before + 1, person.subject.version), outcome)
+        return outcome
+
+    def _let_read(self, question: Question, person: Person, decision: Decision) -> Outcome:
+        """Reads go to the person's second stream, so that they neither slow nor conflict with a decision."""
+        for event in decision.events:
+            person.append_to_access(event, self.decided.judged(question), self.decided.now)
+        kinds = [event.kind for event in decision.events]
+        return answers.done(question.command.id, person.subject.id, person.subject.version, decision, kinds)
+
+    def _to_destroy(self, added: Sequence[Recorded]) -> None:
+        """Rows that the saga starts from, written with the events that order it."""
+        for recorded in added:
+            event = recorded.event
+            if isinstance(event, ErasureOrdered | IdentifierUnlinked):
+                self.decided.appending.rows.pending_erasures.append(
+                    {
+                        "stream_id": recorded.originator_id,
+                        "version": recorded.originator_version,
+                        "at": self.decided.now,
+                    }
+                )
+                ends_here = isinstance(event, IdentifierUnlinked) or event.whole
+                self.decided.is_over = self.decided.is_over or ends_here
+
+    def _refuse(self, question: Question, person: Person, refusal: Refused) -> Outcome:
+        """The person's record is left alone; the attempt stays visible, without values (settled rule 11)."""
+        if not person.is_known or person.subject.erasure is not None:
+            self.decided.append_attempt(question, refusal)
+            known = person.subject.id if person.is_known else None
+            return answers.refused(question.command.id, refusal, known, person.subject.version or None)
+        event = self.decided.refusal_event(question.command, refusal)
+        place = person.append_to_access(event, self.decided.judged(question), self.decided.now)
+        outcome = answers.refused(question.command.id, refusal, person.subject.id, person.subject.version)
+        self._remember(question, person, "refused", (place, place), outcome)
+        return outcome
+
+    def _remember(
+        self, question: Question, person: Person, outcome: str, versions: tuple[int | None, int], given: Outcome
+    ) -> None:
+        """`versions` are the first and last event of the answer; a refusal's is on the second stream."""
+        subject = person.subject.id
+        mac = person.own_keys().content_mac(question.content)
+        stream = access_stream_of(subject) if outcome == "refused" else None
+        seen = Seen(subject, question.cmd, mac, outcome, *versions, self.decided.now, stream)
+        self.decided.remember(seen, given)
+
+    # -- who is meant ------------------------------------------------------------------------------------------------
+
+    def _person(self, question: Question) -> Person:
+        """The person whom the command names, as this batch knows them by now."""
+        owner = self._batch.owners.get(question.identifier) if question.identifier is not None else None
+        subject_id = owner[0] if owner is not None else question.subject_id
+        if subject_id is not None and subject_id in self.persons:
+            return self.persons[subject_id]
+        if subject_id is not None and subject_id in self.decided.known.states:
+            return self._load(subject_id)
+        key = question.identifier or question.subject_id
+        if key not in self._unknown or self._unknown[key].is_known:
+            self._unknown[key] = Person(self._batch, Subject(uuid7()), named_by=question.identifier)
+        return self._unknown[key]
+
+    def _load(self, subject_id: UUID) -> Person:
+        known = self.decided.known
+        person = Person(
+            self._batch,
+            known.states[subject_id],
+            known.heads.get(subject_id),
+            known.heads.get(access_stream_of(subject_id)),
+            known.keys.get(subject_id),
+            dict(known.values.get(subject_id, {})),
+        )
+        self.persons[subject_id] = person
+        return person

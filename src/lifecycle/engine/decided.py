@@ -1,0 +1,132 @@
+"""What a batch has decided so far: rows to append, heads, answers given; and what every decision needs to know."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from lifecycle.commands.document import Command
+from lifecycle.commands.outcome import Outcome
+from lifecycle.commands.registry import verb_of
+from lifecycle.domain.event import DomainEvent, Judged
+from lifecycle.domain.streams import is_person_stream
+from lifecycle.domain.subject.events import CommandRefused
+from lifecycle.domain.subject.refusals import IdReused, InTheFuture, NoPolicyInForce
+from lifecycle.engine import answers
+from lifecycle.engine.asking import Known, Question, attempts_on
+from lifecycle.errors import Conflict, Refused
+from lifecycle.ledger.envelope import SID_BYTES
+from lifecycle.policy.model import Policy
+from lifecycle.policy.periods import start_of
+from lifecycle.storage.appending import Appending, Head
+from lifecycle.storage.idempotency import Seen
+from lifecycle.vault.sealing import OpenParts
+
+NO_POLICY = "none"
+
+
+class VersionConflict(Conflict):
+    def __init__(self, version: int) -> None:
+        super().__init__(f"The record is at version {version}, not at the expected one.")
+
+
+@dataclass(slots=True)
+class Decided:
+    """Grows with each command of the batch, so that a command sees what those before it decided."""
+
+    known: Known
+    now: datetime
+    connection: Connection  # the snapshot, for answers that have to be rebuilt
+    appending: Appending = field(default_factory=Appending)
+    heads: dict[UUID, Head] = field(init=False)
+    seen: dict[tuple[UUID, str], Seen] = field(init=False)
+    given: dict[tuple[UUID, str], Outcome] = field(default_factory=dict)  # answers of this very batch
+    is_over: bool = False  # what comes next has to see this batch's erasures or policy carried out
+
+    def __post_init__(self) -> None:
+        self.heads = dict(self.known.heads)
+        self.seen = dict(self.known.seen)
+
+    # -- time and policy ---------------------------------------------------------------------------------------------
+
+    def at(self, command: Command) -> datetime:
+        """When it happened; what has not happened yet is refused."""
+        if command.at is None:
+            return self.now
+        if command.at > self.now:
+            raise InTheFuture
+        return command.at
+
+    def policy_at(self, at: datetime) -> Policy:
+        """The newest version in force now; if none was in force at `at`, that is a refusal."""
+        if self._in_force(at) is None:
+            raise NoPolicyInForce
+        policy = self._in_force(self.now)
+        assert policy is not None, "what was in force is still"
+        return policy
+
+    def _in_force(self, at: datetime) -> Policy | None:
+        begun = [policy for policy in self.known.policies if start_of(policy.effective, policy.time_zone) <= at]
+        return max(begun, key=lambda policy: policy.effective) if begun else None
+
+    def _newest(self) -> Policy | None:
+        return self.known.policies[-1] if self.known.policies else None
+
+    def judged(self, question: Question, *, nameless: bool = False, label: str | None = None) -> Judged:
+        """Without the caller's words if `nameless`: there is no key to seal them under."""
+        command = question.command
+        policy = self._in_force(self.now) or self._newest()
+        label = label or (policy.judged_by if policy is not None else NO_POLICY)
+        if nameless:
+            return Judged(question.cmd, command.actor.role.value, label)
+        return Judged(question.cmd, command.actor.role.value, label, command.actor.id, command.correlation)
+
+    # -- streams without a person ------------------------------------------------------------------------------------
+
+    def append_open(self, stream: UUID, event: DomainEvent, judged: Judged) -> None:
+        head = self.heads.get(stream) or Head.new(stream, secrets.token_bytes(SID_BYTES))
+        _, self.heads[stream] = self.appending.append(head, OpenParts(), event, judged, self.now)
+
+    def append_attempt(self, question: Question, refusal: Refused) -> None:
+        """A refused attempt of somebody whom nobody knows (settled rule 11)."""
+        stream = attempts_on(self._newest(), self.now)
+        self.append_open(stream, self.refusal_event(question.command, refusal), self.judged(question, nameless=True))
+
+    def refusal_event(self, command: Command, refusal: Refused) -> CommandRefused:
+        """Only words that a policy declares: anything else that the caller wrote may be personal data."""
+        policy = self._newest()
+        purpose = getattr(command, "purpose", None)
+        named = [*getattr(command, "categories", ()), *getattr(command, "data", {})]
+        return CommandRefused(
+            occurred_at=min(command.at or self.now, self.now),
+            command=verb_of(command),
+            code=refusal.code,
+            clause=refusal.clause,
+            purpose=purpose if policy is not None and purpose in policy.purposes else None,
+            categories=tuple(sorted({name for name in named if policy is not None and name in policy.categories})),
+        )
+
+    # -- answers by id -----------------------------------------------------------------------------------------------
+
+    def repeated(self, question: Question, before: Seen, mac: bytes) -> Outcome:
+        """The first answer again; another content under the same id is refused (settled rule 10)."""
+        if before.content_mac != mac:
+            person = before.stream_id if is_person_stream(before.stream_id) else None
+            return answers.refused(question.command.id, IdReused(), person, None)
+        given = self.given.get((before.stream_id, question.cmd))
+        return given or answers.again(self.connection, question.command.id, before)
+
+    def remember(self, seen: Seen, given: Outcome) -> None:
+        self.seen[(seen.stream_id, seen.cmd)] = seen
+        self.given[(seen.stream_id, seen.cmd)] = given
+        self.appending.rows.commands.append(seen.row())
+
+    def open_mac(self, question: Question) -> bytes:
+        """Tells whether a repeated command has the same content, where no person's key can."""
+        said = sha256(question.content).hexdigest()
+        return bytes.fromhex(self.known.installation.cmd(f"content|{said}"))

@@ -1,0 +1,87 @@
+"""Values by name: a test shows only what it is about, and takes the rest from here."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from uuid import UUID
+
+from lifecycle.domain.trustee.trustee import Agreement, Trustee
+from lifecycle.policy.examples import example_policy_text
+from lifecycle.policy.loading import parse_policy
+from lifecycle.policy.model import Policy
+
+SINGAPORE = timezone(timedelta(hours=8))
+ANN_ID = UUID("01936f0e-5a00-7000-8000-000000000001")
+GUARDIAN = "email:mum@example.com"
+HOSTILE = "ann@example.com"
+"""Personal data where a name is expected: it must never come back in a message."""
+
+
+def sg(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> datetime:
+    """An instant by the clock of the example policy's time zone, in UTC."""
+    return datetime(year, month, day, hour, minute, tzinfo=SINGAPORE).astimezone(UTC)
+
+
+MARCH_1 = sg(2025, 3, 1, 10)
+MARCH_2 = sg(2025, 3, 2, 10)
+MARCH_5 = sg(2025, 3, 5, 10)
+MARCH_9 = sg(2025, 3, 9, 10)
+TRIAL_DUE = sg(2027, 3, 2)  # 24 months after 1 March 2025: the last day is 1 March 2027
+BROWSING_DUE = sg(2025, 8, 29)  # 180 days after 1 March 2025: the last day is 28 August 2025
+
+EMAIL = {"email": "ann@example.com"}
+ACCOUNT = {"login-account": "ann@example.com"}
+ADDRESS = {"ip-address": "192.0.2.7"}
+ANN = {"name": "Ann", "company": "Acme", "phone": "+6591234567", "email": "ann@example.com"}
+
+
+def days(number: float) -> timedelta:
+    return timedelta(days=number)
+
+
+def changed(*changes: tuple[str, str]) -> Policy:
+    """The example policy with some things changed; fails when there is nothing to change, or more than one thing."""
+    text = example_policy_text()
+    for old, new in changes:
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in the text"
+        text = text.replace(old, new)
+    return parse_policy(text)
+
+
+def in_purpose(purpose: str, old: str, new: str) -> tuple[str, str]:
+    """One thing changed below one purpose's heading."""
+    text = example_policy_text()
+    start = text.index(f"[purposes.{purpose}]")
+    end = text.find("\n[purposes.", start)
+    section = text[start : text.index("\n[[minimums]]") if purpose == "recommended-customers" else _end(text, end, start)]
+    assert old in section, f"{old!r} is not below {purpose}"
+    return section, section.replace(old, new, 1)
+
+
+def _end(text: str, end: int, start: int) -> int:
+    """The purpose's own sub-tables belong to it."""
+    name = text[start + 1 : text.index("]", start)]
+    while text.startswith(f"\n[{name}.", end):
+        end = text.find("\n[purposes.", end + 1)
+    return end
+
+
+POLICY = parse_policy(example_policy_text())
+SENSITIVE = changed(in_purpose("quotation", '"email"]', '"email", "financial-account"]'))
+LAPSING = changed(in_purpose("free-trial", "[purposes.free-trial]", "[purposes.free-trial]\nconsent_lasts = { days = 30 }"))
+WIDER = changed(
+    ('version = "1.0"', 'version = "1.1"'),
+    in_purpose("free-trial", "months = 24", "months = 36"),
+)
+WITH_LEGAL_DUTY = changed(in_purpose("account-login", 'bases = ["contract"]', 'bases = ["contract", "legal-duty"]'))
+AGE_NEEDED = changed(in_purpose("quotation", '"email"]', '"email", "birth-date"]'))
+
+AGREEMENT = Agreement(
+    "udesk-1",
+    "free-trial",
+    date(2025, 1, 1),
+    date(2025, 12, 31),
+    "api",
+    frozenset({"name", "company", "email"}),
+)
+UDESK = Trustee("udesk", version=2, engaged=True, agreements=(AGREEMENT,))

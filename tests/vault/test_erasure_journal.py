@@ -1,0 +1,130 @@
+"""The journal of erasures survives a torn write and hides no broken line."""
+
+from __future__ import annotations
+
+import json
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from lifecycle.errors import StoreUnavailable
+from lifecycle.vault.journal import ErasureJournal, JournalEntry
+
+AT = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
+ANN, BOB, CAROL = UUID(int=1), UUID(int=2), UUID(int=3)
+ONE = JournalEntry(ANN, 7, AT, kids=("k1", "k2"))
+TWO = JournalEntry(BOB, 3, AT, whole=True)
+THREE = JournalEntry(CAROL, 9, AT, identifiers=("i1",))
+
+
+@pytest.fixture
+def journal(keys: Path) -> ErasureJournal:
+    made = ErasureJournal(keys)
+    made.create()
+    return made
+
+
+def again(journal: ErasureJournal) -> ErasureJournal:
+    """As another process sees it."""
+    return ErasureJournal(journal.path.parent)
+
+
+def test_what_was_appended_is_read_in_order(journal: ErasureJournal):
+    journal.append(ONE)
+    journal.append(TWO, THREE)
+    assert again(journal).entries() == journal.entries() == [ONE, TWO, THREE]
+    assert journal.contains(ANN, 7)
+    assert not journal.contains(ANN, 3)
+
+
+def test_it_is_lines_of_json_for_its_owner_alone(journal: ErasureJournal):
+    journal.append(ONE)
+    journal.append(TWO, THREE)
+    lines = journal.path.read_text().splitlines()
+    assert [len(json.loads(line)["erase"]) for line in lines] == [1, 2]
+    assert stat.S_IMODE(journal.path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("share", [1, 3, 10])
+def test_a_torn_last_line_is_ignored_and_overwritten(journal: ErasureJournal, share: int):
+    journal.append(ONE)
+    whole = journal.path.read_bytes()
+    journal.append(TWO)
+    torn = journal.path.read_bytes()
+    for cut in range(len(whole), len(torn), share):
+        journal.path.write_bytes(torn[:cut])
+        assert again(journal).entries() == [ONE]
+    journal.path.write_bytes(torn[:-1])
+    other = again(journal)
+    other.append(THREE)
+    assert again(journal).entries() == [ONE, THREE]
+    assert journal.path.read_bytes().count(b"\n") == 2
+
+
+def test_a_torn_first_line_leaves_an_empty_journal(journal: ErasureJournal):
+    journal.path.write_bytes(b'{"chain":')
+    assert again(journal).entries() == []
+    other = again(journal)
+    other.append(ONE)
+    assert again(journal).entries() == [ONE]
+
+
+def test_any_changed_byte_of_a_finished_line_seals_the_store(journal: ErasureJournal):
+    journal.append(ONE)
+    journal.append(TWO)
+    said = journal.path.read_bytes()
+    for index in range(len(said) - 1):
+        journal.path.write_bytes(said[:index] + bytes([said[index] ^ 1]) + said[index + 1 :])
+        with pytest.raises(StoreUnavailable, match="broken"):
+            again(journal).entries()
+
+
+def test_a_line_taken_out_seals_the_store(journal: ErasureJournal):
+    for entry in (ONE, TWO, THREE):
+        journal.append(entry)
+    first, second, third = journal.path.read_bytes().splitlines(keepends=True)
+    for left in (second + third, first + third, second + first + third):
+        journal.path.write_bytes(left)
+        with pytest.raises(StoreUnavailable, match="broken"):
+            again(journal).entries()
+        with pytest.raises(StoreUnavailable, match="broken"):
+            again(journal).append(ONE)
+    assert journal.path.read_bytes() == left
+
+
+def test_a_journal_that_got_shorter_under_our_eyes_seals_the_store(journal: ErasureJournal):
+    journal.append(ONE)
+    journal.path.write_bytes(b"")
+    with pytest.raises(StoreUnavailable, match="shorter"):
+        journal.append(TWO)
+
+
+def test_a_missing_journal_is_not_an_empty_one(keys: Path):
+    journal = ErasureJournal(keys)
+    for use in (journal.entries, lambda: journal.append(ONE), lambda: journal.contains(ANN, 1)):
+        with pytest.raises(StoreUnavailable, match=r"put erasure\.journal back"):
+            use()
+
+
+def test_creating_it_again_keeps_what_it_says(journal: ErasureJournal):
+    journal.append(ONE)
+    again(journal).create()
+    assert journal.entries() == [ONE]
+
+
+def test_two_processes_and_many_threads_append_without_losing_a_line(journal: ErasureJournal):
+    writers = [journal, again(journal)]
+    entries = [JournalEntry(ANN, order, AT, kids=("k",)) for order in range(1, 41)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda entry: writers[entry.order % 2].append(entry), entries))
+    assert sorted(entry.order for entry in again(journal).entries()) == list(range(1, 41))
+    assert all(writer.contains(ANN, 40) for writer in writers)
+
+
+def test_an_entry_says_plainly_what_it_dooms():
+    with pytest.raises(ValueError, match="all or something"):
+        JournalEntry(ANN, 1, AT, whole=True, kids=("k",))
