@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection
 
-from lifecycle.audit import holdings, records
+from lifecycle.audit import records
 from lifecycle.audit.history import events_of, history
+from lifecycle.audit.holdings import Picture, shown
 from lifecycle.audit.opening import values_of
 from lifecycle.audit.replay import known_at, states
 from lifecycle.clock import Clock
-from lifecycle.domain.event import Recorded
 from lifecycle.domain.streams import access_stream_of
 from lifecycle.domain.subject.fold import born, replay
 from lifecycle.domain.subject.state import Subject
@@ -32,14 +30,7 @@ from lifecycle.storage.policies import Policies
 from lifecycle.vault.vault import Vault
 
 MANY = 1_000  # rows of a list that has no natural end
-
-
-@dataclass(frozen=True, slots=True)
-class Time:
-    """What is asked: as of when, by what was known when. Without `as_of` it is the time of knowing."""
-
-    as_of: datetime
-    as_known_at: datetime | None
+Json = dict[str, Any]
 
 
 class Views:
@@ -48,7 +39,9 @@ class Views:
     Without a vault nothing is ever opened: values are null, and actors have a role only. Without a follower the
     projections are read as they stand; with one they are first brought up to the person's newest event.
 
-    Errors: StoreUnavailable when they cannot be; Tampered when a sealed byte was changed.
+    `as_of` asks what was so then, `as_known_at` by what was recorded until then (settled rule 19).
+
+    Errors: StoreUnavailable when the projections cannot be brought up; Tampered when a sealed byte was changed.
     """
 
     def __init__(
@@ -64,3 +57,89 @@ class Views:
         self._policies = policies
         self._clock = clock
         self._follower = follower
+
+    def holdings(
+        self,
+        subject_id: UUID,
+        as_of: datetime | None = None,
+        as_known_at: datetime | None = None,
+        clear_for: str | None = None,
+    ) -> list[Json]:
+        """What is or was held. Values are masked; `clear_for` a purpose shows those that it may see now."""
+        self._bring_up(subject_id)
+        now = self._clock.now()
+        with self._database.read() as c:
+            picture = self._picture(c, subject_id, now, as_of, as_known_at)
+            opened = values_of(c, self._vault, subject_id, picture.readable())
+            policy = self._policies.in_force(now, c)
+        return shown(picture, opened, picture.cleared(clear_for), policy)
+
+    def _picture(
+        self, c: Connection, subject_id: UUID, now: datetime, as_of: datetime | None, as_known_at: datetime | None
+    ) -> Picture:
+        current = current_holdings(c, subject_id)
+        by_id = {one.holding: one for one in current}
+        if as_of is None and as_known_at is None:
+            return Picture(current, current_recipients(c, subject_id), by_id, now, now)
+        at = as_of or as_known_at or now
+        then = self._known(c, subject_id, as_known_at)
+        return Picture(held_by(then, at), given_by(then, at), by_id, at, now)
+
+    def consents(
+        self, subject_id: UUID, as_of: datetime | None = None, as_known_at: datetime | None = None
+    ) -> list[Json]:
+        """Every answer about every purpose: given, refused, withdrawn, expired or invalidated."""
+        self._bring_up(subject_id)
+        at = as_of or as_known_at or self._clock.now()
+        with self._database.read() as c:
+            if as_of is None and as_known_at is None:
+                return records.consents(current_consents(c, subject_id), at)
+            return records.consents(agreed_by(self._known(c, subject_id, as_known_at)), at)
+
+    def recipients(
+        self, subject_id: UUID, as_of: datetime | None = None, as_known_at: datetime | None = None
+    ) -> list[Json]:
+        """Who was given which holding, first, last and how often."""
+        self._bring_up(subject_id)
+        with self._database.read() as c:
+            if as_of is None and as_known_at is None:
+                return records.recipients(current_recipients(c, subject_id))
+            return records.recipients(given_by(self._known(c, subject_id, as_known_at), as_of or as_known_at))
+
+    def history(self, subject_id: UUID) -> list[Json]:
+        """Every event of the person's record in order, without values."""
+        with self._database.read() as c:
+            return list(history(c, self._vault, subject_id))
+
+    def replay(self, subject_id: UUID, as_of: datetime | None = None) -> list[Json]:
+        """The state after every event that was recorded until `as_of`."""
+        with self._database.read() as c:
+            events = [event for event, _ in events_of(c, subject_id)]
+        return list(states(known_at(events, as_of)))
+
+    def audit_trail(self, subject_id: UUID | None = None, limit: int = MANY, after: int = -1) -> list[Json]:
+        """Who asked what, when and with what outcome, refusals included; of one person or of everybody."""
+        if subject_id is not None:
+            self._bring_up(subject_id)
+        elif self._follower is not None:
+            self._follower.catch_up()
+        with self._database.read() as c:
+            return records.trail(trail(c, subject_id, limit, after))
+
+    def retention_due(self, now: datetime, limit: int = MANY) -> list[Json]:
+        """What falls due by `now`: the selector of the sweep."""
+        with self._database.read() as c:
+            return records.calendar(due(c, now, limit))
+
+    def _known(self, c: Connection, subject_id: UUID, as_known_at: datetime | None) -> Subject:
+        events = [event for event, _ in events_of(c, subject_id)]
+        return replay(None, known_at(events, as_known_at)) or born(subject_id)
+
+    def _bring_up(self, subject_id: UUID) -> None:
+        """A read about one person sees everything recorded about that person (settled rule 13)."""
+        if self._follower is None:
+            return
+        with self._database.read() as c:
+            heads = load_heads(c, [subject_id, access_stream_of(subject_id)])
+        for stream_id, head in heads.items():
+            self._follower.catch_up_person(stream_id, head.version)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +25,7 @@ from lifecycle.engine import answers
 from lifecycle.engine.asking import Question, Snapshot, question_of
 from lifecycle.engine.deciding import Deciding, decide_all
 from lifecycle.engine.group_commit import GroupCommit
+from lifecycle.engine.reading import Reading
 from lifecycle.errors import Conflict, Invalid, Refused, StoreUnavailable
 from lifecycle.ledger.sequencer import sequence
 from lifecycle.processes.erase_what_was_ordered import EraseWhatWasOrdered
@@ -44,6 +47,8 @@ from lifecycle.vault.spent import forget_spent
 from lifecycle.vault.vault import Vault
 
 TRIES = 8
+TRIES_ALONE = 64
+PAUSE = 0.005  # seconds
 BATCH = 1_000
 
 
@@ -76,7 +81,8 @@ class Engine:
         self.streams = Streams(database)
         self.policies = Policies(database)
         self.follower = Follower(database, self.streams, self.policies, PROJECTIONS)
-        self.read = Views(database, self.streams, self.vault, self.policies, self.clock, self.follower)
+        views = Views(database, self.vault, self.policies, self.clock, self.follower)
+        self.read = Reading(database, self.vault, views)
         self.erasing = EraseWhatWasOrdered(database, self.streams, self.vault, self.journal, self.policies)
         self.ending = FinaliseWhenAnEpochEnds(database, self.streams, self.vault, self.vault.epoch_keys, self.policies)
         self.sweeping = Sweep(database, self.streams, self.policies, self.vault, self.erasing, self.drain)
@@ -131,12 +137,13 @@ class Engine:
 
     def _one_transaction(self, questions: Sequence[Question]) -> list[Outcome]:
         """Decide as many as one snapshot allows, and append them. Whoever wrote first wins; then we decide anew."""
-        for _ in range(TRIES):
+        together = len(questions) > 1
+        for tried in range(TRIES if together else TRIES_ALONE):
             try:
                 return self._try(questions)
             except (IntegrityError, Conflict):
-                continue
-        if len(questions) > 1:  # only the one that is fought over has to wait
+                time.sleep(random.uniform(0, PAUSE * min(tried, TRIES)))  # noqa: S311 -- not a secret
+        if together:  # only the one that is fought over has to wait
             return [outcome for question in questions for outcome in self._one_transaction([question])]
         raise Busy("The command could not be appended: others were always faster.")
 
@@ -191,7 +198,7 @@ class Engine:
         outcome = self.execute(asked)
         if outcome.outcome != "done" or outcome.subject is None:
             raise NotRead(outcome)
-        return self.read.holdings(outcome.subject, clear_for=purpose)
+        return self.read.clear(outcome.subject, purpose)
 
     # -- what follows ------------------------------------------------------------------------------------------------
 

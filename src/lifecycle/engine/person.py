@@ -24,7 +24,7 @@ from lifecycle.storage.appending import Appending, Head
 from lifecycle.vault.installation import Installation, SubjectRows
 from lifecycle.vault.sealing import SubjectKeys
 
-Identifier = tuple[IdentifierType, str]
+Identifier = tuple[str, str]  # type and normalised text
 Part = tuple[str, int]  # holding id and version of the event that sealed it
 
 
@@ -82,7 +82,7 @@ class Person:
         owner = self.batch.owners.get((type, normalised))
         return None if owner is None else Found(owner[1], owner[0] == self.subject.id)
 
-    def link(self, type: IdentifierType, normalised: str) -> str:
+    def link(self, type: str, normalised: str) -> str:
         identifier = secrets.token_hex(8)
         self._links[identifier] = (type, normalised)
         return identifier
@@ -122,7 +122,7 @@ class Person:
         registered: list[DomainEvent] = [SubjectRegistered(occurred_at=at, access_sid=b64url(secrets.token_bytes(32)))]
         if self.named_by is not None:
             identifier = self.link(*self.named_by)
-            registered.append(IdentifierLinked(occurred_at=at, identifier=identifier, type=self.named_by[0]))
+            registered.append(IdentifierLinked(occurred_at=at, identifier=identifier, type=IdentifierType(self.named_by[0])))
         return registered
 
     def _store_keys(self) -> None:

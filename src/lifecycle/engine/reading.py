@@ -1,0 +1,102 @@
+"""Reading about people by what names them: `engine.read` resolves the reference, the audit room answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from lifecycle.audit.views import Views
+from lifecycle.commands.document import SubjectRef
+from lifecycle.commands.parsing import Malformed, faults_of
+from lifecycle.domain.streams import is_person_stream
+from lifecycle.domain.subject.refusals import UnknownSubject
+from lifecycle.policy.values import normalise_identifier
+from lifecycle.storage.appending import load_heads
+from lifecycle.storage.database import Database
+from lifecycle.vault.vault import Vault
+
+Named = Mapping[str, str] | SubjectRef | UUID
+Json = dict[str, Any]
+
+
+class Reading:
+    """Takes a person as `{"email": …}`, `{"phone": …}`, `{"ref": …}`, `{"id": …}` or our id. Values come masked."""
+
+    def __init__(self, database: Database, vault: Vault, views: Views) -> None:
+        self._database = database
+        self._vault = vault
+        self._views = views
+
+    def subject_id(self, subject: Named) -> UUID:
+        """Raises UnknownSubject for somebody of whom nothing is recorded, or no longer under this identifier."""
+        if isinstance(subject, UUID):
+            return self._recorded(subject)
+        reference = _reference(subject)
+        if reference.identifier is None:
+            return self._recorded(_uuid(reference.id))
+        type, value = reference.identifier
+        identifier = (type, normalise_identifier(type, value))
+        with self._database.read() as c:
+            found = self._vault.find(c, [identifier])
+        if identifier not in found:
+            raise UnknownSubject
+        return found[identifier][0]
+
+    def _recorded(self, subject_id: UUID) -> UUID:
+        with self._database.read() as c:
+            if not is_person_stream(subject_id) or not load_heads(c, [subject_id]):
+                raise UnknownSubject
+        return subject_id
+
+    def holdings(
+        self, subject: Named, as_of: datetime | None = None, as_known_at: datetime | None = None
+    ) -> list[Json]:
+        """What is or was held, in which state, on which grounds, shared with whom."""
+        return self._views.holdings(self.subject_id(subject), as_of=as_of, as_known_at=as_known_at)
+
+    def clear(self, subject_id: UUID, purpose: str) -> list[Json]:
+        """For the engine alone, after the read is on record."""
+        return self._views.holdings(subject_id, clear_for=purpose)
+
+    def history(self, subject: Named) -> list[Json]:
+        """Every event of the person's record, in order, without personal values."""
+        return self._views.history(self.subject_id(subject))
+
+    def consents(
+        self, subject: Named, as_of: datetime | None = None, as_known_at: datetime | None = None
+    ) -> list[Json]:
+        return self._views.consents(self.subject_id(subject), as_of=as_of, as_known_at=as_known_at)
+
+    def recipients(
+        self, subject: Named, as_of: datetime | None = None, as_known_at: datetime | None = None
+    ) -> list[Json]:
+        """Who has which holding, since when."""
+        return self._views.recipients(self.subject_id(subject), as_of=as_of, as_known_at=as_known_at)
+
+    def replay(self, subject: Named, as_of: datetime | None = None) -> list[Json]:
+        """The state after every event."""
+        return self._views.replay(self.subject_id(subject), as_of=as_of)
+
+    def audit_trail(self, subject: Named | None = None) -> list[Json]:
+        """Who asked what, when, with what outcome; of one person, or of everybody."""
+        return self._views.audit_trail(None if subject is None else self.subject_id(subject))
+
+
+def _reference(subject: Mapping[str, str] | SubjectRef) -> SubjectRef:
+    if isinstance(subject, SubjectRef):
+        return subject
+    try:
+        return SubjectRef.model_validate(dict(subject))
+    except ValidationError as error:
+        raise Malformed(faults_of(error)) from None
+
+
+def _uuid(text: str | None) -> UUID:
+    try:
+        return UUID(text)
+    except (ValueError, TypeError):
+        raise UnknownSubject from None
