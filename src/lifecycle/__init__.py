@@ -1,10 +1,10 @@
 """An event-sourced engine that keeps the promises of a privacy policy and can prove it, person by person.
 
-    import lifecycle
+import lifecycle
 
-    with lifecycle.open_engine("sqlite:///app.db") as engine:
-        outcome = engine.execute({"command": "give-consent", …})
-        holdings = engine.read.holdings({"email": "ann@example.com"})
+with lifecycle.open_engine("sqlite:///app.db") as engine:
+    outcome = engine.execute({"command": "give-consent", …})
+    holdings = engine.read.holdings({"email": "ann@example.com"})
 """
 
 from __future__ import annotations

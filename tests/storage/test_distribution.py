@@ -64,7 +64,7 @@ def append_everything(database: Database, people: list[Person]) -> None:
     appendings = []
     for number, person in enumerate(people):
         appending = person.appending(a_birth_date())
-        appending.rows.commands.append(a_seen_command(person.subject_id))
+        appending.rows.commands.append(a_seen_command(person.subject_id, person.head.version + 1))
         appending.rows.lookups.append(a_lookup(person.subject_id, b"%d %d" % (number, person.head.version)))
         appending.rows.pending_erasures.append(
             {"stream_id": person.subject_id, "version": person.head.version + 1, "at": MONDAY}

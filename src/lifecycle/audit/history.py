@@ -21,8 +21,7 @@ _EVENTS = (
     select(event_header.c.version, event_header.c.header, event_position.c.position)
     .outerjoin(
         event_position,
-        (event_position.c.stream_id == event_header.c.stream_id)
-        & (event_position.c.version == event_header.c.version),
+        (event_position.c.stream_id == event_header.c.stream_id) & (event_position.c.version == event_header.c.version),
     )
     .order_by(event_header.c.version)
 )

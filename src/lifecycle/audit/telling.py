@@ -17,7 +17,7 @@ def instant(at: datetime | None) -> str | None:
     return None if at is None else at.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
 
 
-def told(value: Any) -> Any:
+def told(value: Any) -> Any:  # noqa: PLR0911 -- one answer for each shape
     """A state as JSON values. Sets are sorted: their order differs from process to process."""
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: told(getattr(value, field.name)) for field in fields(value)}

@@ -49,9 +49,7 @@ class DomainEvent(BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
-        cls.record_fields = tuple(
-            name for name, field in cls.model_fields.items() if field.json_schema_extra == WORDS
-        )
+        cls.record_fields = tuple(name for name, field in cls.model_fields.items() if field.json_schema_extra == WORDS)
 
     def header_data(self) -> dict[str, Any]:
         """What goes into the header, as JSON values; absent fields are left out, but nothing inside of one: a rule

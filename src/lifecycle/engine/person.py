@@ -122,7 +122,9 @@ class Person:
         registered: list[DomainEvent] = [SubjectRegistered(occurred_at=at, access_sid=b64url(secrets.token_bytes(32)))]
         if self.named_by is not None:
             identifier = self.link(*self.named_by)
-            registered.append(IdentifierLinked(occurred_at=at, identifier=identifier, type=IdentifierType(self.named_by[0])))
+            registered.append(
+                IdentifierLinked(occurred_at=at, identifier=identifier, type=IdentifierType(self.named_by[0]))
+            )
         return registered
 
     def _store_keys(self) -> None:

@@ -187,7 +187,8 @@ def load_heads(c: Connection, stream_ids: Iterable[UUID]) -> dict[UUID, Head]:
     """The heads of those of the streams that have events."""
     heads: dict[UUID, Head] = {}
     for some in in_chunks(stream_ids):
-        heads |= {row.stream_id: Head(*row, stored=True) for row in c.execute(_HEADS.where(stream_head.c.stream_id.in_(some)))}
+        rows = c.execute(_HEADS.where(stream_head.c.stream_id.in_(some)))
+        heads |= {row.stream_id: Head(**row._mapping, stored=True) for row in rows}
     return heads
 
 

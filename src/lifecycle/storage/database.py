@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
-from lifecycle.storage.failures import READ_ONLY, Unavailable, spoken
+from lifecycle.storage.failures import CANNOT_OPEN, READ_ONLY, Unavailable, spoken
 
 Role = Literal["writer", "sequencer", "eraser", "expunger", "projector"]
 
@@ -66,7 +66,7 @@ class Database:
 
         As "reader" PostgreSQL refuses the vault's tables too: this is what the console and auditors use.
         """
-        with spoken(), self._reading.begin() as c:
+        with self._spoken(), self._reading.begin() as c:
             if role is not None and not self.is_sqlite:
                 c.exec_driver_sql(f"SET LOCAL ROLE lifecycle_{role}")
             if not self.is_sqlite:
@@ -81,7 +81,7 @@ class Database:
     @contextmanager
     def write(self, role: Role) -> Iterator[Connection]:
         """One transaction as `role`, committed at the end. On SQLite it holds the write lock from its beginning."""
-        with spoken(), self._writing.begin() as c:
+        with self._spoken(), self._writing.begin() as c:
             if not self.is_sqlite:
                 c.exec_driver_sql(f"SET LOCAL ROLE lifecycle_{role}")
             yield c
@@ -89,8 +89,25 @@ class Database:
     @contextmanager
     def own(self) -> Iterator[Connection]:
         """One transaction as whoever connects: for migrations, which make the tables and the roles."""
-        with spoken(), self._writing.begin() as c:
+        with self._spoken(), self._writing.begin() as c:
             yield c
+
+    @contextmanager
+    def _spoken(self) -> Iterator[None]:
+        """SQLite cannot even open a read-only file in write-ahead mode; what is wrong is then the permission."""
+        try:
+            with spoken():
+                yield
+        except Unavailable as error:
+            if error.message == CANNOT_OPEN and self._is_read_only():
+                raise Unavailable(*READ_ONLY) from None
+            raise
+
+    def _is_read_only(self) -> bool:
+        if self.path is None or not self.path.exists():
+            return False
+        effective = os.access in os.supports_effective_ids
+        return not all(os.access(path, os.W_OK, effective_ids=effective) for path in (self.path, self.path.parent))
 
     def create_file(self) -> None:
         """Make the SQLite file, readable by its owner alone. Its folder must exist: a typing error makes no folders."""
@@ -109,7 +126,7 @@ class Database:
         """After an erasure: what was deleted leaves SQLite's write-ahead file too. PostgreSQL's dies with the epoch."""
         if not self.is_sqlite:
             return
-        with spoken(), self.engine.connect() as c:
+        with self._spoken(), self.engine.connect() as c:
             driver = cast(sqlite3.Connection, c.connection.driver_connection)
             busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
@@ -144,10 +161,8 @@ def _sqlite_engine(address: URL, busy_seconds: float, options: dict[str, Any]) -
         )
         try:
             _prepare(driver)
-        except sqlite3.Error as error:
+        except sqlite3.Error:
             driver.close()
-            if error.sqlite_errorname == "SQLITE_CANTOPEN":  # the file is there: it is its log that cannot be made
-                raise Unavailable(*READ_ONLY) from None
             raise
         return driver
 

@@ -39,7 +39,9 @@ class Ordered(NamedTuple):
 def pending(c: Connection) -> list[Ordered]:
     """What has to be resumed, oldest order first."""
     order = pending_erasure.c
-    return [Ordered(*row) for row in c.execute(select(pending_erasure).order_by(order.at, order.stream_id, order.version))]
+    return [
+        Ordered(*row) for row in c.execute(select(pending_erasure).order_by(order.at, order.stream_id, order.version))
+    ]
 
 
 def extend(c: Connection, stream_ids: Iterable[UUID], order: Ordered) -> None:

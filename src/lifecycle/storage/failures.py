@@ -35,9 +35,10 @@ class Unavailable(StoreUnavailable):
         self.remedy = remedy  # type: ignore[misc]  # each cause has its own
 
 
+CANNOT_OPEN = "The database file cannot be opened."
 _SQLITE = {
     "SQLITE_READONLY": READ_ONLY,
-    "SQLITE_CANTOPEN": ("The database file cannot be opened.", "check that it exists: `lifecycle init` creates it"),
+    "SQLITE_CANTOPEN": (CANNOT_OPEN, "check that it exists: `lifecycle init` creates it"),
     "SQLITE_BUSY": ("The database is locked by another process.", "wait for the other process, then try again"),
     "SQLITE_LOCKED": ("The database is locked by another process.", "wait for the other process, then try again"),
     "SQLITE_NOTADB": ("The file is not a SQLite database.", "check the path of the database"),

@@ -42,7 +42,9 @@ def _compile(statement: Insert | Update, dialect: Dialect) -> _Compiled:
         dialect=dialect, column_keys=names, schema_translate_map=schemas, render_schema_translate=True
     )
     order = compiled.positiontup or []
-    return _Compiled(compiled.string, _values_of(order, [_processor(compiled.binds[name].type, dialect) for name in order]))
+    return _Compiled(
+        compiled.string, _values_of(order, [_processor(compiled.binds[name].type, dialect) for name in order])
+    )
 
 
 def _processor(of: Any, dialect: Dialect) -> Callable[[Any], Any] | None:

@@ -79,9 +79,7 @@ def _lapses(asked: Asked, purposes: Sequence[str]) -> dict[str, datetime]:
     return {purpose: period.due(asked.at, asked.policy.time_zone) for purpose, period in lasting if period is not None}
 
 
-def refuse_consent(
-    subject: Subject, asked: Asked, *, purposes: Sequence[str], notice: str, channel: str
-) -> Decision:
+def refuse_consent(subject: Subject, asked: Asked, *, purposes: Sequence[str], notice: str, channel: str) -> Decision:
     open_record(subject)
     known_purposes(asked.policy, purposes)
     known_channel(asked.policy, channel)

@@ -79,4 +79,3 @@ def _changed(
         reason=reason,
         evidence=evidence,
     )
-

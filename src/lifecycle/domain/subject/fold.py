@@ -119,9 +119,7 @@ def _on_consent(subject: Subject, purposes: tuple[str, ...]) -> Callable[[Ground
     return fallen
 
 
-def _consent_expired(
-    subject: Subject, event: e.ConsentExpired | e.ConsentInvalidated, _: datetime
-) -> Subject:
+def _consent_expired(subject: Subject, event: e.ConsentExpired | e.ConsentInvalidated, _: datetime) -> Subject:
     at = event.occurred_at
 
     def over(consent: Consent) -> bool:
@@ -157,9 +155,7 @@ def _collected(subject: Subject, event: e.PersonalDataCollected, recorded_at: da
     return _active(subject.with_holdings(grounded), event.purpose, at)
 
 
-def _with_ground(
-    subject: Subject, holding: Holding, event: e.PersonalDataCollected, recorded_at: datetime
-) -> Holding:
+def _with_ground(subject: Subject, holding: Holding, event: e.PersonalDataCollected, recorded_at: datetime) -> Holding:
     """Renew the live ground of the same purpose and basis, or begin another (settled rule 20)."""
     for ground in holding.grounds:
         same = ground.purpose == event.purpose and ground.basis is event.basis
@@ -236,9 +232,7 @@ def _expired(subject: Subject, event: e.RetentionExpired, _: datetime) -> Subjec
 # -- correction, sharing ------------------------------------------------------------------------------------------
 
 
-def _corrected(
-    subject: Subject, event: e.PersonalDataCorrected | e.PersonalDataSupplemented, _: datetime
-) -> Subject:
+def _corrected(subject: Subject, event: e.PersonalDataCorrected | e.PersonalDataSupplemented, _: datetime) -> Subject:
     generation = Generation(subject.version, event.occurred_at)
     return subject.with_holdings(
         replace(subject.holdings[id], generations=(*subject.holdings[id].generations, generation))
@@ -302,9 +296,7 @@ def _lifted(subject: Subject, event: e.RestrictionLifted, _: datetime) -> Subjec
 
 
 def _ordered(subject: Subject, event: e.ErasureOrdered, recorded_at: datetime) -> Subject:
-    gone = [
-        replace(subject.holdings[id], erased_at=recorded_at, erased_by=subject.version) for id in event.holdings
-    ]
+    gone = [replace(subject.holdings[id], erased_at=recorded_at, erased_by=subject.version) for id in event.holdings]
     return replace(subject.with_holdings(gone), erasure="ordered" if event.whole else subject.erasure)
 
 

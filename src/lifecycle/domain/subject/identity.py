@@ -31,9 +31,7 @@ def unlink_identifier(subject: Subject, asked: Asked, *, identifier: str | None)
     return Decision((e.IdentifierUnlinked(occurred_at=asked.at, identifier=identifier),))
 
 
-def record_guardian(
-    subject: Subject, asked: Asked, *, guardian: str, reference: str, evidence: str
-) -> Decision:
+def record_guardian(subject: Subject, asked: Asked, *, guardian: str, reference: str, evidence: str) -> Decision:
     """`guardian` is the keyed form of `reference`."""
     open_record(subject)
     if guardian in subject.guardians:

@@ -134,9 +134,7 @@ def lift_restriction(
         return NOTHING
     unfolding = Unfolding(subject, asked.now)
     overdue = _unkept(subject, over(unfolding, asked.policy.time_zone), asked.now)
-    unfolding.add(
-        e.RestrictionLifted(occurred_at=asked.at, holdings=tuple(lifted), because="asked", reason=reason)
-    )
+    unfolding.add(e.RestrictionLifted(occurred_at=asked.at, holdings=tuple(lifted), because="asked", reason=reason))
     settle(unfolding, "restriction-lifted", overdue=overdue)
     return unfolding.decided(effects_of(subject, unfolding.subject, lifted, asked.now))
 

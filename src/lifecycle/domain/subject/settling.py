@@ -106,9 +106,7 @@ def _groundless(subject: Subject, now: datetime) -> list[Holding]:
     return [holding for holding in subject.kept() if not subject.live_grounds(holding, now)]
 
 
-def settle(
-    unfolding: Unfolding, because: str, whole: bool = False, overdue: frozenset[str] = frozenset()
-) -> None:
+def settle(unfolding: Unfolding, because: str, whole: bool = False, overdue: frozenset[str] = frozenset()) -> None:
     """Erase what nothing keeps, restrict what only law or a hold keeps; `because` names the ground of the erasure,
     except of what was `overdue` before.
 

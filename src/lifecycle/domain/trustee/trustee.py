@@ -183,9 +183,7 @@ def end_agreement(trustee: Trustee, asked: Asked, *, agreement: str | None, reas
 def review(trustee: Trustee, asked: Asked, *, finding: str, remedy_by: date | None) -> Decision:
     if not trustee.engaged:
         raise TrusteeNotEngaged(trustee.name_id)
-    reviewed = e.TrusteeReviewed(
-        occurred_at=asked.at, trustee=trustee.name_id, finding=finding, remedy_by=remedy_by
-    )
+    reviewed = e.TrusteeReviewed(occurred_at=asked.at, trustee=trustee.name_id, finding=finding, remedy_by=remedy_by)
     return Decision((reviewed,))
 
 
