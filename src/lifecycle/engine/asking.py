@@ -110,12 +110,12 @@ class Snapshot:
         streams = [*known, *(stream for stream in engaged.values() if stream in heads)]
         with self._streams.prefetched(streams, c):
             states = {id: self._streams.repository.get(id, projector_func=replay) for id in known}
-            found = {name: self._trustee(name, stream) for name, stream in engaged.items()}
+            found = {name: self.trustee(name) for name in engaged}
         return states, found
 
-    def _trustee(self, name: str, stream: UUID) -> Trustee:
+    def trustee(self, name: str) -> Trustee:
         """Trustees are few and their streams short: they are folded anew each time."""
-        events = cast("Iterable[Recorded]", self._streams.events.get(stream))
+        events = cast("Iterable[Recorded]", self._streams.events.get(trustee_stream(name)))
         return trustees.replay(Trustee(name), events)
 
     def _values(

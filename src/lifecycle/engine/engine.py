@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import orjson
 from eventsourcing.persistence import IntegrityError
@@ -21,7 +21,7 @@ from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.parsing import Malformed, parse_command
 from lifecycle.commands.subject.read_clear import ReadClear
 from lifecycle.domain.subject.events import ErasureOrdered
-from lifecycle.engine import answers
+from lifecycle.engine import answers, standing
 from lifecycle.engine.asking import Question, Snapshot, question_of
 from lifecycle.engine.deciding import Deciding, decide_all
 from lifecycle.engine.group_commit import GroupCommit
@@ -230,6 +230,19 @@ class Engine:
         ended = self.ending(self.clock.now(), progress)
         self.drain()
         return ended
+
+    def trustee(self, name: str) -> dict[str, Any]:
+        """A trustee's agreements as they stand."""
+        return standing.told(self._snapshot.trustee(name))
+
+    def vault_status(self) -> dict[str, Any]:
+        with self.database.read() as c:
+            return standing.vault_standing(c)
+
+    def back_up_vault(self, out: IO[bytes]) -> int:
+        """Dump the vault's tables on their own (settled rule 1)."""
+        with self.database.read() as c:
+            return standing.dump_vault(c, out)
 
     def forget_old_commands(self) -> int:
         """Forget the ids of commands that are older than 90 days."""

@@ -1,0 +1,170 @@
+"""init, migrate, apply, import, schema, demo: making a store and putting documents into it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lifecycle.cli.here import here, instant, opened, progress
+from lifecycle.cli.telling import json_line, say
+from lifecycle.errors import Invalid
+
+
+class NoSuchFile(Invalid):
+    remedy = "check the path"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"The {what} cannot be read.")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(init)
+    app.command()(migrate)
+    app.command()(apply)
+    app.command(name="import")(import_)
+    app.command()(schema)
+    app.command()(demo)
+
+
+def init(
+    context: typer.Context,
+    policy: Annotated[Path, typer.Option(help="The policy file")],
+    simulated: Annotated[bool, typer.Option(help="Give the store a clock of its own, for ever")] = False,
+) -> None:
+    """Create the stores and publish the policy."""
+    from lifecycle.engine.creation import create  # noqa: PLC0415
+    from lifecycle.policy.loading import load_policy  # noqa: PLC0415
+
+    said = here(context)
+    load_policy(policy)  # names the file and every fault in it, before anything is made
+    engine, outcome = create(
+        said.settings,
+        policy.read_text(encoding="utf-8-sig"),
+        simulated_clock=simulated,
+        now=instant(said.now, "--now"),
+    )
+    with engine:
+        published = engine.policies.newest()
+        assert published is not None
+        answer = {
+            "policy": published.label,
+            "fingerprint": published.fingerprint,
+            "simulated": simulated,
+            "clock": engine.clock.now().isoformat(),
+            "outcome": outcome.outcome,
+        }
+    if said.json:
+        json_line(answer)
+    else:
+        kind = "simulated store" if simulated else "store"
+        say(f"A {kind} was made, under policy {published.label} ({published.fingerprint[:16]}…).")
+
+
+def migrate(context: typer.Context) -> None:
+    """Bring the tables of an existing store to this program's version."""
+    from lifecycle.storage import schema as tables  # noqa: PLC0415
+    from lifecycle.storage.database import Database  # noqa: PLC0415
+
+    said = here(context)
+    database = Database(said.settings.db)
+    with database.read() as c:
+        if tables.revision(c) is None:
+            raise tables.NotInitialised("The database is empty.")
+    tables.migrate(database)
+    database.close()
+    if said.json:
+        json_line({"revision": tables.HEAD})
+    else:
+        say(f"The tables have version {tables.HEAD}.")
+
+
+def _lines(file: str) -> Iterator[bytes]:
+    if file == "-":
+        yield from sys.stdin.buffer
+        return
+    try:
+        with Path(file).open("rb") as opened_file:
+            yield from opened_file
+    except OSError:
+        raise NoSuchFile("file of documents") from None
+
+
+def apply(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(help="Command documents, one a line; - for standard input")],
+    clock: Annotated[str, typer.Option(help="`follow` moves a simulated clock to each document's `at`")] = "stand",
+) -> None:
+    """Apply command documents and print an outcome for each, as soon as it is durable."""
+    from lifecycle.engine.documents import apply_lines  # noqa: PLC0415
+
+    if clock not in ("follow", "stand"):
+        raise typer.BadParameter("only `follow` is known", param_hint="--clock")
+    failed = False
+    with opened(context) as engine:
+        for outcome in apply_lines(engine, _lines(file), follow_clock=clock == "follow"):
+            failed = failed or outcome.outcome in ("invalid", "conflict")
+            if here(context).json or not sys.stdout.isatty():
+                json_line(outcome.model_dump(mode="json"))
+            else:
+                say(_in_words(outcome))
+    if failed:
+        raise typer.Exit(1)
+
+
+def _in_words(outcome: Any) -> str:
+    what = ", ".join(kind.partition("/")[0] for kind in outcome.events) or outcome.message or ""
+    remedy = f" Try: {outcome.remedy}." if outcome.remedy else ""
+    return f"{outcome.id or '(no id)'}  {outcome.outcome}  {outcome.code or ''}  {what}{remedy}"
+
+
+def import_(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="Command documents, one a line")],
+    rejects: Annotated[Path | None, typer.Option(help="Where to write what was not carried out, with reasons")] = None,
+) -> None:
+    """Apply many documents, a thousand to a transaction. Stopped, it can be started again: nothing is doubled."""
+    from lifecycle.engine.documents import Reject, import_file, reject_line  # noqa: PLC0415
+
+    found: list[Reject] = []
+    if not file.is_file():
+        raise NoSuchFile("file of documents")
+    with opened(context) as engine, progress("importing") as bar:
+        imported = import_file(engine, file, rejected=found.append, progress=bar)
+    if rejects is not None:
+        rejects.write_bytes(b"".join(map(reject_line, found)))
+    counts = {name: imported.counts.get(name, 0) for name in ("done", "nothing", "refused", "invalid", "conflict")}
+    if here(context).json:
+        json_line({**counts, "rejects": len(found)})
+    else:
+        say(", ".join(f"{count} {name}" for name, count in counts.items()))
+        for reject in found[:20] if rejects is None else ():
+            say(f"line {reject.line}: {reject.outcome.code}: {reject.outcome.message}")
+    if counts["invalid"] or counts["conflict"]:
+        raise typer.Exit(1)
+
+
+def schema(what: Annotated[str, typer.Argument(help="`commands` or `events`")]) -> None:
+    """Print the JSON Schema of all commands, or of all event kinds."""
+    from lifecycle.commands.registry import COMMANDS  # noqa: PLC0415
+    from lifecycle.domain.catalogue import KINDS  # noqa: PLC0415
+
+    if what == "commands":
+        json_line({verb: entry.model.model_json_schema(by_alias=True) for verb, entry in COMMANDS.items()})
+    elif what == "events":
+        json_line({kind: event.model_json_schema() for kind, event in sorted(KINDS.items())})
+    else:
+        raise typer.BadParameter("`commands` or `events`", param_hint="WHAT")
+
+
+def demo(
+    context: typer.Context,
+    folder: Annotated[Path | None, typer.Option("--dir", help="Where to make the demo's store")] = None,
+) -> None:
+    """Live a few people's lives under the example policy, over two years."""
+    from lifecycle.cli.demo import play  # noqa: PLC0415
+
+    play(folder, in_json=here(context).json)

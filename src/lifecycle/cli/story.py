@@ -1,0 +1,120 @@
+"""The demo's story, as data: who did what, when. Told by demo.py; every step is a real command document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+ANN, BEN, CHEN, DORA = "Ann", "Ben", "Chen", "Dora"
+
+PEOPLE: dict[str, dict[str, str]] = {
+    ANN: {"email": "ann.tan@example.com"},
+    BEN: {"ref": "visitor-8841"},
+    CHEN: {"email": "chen.wei@example.com"},
+    DORA: {"email": "dora.lim@example.com"},
+}
+
+VALUES: dict[str, dict[str, str]] = {
+    ANN: {"name": "Ann Tan", "company": "Acme Pte", "phone": "+6591234567", "email": "ann.tan@example.com"},
+    BEN: {"ip-address": "203.0.113.77"},
+    CHEN: {"name": "Chen Wei", "company": "Lotus Ltd", "phone": "+6581112222", "email": "chen.wei@example.com"},
+    DORA: {"name": "Dora Lim", "company": "Dormouse", "phone": "+6590001111", "email": "dora.lim@example.com"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """At which time, about whom, in plain words; and the document, or one of "restart" and "end-epoch"."""
+
+    at: str
+    who: str
+    told: str
+    document: dict[str, Any] = field(default_factory=dict, repr=False)
+    act: str = ""
+
+
+def _about(at: str, who: str, told: str, command: str, **fields: Any) -> Step:
+    return Step(at, who, told, {"command": command, "subject": PEOPLE[who], **fields})
+
+
+def _some(who: str, *categories: str) -> dict[str, str]:
+    return {category: VALUES[who][category] for category in categories}
+
+
+def _consent(purpose: str) -> dict[str, Any]:
+    return {"purposes": [purpose], "notice": "1.0", "channel": "web-form"}
+
+
+def _collected(purpose: str, who: str, *categories: str, evidence: str | None = None) -> dict[str, Any]:
+    basis = {"basis": "contract", "evidence": evidence} if evidence else {"basis": "consent"}
+    return {"purpose": purpose, "source": "web-form", "data": _some(who, *categories), **basis}
+
+
+SUPPORT = {
+    "purpose": "customer-service",
+    "from": "2024-07-15",
+    "to": "2026-07-14",
+    "method": "api",
+    "categories": ["company", "phone", "email"],
+    "measures": "encrypted in transit and at rest; access by named staff",
+    "rights_and_obligations": "process on instruction only; return or delete at the end; audits once a year",
+}
+
+STORY: tuple[Step, ...] = (
+    _about("2024-08-01T09:00:00+08:00", BEN, "visits the website and accepts that the visit is counted",
+           "give-consent", **_consent("website-browsing")),
+    _about("2024-08-01T09:00:01+08:00", BEN, "his internet address is recorded",
+           "collect", **_collected("website-browsing", BEN, "ip-address")),
+    _about("2024-08-01T10:00:00+08:00", ANN, "consents to a free trial",
+           "give-consent", **_consent("free-trial")),
+    _about("2024-08-01T10:00:05+08:00", ANN, "fills in the trial form",
+           "collect", **_collected("free-trial", ANN, "name", "company", "phone", "email")),
+    _about("2024-08-01T10:00:06+08:00", ANN, "the form also tries to keep her internet address",
+           "collect", purpose="free-trial", basis="consent", source="web-form", data={"ip-address": "203.0.113.9"}),
+    Step("2024-08-02T09:00:00+08:00", "udesk", "the support company is engaged",
+         {"command": "engage-trustee", "trustee": "udesk", "name": "Udesk", "contact": "privacy@udesk.example",
+          "country": "CN"}),
+    Step("2024-08-02T09:30:00+08:00", "udesk", "an agreement with all seven terms is signed",
+         {"command": "sign-agreement", "trustee": "udesk", "agreement": SUPPORT}),
+    _about("2024-08-05T15:00:00+08:00", ANN, "asks support for help: a second purpose for the same data",
+           "collect", **_collected("customer-service", ANN, "company", "phone", "email", evidence="trial terms 2024")),
+    _about("2024-08-05T15:01:00+08:00", ANN, "her company, phone and e-mail go to the support company",
+           "share", trustee="udesk", purpose="customer-service", categories=["company", "phone", "email"],
+           method="api"),
+    _about("2024-08-05T15:02:00+08:00", ANN, "somebody tries to send her name as well",
+           "share", trustee="udesk", purpose="customer-service", categories=["name"], method="api"),
+    _about("2024-09-10T11:00:00+08:00", ANN, "corrects the name of her company",
+           "correct", data={"company": "Acme Asia Pte"}, reason="the company was renamed"),
+    _about("2024-10-01T14:00:00+08:00", DORA, "consents to a quotation",
+           "give-consent", **_consent("quotation")),
+    _about("2024-10-01T14:00:05+08:00", DORA, "asks for it",
+           "collect", **_collected("quotation", DORA, "company", "phone", "email")),
+    _about("2024-11-01T09:00:00+08:00", CHEN, "buys the product and gets a login",
+           "collect", purpose="account-login", basis="contract", source="web-form", evidence="order 2024-117",
+           data={"login-account": "chen.wei@example.com"}),
+    _about("2024-11-01T09:10:00+08:00", CHEN, "agrees to be recommended to other customers",
+           "give-consent", **_consent("recommended-customers")),
+    _about("2024-11-01T09:10:05+08:00", CHEN, "leaves his details for it",
+           "collect", **_collected("recommended-customers", CHEN, "name", "company", "phone", "email")),
+    _about("2025-01-15T10:00:00+08:00", CHEN, "a court forbids deleting anything about him",
+           "place-hold", hold="case 12/2025", reason="preservation order", authority="High Court"),
+    Step("2025-02-01T08:00:00+08:00", "", "the program is stopped and started again", act="restart"),
+    _about("2025-02-10T10:00:00+08:00", BEN, "no longer wants his visits counted",
+           "withdraw-consent", purposes=["website-browsing"], channel="web-form"),
+    _about("2025-03-01T10:00:00+08:00", ANN, "withdraws her consent to the trial",
+           "withdraw-consent", purposes=["free-trial"], channel="email"),
+    _about("2025-06-01T10:00:00+08:00", CHEN, "the court lets go",
+           "release-hold", hold="case 12/2025", reason="case closed", authority="High Court"),
+    _about("2025-07-01T10:00:00+08:00", CHEN, "his contract ends",
+           "end-purpose", purpose="account-login", reason="contract-ended"),
+    _about("2025-09-01T16:00:00+08:00", DORA, "withdraws everything and asks for deletion",
+           "erase", ground="7.3c"),
+    Step("2025-09-02T03:00:00+08:00", "", "the keys of the day are destroyed: what was erased is final",
+         act="end-epoch"),
+    _about("2025-09-10T09:00:00+08:00", DORA, "comes back: for the engine she is a new person",
+           "give-consent", **_consent("quotation")),
+    Step("2026-08-01T00:00:00+08:00", "", "two years have passed", act="wait"),
+)  # fmt: skip
+
+LOOKS = ("2024-08-10T00:00:00+08:00", "2025-01-01T00:00:00+08:00", "2026-08-01T00:00:00+08:00")
+"""The dates at which the demo looks at what is held about Ann."""

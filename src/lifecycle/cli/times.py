@@ -1,0 +1,136 @@
+"""retention … and worker: what time brings."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from dataclasses import asdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lifecycle.cli.here import here, opened, progress
+from lifecycle.cli.telling import json_line, rows_of, say
+from lifecycle.errors import Refused
+
+if TYPE_CHECKING:
+    from lifecycle.engine import Engine
+    from lifecycle.schedule.worker import Duty
+
+retention = typer.Typer(no_args_is_help=True, help="What falls due, and carrying it out.")
+log = logging.getLogger("lifecycle.worker")
+COLUMNS = ("due", "what", "subject_id", "holding", "purpose", "rule")
+MANY = 100_000
+
+
+class WorkerInRealTime(Refused):
+    code = "simulated"
+    remedy = "use `lifecycle retention sweep`, or an `advance-clock` document"
+
+    def __init__(self) -> None:
+        super().__init__("A simulated store has no worker: its clock stands still.")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(worker)
+
+
+@retention.command()
+def due(context: typer.Context) -> None:
+    """What a sweep would act on now."""
+    _tell_due(context)
+
+
+@retention.command()
+def sweep(
+    context: typer.Context,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be acted on")] = False,
+) -> None:
+    """Carry out everything that is due."""
+    if dry_run:
+        _tell_due(context)
+        return
+    with opened(context) as engine, progress("sweeping") as bar:
+        swept = engine.sweep(bar)
+    if here(context).json:
+        json_line(asdict(swept))
+    else:
+        say(f"{swept.people} people, {swept.expired} periods over, {swept.erased} erasures.")
+
+
+def _tell_due(context: typer.Context) -> None:
+    from lifecycle.audit.records import calendar  # noqa: PLC0415
+
+    with opened(context) as engine:
+        rows = calendar(engine.due(MANY))
+    if here(context).json:
+        json_line(rows)
+    else:
+        rows_of("Due", rows, COLUMNS)
+
+
+def worker(
+    context: typer.Context,
+    once: Annotated[bool, typer.Option("--once", help="Do every duty once, then stop")] = False,
+) -> None:
+    """Do by itself what time brings: sequence, project, sweep, end epochs. One leads, others stand by."""
+    from lifecycle.schedule.leader import leader_of  # noqa: PLC0415
+    from lifecycle.schedule.worker import Worker  # noqa: PLC0415
+
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    with opened(context) as engine:
+        if engine.is_simulated:
+            raise WorkerInRealTime
+        failures: list[str] = []
+
+        def failed(duty: str, error: Exception) -> None:
+            failures.append(duty)
+            log.error("duty=%s failed=%s", duty, type(error).__name__)  # the message could quote a value
+
+        with leader_of(engine.database) as leader:
+            runner = Worker(leader, _duties(engine), failed)
+            if once:
+                runner.tick_all()
+            else:
+                stop = threading.Event()
+                for number in (signal.SIGTERM, signal.SIGINT):
+                    signal.signal(number, lambda *_: stop.set())
+                log.info("started")
+                runner.run(stop)
+                log.info("stopped")
+    if once and failures:
+        raise typer.Exit(1)
+
+
+def _duties(engine: Engine) -> list[Duty]:
+    from lifecycle.schedule.worker import DRAIN_EVERY, SWEEP_EVERY, Duty  # noqa: PLC0415
+
+    def sweep_now() -> None:
+        resumed, swept = engine.resume(), engine.sweep()
+        if resumed or swept.people:
+            log.info(
+                "duty=sweep people=%d expired=%d erased=%d resumed=%d",
+                swept.people,
+                swept.expired,
+                swept.erased,
+                resumed,
+            )
+
+    def end_epoch() -> None:
+        if engine.ending.is_due(engine.clock.now()):
+            ended = engine.rotate()
+            log.info("duty=epoch ended=%d finalised=%d", ended.epoch, ended.finalised)
+
+    def forget() -> None:
+        engine.forget_old_commands()
+
+    return [
+        Duty("drain", DRAIN_EVERY, engine.drain),
+        Duty("sweep", SWEEP_EVERY, sweep_now),
+        Duty("epoch", timedelta(minutes=10), end_epoch),
+        Duty("forget", timedelta(hours=6), forget),
+    ]

@@ -1,0 +1,112 @@
+"""trustee …: who processes on our behalf, under which agreements."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Annotated, Any
+
+import typer
+
+from lifecycle.cli.here import here, opened
+from lifecycle.cli.telling import json_line, rows_of, say
+
+app = typer.Typer(no_args_is_help=True, help="Who processes on our behalf, under which agreements.")
+
+Trustee = Annotated[str, typer.Argument(help="The trustee's id")]
+Said = Annotated[str | None, typer.Option(help="Why")]
+
+
+@app.command()
+def show(context: typer.Context, trustee: Trustee) -> None:
+    """A trustee's agreements."""
+    with opened(context) as engine:
+        rows = engine.trustee(trustee)
+    if here(context).json:
+        json_line(rows)
+        return
+    say(f"Trustee {trustee}: {'engaged' if rows['engaged'] else 'not engaged'}.")
+    rows_of("Agreements", rows["agreements"], ("id", "purpose", "starts", "ends", "method", "categories", "ended_at"))
+
+
+@app.command()
+def engage(
+    context: typer.Context,
+    trustee: Trustee,
+    name: Annotated[str, typer.Option(help="The trustee's name")],
+    contact: Annotated[str, typer.Option(help="How to reach it")],
+    country: Annotated[str, typer.Option(help="Two letters, such as SG")],
+) -> None:
+    """Engage a trustee."""
+    _execute(context, "engage-trustee", trustee, name=name, contact=contact, country=country)
+
+
+@app.command()
+def sign(
+    context: typer.Context,
+    trustee: Trustee,
+    purpose: Annotated[str | None, typer.Option()] = None,
+    from_: Annotated[str | None, typer.Option("--from", help="First day")] = None,
+    to: Annotated[str | None, typer.Option(help="Last day")] = None,
+    method: Annotated[str | None, typer.Option()] = None,
+    category: Annotated[list[str] | None, typer.Option(help="May be given several times")] = None,
+    measures: Annotated[str | None, typer.Option(help="Protective measures")] = None,
+    rights_and_obligations: Annotated[str | None, typer.Option(help="Of both parties")] = None,
+) -> None:
+    """Sign an agreement with all seven terms of clause 3.1a."""
+    terms = {
+        "purpose": purpose,
+        "from": from_,
+        "to": to,
+        "method": method,
+        "categories": category or [],
+        "measures": measures,
+        "rights_and_obligations": rights_and_obligations,
+    }
+    _execute(context, "sign-agreement", trustee, agreement=terms)
+
+
+@app.command()
+def end(
+    context: typer.Context,
+    trustee: Trustee,
+    agreement: Annotated[str | None, typer.Option(help="Which; all open ones if none is named")] = None,
+    reason: Said = None,
+) -> None:
+    """End an agreement."""
+    _execute(context, "end-agreement", trustee, agreement=agreement, reason=reason)
+
+
+@app.command()
+def review(
+    context: typer.Context,
+    trustee: Trustee,
+    finding: Annotated[str, typer.Option(help="What was found")],
+    remedy_by: Annotated[str | None, typer.Option(help="By which day it has to be mended")] = None,
+) -> None:
+    """Record a review."""
+    _execute(context, "review-trustee", trustee, finding=finding, remedy_by=remedy_by)
+
+
+@app.command()
+def dismiss(context: typer.Context, trustee: Trustee, reason: Said = None) -> None:
+    """Dismiss a trustee and end its agreements."""
+    _execute(context, "dismiss-trustee", trustee, reason=reason)
+
+
+def _execute(context: typer.Context, command: str, trustee: str, **fields: Any) -> None:
+    document = {
+        "command": command,
+        "id": f"cli-{secrets.token_hex(8)}",
+        "actor": {"id": "cli", "role": "operator"},
+        "trustee": trustee,
+        **fields,
+    }
+    with opened(context) as engine:
+        outcome = engine.execute(document)
+    if here(context).json:
+        json_line(outcome.model_dump(mode="json"))
+    else:
+        remedy = f" Try: {outcome.remedy}." if outcome.remedy else ""
+        say(f"{outcome.outcome}: {outcome.message or ', '.join(outcome.events) or 'it is so already'}{remedy}")
+    if outcome.outcome in ("invalid", "conflict", "refused"):
+        raise typer.Exit(1)

@@ -1,0 +1,71 @@
+"""What operators ask of a store: trustees as they stand, the vault's epochs, a dump of the vault's tables."""
+
+from __future__ import annotations
+
+import base64
+from datetime import datetime
+from typing import IO, Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Connection, func, select
+
+from lifecycle.domain.trustee.trustee import Trustee
+from lifecycle.storage.tables import epoch_erasure, pending_erasure
+from lifecycle.vault.loading import open_epochs
+from lifecycle.vault.tables import epoch, metadata, subject_key
+
+
+def told(trustee: Trustee) -> dict[str, Any]:
+    return {
+        "trustee": trustee.name_id,
+        "engaged": trustee.engaged,
+        "version": trustee.version,
+        "agreements": [
+            {
+                "id": agreement.id,
+                "purpose": agreement.purpose,
+                "starts": agreement.starts.isoformat(),
+                "ends": agreement.ends.isoformat(),
+                "method": agreement.method,
+                "categories": sorted(agreement.categories),
+                "ended_at": agreement.ended_at.isoformat() if agreement.ended_at is not None else None,
+            }
+            for agreement in trustee.agreements
+        ],
+    }
+
+
+def vault_standing(c: Connection) -> dict[str, Any]:
+    """Counts only: whose keys they are is nobody's business here."""
+    now_open = open_epochs(c)
+    began: datetime = c.execute(select(epoch.c.began_at).where(epoch.c.epoch == now_open[0])).scalar_one()
+    return {
+        "epoch": now_open[0],
+        "began_at": began.isoformat(),
+        "rotation_under_way": len(now_open) > 1,
+        "people": _count(c, subject_key),
+        "erasures_under_way": _count(c, pending_erasure),
+        "records_awaiting_finality": _count(c, epoch_erasure),
+    }
+
+
+def _count(c: Connection, table: Any) -> int:
+    return c.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def dump_vault(c: Connection, out: IO[bytes]) -> int:
+    """Every row of the vault as a JSON line {"table", "row"}, in one snapshot; bytes in base64. Returns how many."""
+    written = 0
+    for table in metadata.sorted_tables:
+        for row in c.execute(select(table)):
+            values = {name: _plain(value) for name, value in row._mapping.items()}
+            out.write(orjson.dumps({"table": table.name, "row": values}) + b"\n")
+            written += 1
+    return written
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return str(value) if isinstance(value, UUID | datetime) else value
