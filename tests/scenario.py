@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from examples import ANN_ID, MARCH_1, POLICY
+from examples import ANN_ID, MARCH_1, MARCH_5, MARCH_9, POLICY
 
 from lifecycle.commands.context import Found
 from lifecycle.domain.decision import Asked, Decision

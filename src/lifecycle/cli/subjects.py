@@ -21,7 +21,7 @@ def show(context: typer.Context, subject: Subject) -> None:
     """One person at a glance."""
     with opened(context) as engine:
         id = engine.read.subject_id(person(subject))
-        answer = {
+        answer: dict[str, Any] = {
             "subject": str(id),
             "holdings": engine.read.holdings(id),
             "consents": engine.read.consents(id),

@@ -141,7 +141,8 @@ class FinaliseWhenAnEpochEnds:
             heads = load_heads(c, streams)
             said = _said(c, streams, number)
         for stream in streams:
-            if stream not in said:
+            # A second stream that was never used has nothing that could become final.
+            if stream not in said and stream in heads and heads[stream].version:
                 judged = Judged(self._vault.cmd(secrets.token_hex(16)), Role.SYSTEM.value, label)
                 event = ErasureFinalised(occurred_at=now, epoch=number)
                 appending.append(heads[stream], OpenParts(), event, judged, now)

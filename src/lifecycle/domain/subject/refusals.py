@@ -22,7 +22,7 @@ class UnknownSubject(Refused):
     remedy = "name the person by e-mail, phone or your own reference"
 
     def __init__(self) -> None:
-        super().__init__("No person has this id.")
+        super().__init__("Nobody on record goes by this.")
 
 
 class UnknownPurpose(Refused):
