@@ -1,35 +1,69 @@
-"""How consents, recipients, the audit trail and the retention calendar are shown as JSON."""
+"""How consents, recipients, the audit trail and the calendar are shown."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from lifecycle.audit.telling import told
+from lifecycle.audit.telling import instant
 from lifecycle.projections.audit_trail import Asked
 from lifecycle.projections.consents import Agreed
 from lifecycle.projections.recipients import GivenTo
 from lifecycle.projections.retention_calendar import Falling
 
 
-def consents(agreed: Iterable[Agreed], at: datetime) -> list[dict[str, Any]]:
-    """Every answer given by then, with the status that it has at `at`."""
-    return [_row(one, "number") | {"status": one.status_at(at)} for one in agreed if one.since <= at]
+def consent(agreed: Agreed, at: datetime) -> dict[str, Any]:
+    """As it was at `at`: an end that came later is not told."""
+    is_over = agreed.until is not None and agreed.until <= at
+    return {
+        "purpose": agreed.purpose,
+        "status": agreed.status_at(at),
+        "since": instant(agreed.since),
+        "until": instant(agreed.until) if is_over else None,
+        "lapses": instant(agreed.lapses),
+        "because": agreed.because if is_over else None,
+        "notice": agreed.notice,
+        "separate": agreed.separate,
+        "by_guardian": agreed.by_guardian,
+    }
 
 
-def recipients(given: Iterable[GivenTo]) -> list[dict[str, Any]]:
-    return [_row(one) for one in given]
+def recipient(given: GivenTo) -> dict[str, Any]:
+    return {
+        "recipient": given.recipient,
+        "holding": given.holding,
+        "category": given.category,
+        "first": instant(given.first),
+        "last": instant(given.last),
+        "times": given.times,
+    }
 
 
-def trail(asked: Iterable[Asked]) -> list[dict[str, Any]]:
-    return [_row(one, "stream_id") for one in asked]
+def asked(one: Asked) -> dict[str, Any]:
+    return {
+        "position": one.position,
+        "subject": None if one.subject_id is None else str(one.subject_id),
+        "version": one.version,
+        "kind": one.kind,
+        "command": one.command,
+        "role": one.role,
+        "outcome": one.outcome,
+        "code": one.code,
+        "clause": one.clause,
+        "purpose": one.purpose,
+        "policy": one.policy,
+        "occurred_at": instant(one.occurred_at),
+        "recorded_at": instant(one.recorded_at),
+    }
 
 
-def calendar(falling: Iterable[Falling]) -> list[dict[str, Any]]:
-    return [_row(one, "number") for one in falling]
-
-
-def _row(one: Any, *without: str) -> dict[str, Any]:
-    return {field.name: told(getattr(one, field.name)) for field in fields(one) if field.name not in without}
+def falling(one: Falling) -> dict[str, Any]:
+    return {
+        "subject": str(one.subject_id),
+        "due": instant(one.due),
+        "what": one.what,
+        "holding": one.holding,
+        "ground": one.ground,
+        "purpose": one.purpose,
+        "rule": one.rule,
+    }

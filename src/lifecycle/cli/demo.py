@@ -54,7 +54,7 @@ def play(folder: Path | None, *, in_json: bool = False) -> None:
     with engine:
         looks = {look: engine.read.holdings(PEOPLE[ANN], datetime.fromisoformat(look)) for look in LOOKS}
         replayed = engine.read.replay(PEOPLE[ANN])
-    found = _search(folder, {**VALUES[DORA], "her first name": "Dora", "Ann's name": VALUES[ANN]["name"]})
+    found = _search(folder, _sought())
     if in_json:
         json_line({"timeline": told.timeline, "refused": told.refused, "holdings": looks, "found": found,
                    "folder": str(folder)})  # fmt: skip
@@ -104,7 +104,9 @@ def _let_time_pass(engine: Engine, step: Step, names: dict[str, str], told: Told
         if row["position"] < before or row["role"] != "system" or row["kind"] not in BROUGHT_BY_TIME:
             continue
         said = BROUGHT_BY_TIME[row["kind"]].format(purpose=row["purpose"])
-        told.timeline.append([_day(row["recorded_at"]), names.get(row["subject_id"], ""), "time passes", said])
+        line = [_day(row["recorded_at"]), names.get(row["subject_id"], ""), "time passes", said]
+        if line not in told.timeline[-4:]:  # one line for all holdings of a purpose
+            told.timeline.append(line)
 
 
 def _do(engine: Engine, step: Step, number: int) -> Outcome | None:
@@ -140,6 +142,10 @@ def _effect(result: str, because: str) -> str:
     if result == "kept":
         return f"kept for {because}"
     return f"locked away, {ENDS.get(because, because)}"
+
+
+def _sought() -> dict[str, str]:
+    return {f"{who}'s {what}": value for who in (ANN, DORA) for what, value in VALUES[who].items()}
 
 
 def _search(folder: Path, values: Mapping[str, str]) -> dict[str, list[str]]:
@@ -192,7 +198,8 @@ def _why(row: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _print_proof(told: Told, found: Mapping[str, list[str]]) -> None:
-    say("\nIs it really gone? Every file of the store was searched, byte for byte:")
+    say("\nIs it really gone? Values rest only encrypted, each under a key of its own; erasing destroys the key.")
+    say("Every file of the store was searched, byte for byte, for what stood in the clear:")
     for what, names in found.items():
         say(f"  {what}: {'found in ' + ', '.join(names) if names else 'not found in any file'}")
     if told.receipt is not None:

@@ -16,7 +16,7 @@ from lifecycle.domain.subject.events import IdentifierLinked, SubjectRegistered
 from lifecycle.domain.subject.fold import fold
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.trustee.trustee import Trustee
-from lifecycle.ledger.envelope import b64url, unb64url
+from lifecycle.ledger.envelope import SID_BYTES, b64url
 from lifecycle.policy.model import Policy
 from lifecycle.policy.periods import age_on
 from lifecycle.policy.vocabulary import IdentifierType
@@ -119,12 +119,15 @@ class Person:
         self._index(events)
 
     def _registration(self, at: datetime) -> list[DomainEvent]:
-        registered: list[DomainEvent] = [SubjectRegistered(occurred_at=at, access_sid=b64url(secrets.token_bytes(32)))]
+        sid = secrets.token_bytes(SID_BYTES)
+        # The second stream has a head from the beginning, so that an erasure can fence it even if it was never used.
+        self.access_head = Head.new(access_stream_of(self.subject.id), sid, self.own_keys().generation)
+        self.batch.appending.open(self.access_head)
+        registered: list[DomainEvent] = [SubjectRegistered(occurred_at=at, access_sid=b64url(sid))]
         if self.named_by is not None:
             identifier = self.link(*self.named_by)
-            registered.append(
-                IdentifierLinked(occurred_at=at, identifier=identifier, type=IdentifierType(self.named_by[0]))
-            )
+            type = IdentifierType(self.named_by[0])
+            registered.append(IdentifierLinked(occurred_at=at, identifier=identifier, type=type))
         return registered
 
     def _store_keys(self) -> None:
@@ -154,10 +157,6 @@ class Person:
 
     def append_to_access(self, event: DomainEvent, judged: Judged, at: datetime) -> int:
         """Place an event on the person's second stream; return its version there."""
-        assert self.subject.access_sid is not None
-        keys = self.own_keys()
-        head = self.access_head or Head.new(
-            access_stream_of(self.subject.id), unb64url(self.subject.access_sid), keys.generation
-        )
-        _, self.access_head = self.batch.appending.append(head, keys, event, judged, at)
+        assert self.access_head is not None, "a known person's second stream has a head"
+        _, self.access_head = self.batch.appending.append(self.access_head, self.own_keys(), event, judged, at)
         return self.access_head.version

@@ -142,7 +142,7 @@ class FinaliseWhenAnEpochEnds:
             said = _said(c, streams, number)
         for stream in streams:
             # A second stream that was never used has nothing that could become final.
-            if stream not in said and stream in heads and heads[stream].version:
+            if stream not in said and heads[stream].version:
                 judged = Judged(self._vault.cmd(secrets.token_hex(16)), Role.SYSTEM.value, label)
                 event = ErasureFinalised(occurred_at=now, epoch=number)
                 appending.append(heads[stream], OpenParts(), event, judged, now)
