@@ -93,8 +93,10 @@ class Views:
         at = as_of or as_known_at or self._clock.now()
         with self._database.read() as c:
             if as_of is None and as_known_at is None:
-                return records.consents(current_consents(c, subject_id), at)
-            return records.consents(agreed_by(self._known(c, subject_id, as_known_at)), at)
+                agreed = current_consents(c, subject_id)
+            else:
+                agreed = agreed_by(self._known(c, subject_id, as_known_at))
+        return [records.consent(one, at) for one in agreed if one.since <= at]
 
     def recipients(
         self, subject_id: UUID, as_of: datetime | None = None, as_known_at: datetime | None = None
@@ -103,8 +105,10 @@ class Views:
         self._bring_up(subject_id)
         with self._database.read() as c:
             if as_of is None and as_known_at is None:
-                return records.recipients(current_recipients(c, subject_id))
-            return records.recipients(given_by(self._known(c, subject_id, as_known_at), as_of or as_known_at))
+                given = current_recipients(c, subject_id)
+            else:
+                given = given_by(self._known(c, subject_id, as_known_at), as_of or as_known_at)
+        return [records.recipient(one) for one in given]
 
     def history(self, subject_id: UUID) -> list[Json]:
         """Every event of the person's record in order, without values."""
@@ -124,12 +128,12 @@ class Views:
         elif self._follower is not None:
             self._follower.catch_up()
         with self._database.read() as c:
-            return records.trail(trail(c, subject_id, limit, after))
+            return [records.asked(one) for one in trail(c, subject_id, limit, after)]
 
     def retention_due(self, now: datetime, limit: int = MANY) -> list[Json]:
         """What falls due by `now`: the selector of the sweep."""
         with self._database.read() as c:
-            return records.calendar(due(c, now, limit))
+            return [records.falling(one) for one in due(c, now, limit)]
 
     def _known(self, c: Connection, subject_id: UUID, as_known_at: datetime | None) -> Subject:
         events = [event for event, _ in events_of(c, subject_id)]

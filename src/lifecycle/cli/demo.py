@@ -104,7 +104,7 @@ def _let_time_pass(engine: Engine, step: Step, names: dict[str, str], told: Told
         if row["position"] < before or row["role"] != "system" or row["kind"] not in BROUGHT_BY_TIME:
             continue
         said = BROUGHT_BY_TIME[row["kind"]].format(purpose=row["purpose"])
-        line = [_day(row["recorded_at"]), names.get(row["subject_id"], ""), "time passes", said]
+        line = [_day(row["recorded_at"]), names.get(row["subject"], ""), "time passes", said]
         if line not in told.timeline[-4:]:  # one line for all holdings of a purpose
             told.timeline.append(line)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 retention = typer.Typer(no_args_is_help=True, help="What falls due, and carrying it out.")
 log = logging.getLogger("lifecycle.worker")
-COLUMNS = ("due", "what", "subject_id", "holding", "purpose", "rule")
+COLUMNS = ("due", "what", "subject", "holding", "purpose", "rule")
 MANY = 100_000
 
 
@@ -62,10 +62,10 @@ def sweep(
 
 
 def _tell_due(context: typer.Context) -> None:
-    from lifecycle.audit.records import calendar  # noqa: PLC0415
+    from lifecycle.audit.records import falling  # noqa: PLC0415
 
     with opened(context) as engine:
-        rows = calendar(engine.due(MANY))
+        rows = [falling(one) for one in engine.due(MANY)]
     if here(context).json:
         json_line(rows)
     else:
