@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -132,10 +133,8 @@ def test_any_flipped_byte_changes_the_header_or_is_refused():
     for index in range(len(header)):
         flipped = header[:index] + bytes([header[index] ^ 1]) + header[index + 1 :]
         assert envelope.commitment(salt, flipped) != envelope.commitment(salt, header)
-        try:
+        with suppress(MalformedHeader):
             assert read_header(flipped, strict=True) != read_header(header)
-        except MalformedHeader:
-            pass
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ class AboutPeople:
     def _let_read(self, question: Question, person: Person, decision: Decision) -> Outcome:
         """Reads go to the person's second stream, so that they neither slow nor conflict with a decision."""
         for event in decision.events:
-            person.append_to_access(event, self.decided.judged(question), self.decided.now)
+            person.append_to_access(event, self.decided.judged(question))
         kinds = [event.kind for event in decision.events]
         return answers.done(question.command.id, person.subject.id, person.subject.version, decision, kinds)
 
@@ -118,7 +118,7 @@ class AboutPeople:
             known = person.subject.id if person.is_known else None
             return answers.refused(question.command.id, refusal, known, person.subject.version or None)
         event = self.decided.refusal_event(question.command, refusal)
-        place = person.append_to_access(event, self.decided.judged(question), self.decided.now)
+        place = person.append_to_access(event, self.decided.judged(question))
         outcome = answers.refused(question.command.id, refusal, person.subject.id, person.subject.version)
         self._remember(question, person, "refused", (place, place), outcome)
         return outcome

@@ -82,7 +82,7 @@ class Engine:
         self.policies = Policies(database)
         self.follower = Follower(database, self.streams, self.policies, PROJECTIONS)
         views = Views(database, self.vault, self.policies, self.clock, self.follower)
-        self.read = Reading(database, self.vault, views)
+        self.read = Reading(database, self.vault, views, self.drain)
         self.erasing = EraseWhatWasOrdered(database, self.streams, self.vault, self.journal, self.policies)
         self.ending = FinaliseWhenAnEpochEnds(database, self.streams, self.vault, self.vault.epoch_keys, self.policies)
         self.sweeping = Sweep(database, self.streams, self.policies, self.vault, self.erasing, self.drain)

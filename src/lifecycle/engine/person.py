@@ -115,7 +115,7 @@ class Person:
             events = (*self._registration(at), *events)
             self._store_keys()
         for event in events:
-            self._place(event, judged, at)
+            self._place(event, judged)
         self._index(events)
 
     def _registration(self, at: datetime) -> list[DomainEvent]:
@@ -137,10 +137,10 @@ class Person:
         self.batch.appending.rows.subject_keys.append(self._key_rows.subject_key)
         self.batch.appending.rows.data_keys.append(self._key_rows.data_key)
 
-    def _place(self, event: DomainEvent, judged: Judged, at: datetime) -> None:
+    def _place(self, event: DomainEvent, judged: Judged) -> None:
         keys = self.own_keys()
         head = self.head or Head.new(self.subject.id, keys.sid, keys.generation)
-        recorded, self.head = self.batch.appending.append(head, keys, event, judged, at)
+        recorded, self.head = self.batch.appending.append(head, keys, event, judged, self.batch.now)
         self.subject = fold(self.subject, event, recorded.recorded_at)
         for holding, value in event.values.items():
             if isinstance(value, str):
@@ -155,8 +155,10 @@ class Person:
                 self.batch.appending.rows.lookups.append(row)
                 self.batch.owners[named] = (self.subject.id, event.identifier)
 
-    def append_to_access(self, event: DomainEvent, judged: Judged, at: datetime) -> int:
+    def append_to_access(self, event: DomainEvent, judged: Judged) -> int:
         """Place an event on the person's second stream; return its version there."""
         assert self.access_head is not None, "a known person's second stream has a head"
-        _, self.access_head = self.batch.appending.append(self.access_head, self.own_keys(), event, judged, at)
+        _, self.access_head = self.batch.appending.append(
+            self.access_head, self.own_keys(), event, judged, self.batch.now
+        )
         return self.access_head.version

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -26,10 +26,11 @@ Json = dict[str, Any]
 class Reading:
     """Takes a person as `{"email": …}`, `{"phone": …}`, `{"ref": …}`, `{"id": …}` or our id. Values come masked."""
 
-    def __init__(self, database: Database, vault: Vault, views: Views) -> None:
+    def __init__(self, database: Database, vault: Vault, views: Views, drain: Callable[[], None]) -> None:
         self._database = database
         self._vault = vault
         self._views = views
+        self._drain = drain
 
     def subject_id(self, subject: Named) -> UUID:
         """Raises UnknownSubject for somebody of whom nothing is recorded, or no longer under this identifier."""
@@ -83,7 +84,10 @@ class Reading:
 
     def audit_trail(self, subject: Named | None = None) -> list[Json]:
         """Who asked what, when, with what outcome; of one person, or of everybody."""
-        return self._views.audit_trail(None if subject is None else self.subject_id(subject))
+        if subject is not None:
+            return self._views.audit_trail(self.subject_id(subject))
+        self._drain()
+        return self._views.audit_trail()
 
 
 def _reference(subject: Mapping[str, str] | SubjectRef) -> SubjectRef:

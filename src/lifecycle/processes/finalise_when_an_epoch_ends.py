@@ -119,13 +119,12 @@ class FinaliseWhenAnEpochEnds:
     def _finalise(self, number: int, now: datetime) -> int:
         with self._database.read() as c:
             streams = erasing.awaiting(c, number)
-        for start in range(0, len(streams), BATCH):
-            self._say(streams[start : start + BATCH], number, now)
+        said = sum(self._say(streams[start : start + BATCH], number, now) for start in range(0, len(streams), BATCH))
         with self._database.write("eraser") as c:
             erasing.finalise(c, number)
-        return len(streams)
+        return said
 
-    def _say(self, streams: Sequence[UUID], number: int, now: datetime) -> None:
+    def _say(self, streams: Sequence[UUID], number: int, now: datetime) -> int:
         for _ in range(TRIES):
             try:
                 return self._append(streams, number, now)
@@ -133,7 +132,7 @@ class FinaliseWhenAnEpochEnds:
                 continue
         raise Conflict("Records could not be finalised: others were always faster.")
 
-    def _append(self, streams: Sequence[UUID], number: int, now: datetime) -> None:
+    def _append(self, streams: Sequence[UUID], number: int, now: datetime) -> int:
         policy = self._policies.in_force(now)
         label = policy.judged_by if policy is not None else "none"
         appending = Appending()
@@ -148,6 +147,7 @@ class FinaliseWhenAnEpochEnds:
                 appending.append(heads[stream], OpenParts(), event, judged, now)
         if appending.recorded:
             self._streams.save(*appending.recorded, rows=appending.rows)
+        return len(appending.recorded)
 
 
 def _said(c: Connection, streams: Sequence[UUID], number: int) -> set[UUID]:

@@ -1,0 +1,59 @@
+"""A whole store under the example policy, driven by command documents as a caller would."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from lifecycle.commands.outcome import Outcome
+from lifecycle.engine import Engine, open_engine
+from lifecycle.engine.creation import create
+from lifecycle.policy.examples import example_policy_text
+from lifecycle.settings import Settings
+
+ANN = {"email": "ann@example.com"}
+BEN = {"email": "ben@example.com"}
+TRIAL = {"name": "Ann", "company": "Acme", "phone": "+6591234567", "email": "ann@example.com"}
+ACTOR = {"id": "web", "role": "service"}
+
+
+class Store:
+    """A simulated store; `at` moves its clock forward when it is later."""
+
+    def __init__(self, url: str, keys: Path, text: str | None = None) -> None:
+        self.settings = Settings(url, keys)
+        self._numbers = count(1)
+        self.engine, published = create(self.settings, text or example_policy_text(), simulated_clock=True)
+        assert published.outcome == "done"
+
+    def document(self, command: str, at: str | None = None, **fields: Any) -> dict[str, Any]:
+        document = {"command": command, "id": f"c-{next(self._numbers)}", "actor": ACTOR, **fields}
+        return document if at is None else {**document, "at": at}
+
+    def do(self, command: str, at: str | None = None, **fields: Any) -> Outcome:
+        if at is not None and datetime.fromisoformat(at) > self.engine.clock.now():
+            self.engine.move_clock(datetime.fromisoformat(at))
+        return self.engine.execute(self.document(command, at, **fields))
+
+    def consent(self, purpose: str = "free-trial", subject: dict[str, str] = ANN, **fields: Any) -> Outcome:
+        given = {"purposes": [purpose], "notice": "1.0", "channel": "web-form"} | fields
+        return self.do("give-consent", subject=subject, **given)
+
+    def collect(
+        self, purpose: str = "free-trial", subject: dict[str, str] = ANN, data: Any = None, **fields: Any
+    ) -> Outcome:
+        said = {"basis": "consent", "source": "web-form"} | fields
+        return self.do("collect", subject=subject, purpose=purpose, data=data or TRIAL, **said)
+
+    def reopen(self) -> Engine:
+        self.engine.close()
+        self.engine = open_engine(self.settings.db, keys=self.settings.keys)
+        return self.engine
+
+    def held(self, subject: dict[str, str] = ANN, **times: Any) -> dict[str, str]:
+        return {row["category"]: row["state"] for row in self.engine.read.holdings(subject, **times)}
+
+    def kinds(self, subject: Any = ANN) -> list[str]:
+        return [row["kind"].partition("/")[0] for row in self.engine.read.history(subject)]
