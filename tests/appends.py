@@ -118,7 +118,15 @@ def merged(appendings: Sequence[Appending]) -> Appending:
         one.recorded += appending.recorded
         one.rows.placed += appending.rows.placed
         one.rows.moves |= appending.rows.moves
-        for name in ("bodies", "subject_keys", "data_keys", "lookups", "commands", "pending_erasures", "epoch_erasures"):
+        for name in (
+            "bodies",
+            "subject_keys",
+            "data_keys",
+            "lookups",
+            "commands",
+            "pending_erasures",
+            "epoch_erasures",
+        ):
             getattr(one.rows, name).extend(getattr(appending.rows, name))
     return one
 

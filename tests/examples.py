@@ -49,26 +49,16 @@ def changed(*changes: tuple[str, str]) -> Policy:
 
 
 def in_purpose(purpose: str, old: str, new: str) -> tuple[str, str]:
-    """One thing changed below one purpose's heading."""
+    """The first such thing below one purpose's heading, changed."""
     text = example_policy_text()
     start = text.index(f"[purposes.{purpose}]")
-    end = text.find("\n[purposes.", start)
-    section = text[start : text.index("\n[[minimums]]") if purpose == "recommended-customers" else _end(text, end, start)]
-    assert old in section, f"{old!r} is not below {purpose}"
-    return section, section.replace(old, new, 1)
-
-
-def _end(text: str, end: int, start: int) -> int:
-    """The purpose's own sub-tables belong to it."""
-    name = text[start + 1 : text.index("]", start)]
-    while text.startswith(f"\n[{name}.", end):
-        end = text.find("\n[purposes.", end + 1)
-    return end
+    found = text.index(old, start)
+    return text[start : found + len(old)], text[start:found] + new
 
 
 POLICY = parse_policy(example_policy_text())
 SENSITIVE = changed(in_purpose("quotation", '"email"]', '"email", "financial-account"]'))
-LAPSING = changed(in_purpose("free-trial", "[purposes.free-trial]", "[purposes.free-trial]\nconsent_lasts = { days = 30 }"))
+LAPSING = changed(in_purpose("free-trial", '"contract"]', '"contract"]\nconsent_lasts = { days = 30 }'))
 WIDER = changed(
     ('version = "1.0"', 'version = "1.1"'),
     in_purpose("free-trial", "months = 24", "months = 36"),

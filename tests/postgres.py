@@ -85,7 +85,7 @@ class Server:
 
     @contextmanager
     def database(self, *, migrated: bool) -> Iterator[str]:
-        """A database for one test. Making one takes a sixth of a second, so a migrated one is emptied and used again."""
+        """A database for one test. Making one is slow, so a migrated one is emptied and used again."""
         name = self._spare.pop() if migrated and self._spare else self._create(migrated)
         try:
             yield self.url(name)

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from examples import ANN_ID, MARCH_1, MARCH_5, MARCH_9, POLICY
 
+from examples import ANN_ID, MARCH_1, MARCH_5, MARCH_9, POLICY
 from lifecycle.commands.context import Found
 from lifecycle.domain.decision import Asked, Decision
 from lifecycle.domain.event import DomainEvent, Personal
@@ -167,7 +167,7 @@ def whole(event: DomainEvent) -> tuple[Any, ...]:
     return type(event), event.model_dump(), event.record_words(), dict(event.values)
 
 
-# -- what can be asked -------------------------------------------------------------------------------------------------
+# -- what can be asked ------------------------------------------------------------------------------------------------
 
 
 def consenting(
@@ -406,7 +406,7 @@ def registered(at: datetime = MARCH_1) -> SubjectRegistered:
     return SubjectRegistered(occurred_at=at, access_sid="sid")
 
 
-# -- the ports of the commands, over a life ------------------------------------------------------------------------------
+# -- the ports of the commands, over a life ---------------------------------------------------------------------------
 
 
 @dataclass

@@ -15,7 +15,13 @@ from unittest import defaultTestLoader
 
 import eventsourcing.cryptography
 import pytest
-from eventsourcing.persistence import AggregateRecorder, ApplicationRecorder, ProcessRecorder, StoredEvent, TrackingRecorder
+from eventsourcing.persistence import (
+    AggregateRecorder,
+    ApplicationRecorder,
+    ProcessRecorder,
+    StoredEvent,
+    TrackingRecorder,
+)
 from eventsourcing.utils import Environment
 from sqlalchemy import select
 
@@ -130,7 +136,9 @@ OURS: tuple[Any, ...] = (
     OfStreamsFactory,
 )
 EVERY_CASE = [
-    pytest.param(case, name, id=f"{case.__name__}-{name}") for case in OURS for name in defaultTestLoader.getTestCaseNames(case)
+    pytest.param(case, name, id=f"{case.__name__}-{name}")
+    for case in OURS
+    for name in defaultTestLoader.getTestCaseNames(case)
 ]
 
 

@@ -69,7 +69,7 @@ def append_everything(database: Database, people: list[Person]) -> None:
         appending.rows.pending_erasures.append(
             {"stream_id": person.subject_id, "version": person.head.version + 1, "at": MONDAY}
         )
-        appending.rows.epoch_erasures.append({"stream_id": person.subject_id, "epoch": 1})
+        appending.rows.epoch_erasures.append({"stream_id": person.subject_id, "epoch": person.head.version + 1})
         appendings.append(appending)
     one = merged(appendings)
     Streams(database).save(*one.recorded, rows=one.rows)
@@ -83,7 +83,7 @@ def test_no_statement_of_an_append_locks_counts_or_notifies(database: Database, 
 
 
 def test_an_append_only_inserts_rows_and_moves_heads(database: Database, executed: list[tuple[str, Any]]):
-    """One statement a table, whatever the number of events: nothing reads, nothing joins, nothing asks another table."""
+    """One statement a table, whatever the number of events: nothing reads, joins, or asks another table."""
     people = [Person() for _ in range(3)]
     append_everything(database, people)
     first = own(executed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 
 import pytest
@@ -107,3 +108,16 @@ def test_no_column_counts_by_itself_on_postgresql(database: Database):
         assert c.execute(text("SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal")).scalar_one() == 0
         foreign = "SELECT count(*) FROM information_schema.table_constraints WHERE constraint_type = 'FOREIGN KEY'"
         assert c.execute(text(foreign)).scalar_one() == 0
+
+
+def test_several_may_migrate_at_once(empty_database_url: str):
+    """As when several processes of one service start together."""
+
+    def start(_: int) -> None:
+        db = Database(empty_database_url)
+        schema.migrate(db)
+        schema.check(db)
+        db.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(start, range(4))) == [None] * 4

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hmac
 import stat
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from lifecycle.errors import StoreUnavailable
 from lifecycle.vault.epochs import EpochKeys, epoch_commitment
+from lifecycle.vault.files import KeyMissing
 
 
 def test_a_key_is_read_as_it_was_made(keys: Path):
@@ -59,6 +62,27 @@ def test_a_half_written_key_is_destroyed_with_its_epoch(keys: Path):
     (keys / "epoch-000001.key.new").write_bytes(b"half a k")
     EpochKeys(keys).destroy(1)
     assert list(keys.iterdir()) == []
+
+
+def test_a_destruction_that_a_crash_interrupted_is_finished_the_next_time(keys: Path):
+    folder = EpochKeys(keys)
+    folder.create(1)
+    folder.path(1).rename(keys / "epoch-000001.key.dead")
+    assert folder.present() == []
+    folder.destroy(1)
+    assert list(keys.iterdir()) == []
+
+
+def test_who_reads_a_key_while_it_is_destroyed_finds_it_missing_and_never_damaged(keys: Path):
+    folder = EpochKeys(keys)
+    with ThreadPoolExecutor(1) as pool:
+        for number in range(1, 60):
+            made = folder.create(number)
+            destroying = pool.submit(folder.destroy, number)
+            with suppress(KeyMissing):
+                while True:
+                    assert folder.load(number) == made
+            destroying.result()
 
 
 def test_a_missing_key_says_where_it_belongs(keys: Path):

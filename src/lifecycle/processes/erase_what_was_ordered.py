@@ -7,7 +7,7 @@ one journal write, one transaction a step.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -15,7 +15,7 @@ from uuid import UUID
 from eventsourcing.persistence import IntegrityError
 from sqlalchemy import Connection, select, tuple_
 
-from lifecycle.domain.event import Judged
+from lifecycle.domain.event import Judged, Recorded
 from lifecycle.domain.streams import access_stream_of, is_person_stream
 from lifecycle.domain.subject.events import ErasureCompleted, ErasureOrdered, IdentifierUnlinked, KeyDestroyed
 from lifecycle.domain.subject.fold import replay
@@ -31,13 +31,15 @@ from lifecycle.storage.idempotency import KEPT
 from lifecycle.storage.mapper import recorded
 from lifecycle.storage.policies import Policies
 from lifecycle.storage.tables import event_body, event_header
-from lifecycle.vault.erasure import destroy_holdings, destroy_identifiers, destroy_subject, fence_subject, rows_left
+from lifecycle.vault.erasure import destroy_holdings, destroy_identifiers, destroy_subject, fence_subject, keys_left
 from lifecycle.vault.journal import ErasureJournal, JournalEntry
 from lifecycle.vault.loading import open_epochs
 from lifecycle.vault.sealing import OpenParts
 from lifecycle.vault.spent import spend_commands
+from lifecycle.vault.tables import chunks
 from lifecycle.vault.vault import Vault
 
+Headers = dict[tuple[UUID, int], Header]
 Order = tuple[UUID, int]  # stream and version of the event that ordered it
 STORES = ("event-bodies", "vault")
 TOGETHER = 500
@@ -105,6 +107,7 @@ class EraseWhatWasOrdered:
 
     def write_journal(self, doomed: Sequence[Doomed], now: datetime) -> None:
         """Before anything is destroyed: what a restored database will have to erase again."""
+        written = {(entry.subject_id, entry.order) for entry in self._journal.entries()}
         entries = [
             JournalEntry(
                 *each.order,
@@ -114,7 +117,7 @@ class EraseWhatWasOrdered:
                 identifiers=() if each.identifier is None else (each.identifier,),
             )
             for each in doomed
-            if not self._journal.contains(*each.order)
+            if each.order not in written
         ]
         if entries:
             self._journal.append(*entries)
@@ -156,13 +159,14 @@ class EraseWhatWasOrdered:
 
     def verify(self, doomed: Sequence[Doomed]) -> None:
         """Look again before anything is called completed."""
+        whole = [each.subject.id for each in doomed if each.whole]
+        streams = [stream for person in whole for stream in _both(person)]
+        kids = {(each.subject.id, kid) for each in doomed if not each.whole for kid in each.kids}
         with self._database.read() as c:
-            for each in doomed:
-                person = each.subject.id
-                left = rows_left(c, person) if each.whole else rows_left(c, person, each.kids)
-                bodies = select(event_body.c.version).where(event_body.c.stream_id == person).limit(1)
-                if left or (each.whole and c.execute(bodies).first()):
-                    raise NotDestroyed("Keys or bodies are left after an erasure.")
+            left = keys_left(c, whole, kids)
+            bodies = select(event_body.c.version).where(event_body.c.stream_id.in_(streams)).limit(1)
+            if left or c.execute(bodies).first():
+                raise NotDestroyed("Keys or bodies are left after an erasure.")
 
     def complete(self, doomed: Sequence[Doomed], epochs: dict[Order, int], now: datetime) -> None:
         """Say so on each record, and remember that the end of the epoch makes it final."""
@@ -212,37 +216,59 @@ class EraseWhatWasOrdered:
         rows = c.execute(
             select(head.stream_id, head.version, head.header).where(tuple_(head.stream_id, head.version).in_(orders))
         ).all()
-        return [self._one(c, subjects[row.stream_id], row.stream_id, row.version, row.header) for row in rows]
+        ordering = [recorded(row.stream_id, row.version, row.header) for row in rows]
+        headers = _headers(c, subjects, ordering)
+        return [_one(subjects[each.originator_id], each, headers) for each in ordering]
 
-    def _one(self, c: Connection, subject: Subject, stream: UUID, version: int, header: bytes) -> Doomed:
-        ordering = recorded(stream, version, header)
-        event = ordering.event
-        if isinstance(event, IdentifierUnlinked):
-            return Doomed((stream, version), ordering.recorded_at, subject, False, identifier=event.identifier)
-        assert isinstance(event, ErasureOrdered)
-        whole = event.whole
-        holdings = None if whole else set(event.holdings)
-        versions = None if whole else {v for h in event.holdings for v in subject.holdings[h].parts}
-        parts = tuple(_parts(_headers(c, stream, versions), holdings))
-        return Doomed((stream, version), ordering.recorded_at, subject, whole, parts)
+
+def _one(subject: Subject, ordering: Recorded, headers: Headers) -> Doomed:
+    stream = ordering.originator_id
+    order = (stream, ordering.originator_version)
+    event = ordering.event
+    if isinstance(event, IdentifierUnlinked):
+        return Doomed(order, ordering.recorded_at, subject, False, identifier=event.identifier)
+    assert isinstance(event, ErasureOrdered), "an order is one of two kinds"
+    holdings = None if event.whole else set(event.holdings)
+    versions = _versions(subject, event)
+    return Doomed(order, ordering.recorded_at, subject, event.whole, tuple(_parts(headers, stream, versions, holdings)))
+
+
+def _versions(subject: Subject, event: ErasureOrdered) -> Iterable[int]:
+    """The events that sealed something of what is to be destroyed."""
+    if event.whole:
+        return range(1, subject.version + 1)
+    return sorted({version for holding in event.holdings for version in subject.holdings[holding].parts})
 
 
 def _both(person: UUID) -> list[UUID]:
     return [person, access_stream_of(person)]
 
 
-def _headers(c: Connection, stream: UUID, versions: set[int] | None) -> Iterable[Header]:
-    query = select(event_header.c.header).where(event_header.c.stream_id == stream)
-    if versions is not None:
-        query = query.where(event_header.c.version.in_(versions))
-    return [read_header(header) for header in c.execute(query.order_by(event_header.c.version)).scalars()]
+def _headers(c: Connection, subjects: Mapping[UUID, Subject], ordering: Iterable[Recorded]) -> Headers:
+    """All headers that these orders are about, in a few queries however many there are."""
+    wanted = dict.fromkeys(
+        (each.originator_id, version)
+        for each in ordering
+        if isinstance(each.event, ErasureOrdered)
+        for version in _versions(subjects[each.originator_id], each.event)
+    )
+    head = event_header.c
+    found: Headers = {}
+    for some in chunks(list(wanted)):
+        rows = c.execute(
+            select(head.stream_id, head.version, head.header).where(tuple_(head.stream_id, head.version).in_(some))
+        )
+        found |= {(row.stream_id, row.version): read_header(row.header) for row in rows}
+    return found
 
 
-def _parts(headers: Iterable[Header], holdings: set[str] | None) -> Iterable[tuple[int, int, Part]]:
-    for header in headers:
-        for index, part in enumerate(header.parts):
+def _parts(
+    headers: Headers, stream: UUID, versions: Iterable[int], holdings: set[str] | None
+) -> Iterable[tuple[int, int, Part]]:
+    for version in versions:
+        for index, part in enumerate(headers[(stream, version)].parts):
             if holdings is None or part.hid in holdings:
-                yield header.n, index, part
+                yield version, index, part
 
 
 def _destroyed(doomed: Doomed) -> Iterable[KeyDestroyed]:

@@ -67,7 +67,7 @@ class AuditTrail:
     version = 1
     tables = (audit_trail,)
 
-    def apply(self, c: Connection, changes: Sequence[Change], policy: Policy | None) -> None:
+    def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
         rows = [_row(change, sequenced) for change in changes for sequenced in change.events]
         if rows:
             c.execute(insert(audit_trail), rows)

@@ -97,7 +97,7 @@ class Consents:
     version = 1
     tables = (consent_status,)
 
-    def apply(self, c: Connection, changes: Sequence[Change], policy: Policy | None) -> None:
+    def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
         people = states(changes)
         rows = [{"subject_id": id} | asdict(agreed) for id, subject in people.items() for agreed in agreed_by(subject)]
         rewrite(c, consent_status, people, rows)

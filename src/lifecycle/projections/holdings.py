@@ -65,7 +65,7 @@ class Holdings:
     version = 1
     tables = (current_holding, current_ground, current_keeper)
 
-    def apply(self, c: Connection, changes: Sequence[Change], policy: Policy | None) -> None:
+    def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
         people = states(changes)
         held = [(subject_id, one) for subject_id, subject in people.items() for one in held_by(subject)]
         rewrite(c, current_holding, people, [_holding_row(*each) for each in held])

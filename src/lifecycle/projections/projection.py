@@ -47,7 +47,8 @@ class Projection(Protocol):
     """Answers one question from its own tables.
 
     A new `version` has its tables dropped and filled again. `apply` runs in one transaction with the position that it
-    brings the projection to, so each change arrives exactly once. `policy` is the newest published version.
+    brings the projection to, so each change arrives exactly once. `policies` are all versions published by then, or
+    some time later, oldest first.
     """
 
     @property
@@ -57,7 +58,7 @@ class Projection(Protocol):
     @property
     def tables(self) -> tuple[Table, ...]: ...
 
-    def apply(self, c: Connection, changes: Sequence[Change], policy: Policy | None) -> None: ...
+    def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None: ...
 
 
 def states(changes: Iterable[Change]) -> dict[UUID, Subject]:

@@ -61,7 +61,7 @@ class Recipients:
     version = 1
     tables = (recipient_of_holding,)
 
-    def apply(self, c: Connection, changes: Sequence[Change], policy: Policy | None) -> None:
+    def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
         people = states(changes)
         rows = [{"subject_id": id} | asdict(given) for id, subject in people.items() for given in given_by(subject)]
         rewrite(c, recipient_of_holding, people, rows)

@@ -29,7 +29,7 @@ from lifecycle.domain.streams import policy_stream
 from lifecycle.domain.subject.settling import calendar
 from lifecycle.domain.subject.state import Subject
 from lifecycle.policy.model import Policy
-from lifecycle.policy.periods import Period
+from lifecycle.policy.periods import Period, start_of
 from lifecycle.projections.projection import Change, rewrite, states, tables_of_a_projection
 
 IDENTIFIERS = "identifiers"
@@ -75,19 +75,44 @@ class RetentionCalendar:
     version = 1
     tables = (retention_calendar,)
 
-    def apply(self, c: Connection, changes: Sequence[Change], policy: Policy | None) -> None:
-        if policy is None:
+    def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
+        if not policies:
             return
         people = states(changes)
-        rewrite(c, retention_calendar, people, [row for each in people.items() for row in _rows(*each, policy)])
+        rewrite(c, retention_calendar, people, [row for each in people.items() for row in _rows(*each, policies)])
         if any(change.stream_id == policy_stream() for change in changes):
-            _move_identifiers(c, policy)
+            _move_identifiers(c, policies)
 
 
-def _rows(subject_id: UUID, subject: Subject, policy: Policy) -> Iterable[dict[str, Any]]:
-    for number, due in enumerate(calendar(subject, policy), start=1):
-        counted_from = subject.last_event_at if due.what == IDENTIFIERS else None
-        yield {"subject_id": subject_id, "number": number, "counted_from": counted_from} | asdict(due)
+def _rows(subject_id: UUID, subject: Subject, policies: Sequence[Policy]) -> Iterable[dict[str, Any]]:
+    for number, found in enumerate(calendar(subject, policies[-1]), start=1):
+        row = {"subject_id": subject_id, "number": number, "counted_from": None} | asdict(found)
+        if found.what == IDENTIFIERS and subject.last_event_at is not None:
+            row |= {"counted_from": subject.last_event_at, "due": identifiers_due(subject.last_event_at, policies)}
+        yield row
+
+
+def identifiers_due(last_event_at: datetime, policies: Sequence[Policy]) -> datetime:
+    """The first instant at which the policy that is in force then lets a person go for whom nothing is left.
+
+    A version that takes effect later may bring the day forward, but not before it takes effect.
+    """
+    instants = [(max(_let_go(policy, last_event_at), _begins(policy)), policy) for policy in policies]
+    return min(instant for instant, policy in instants if _in_force(policies, instant) is policy)
+
+
+def _let_go(policy: Policy, last_event_at: datetime) -> datetime:
+    kept = Period(days=policy.identifiers.kept_days_after_last_event)
+    return kept.due(last_event_at, policy.time_zone)
+
+
+def _begins(policy: Policy) -> datetime:
+    return start_of(policy.effective, policy.time_zone)
+
+
+def _in_force(policies: Sequence[Policy], at: datetime) -> Policy | None:
+    begun = [policy for policy in policies if _begins(policy) <= at]
+    return max(begun, key=lambda policy: policy.effective, default=None)
 
 
 _MOVE = (
@@ -97,11 +122,10 @@ _MOVE = (
 )
 
 
-def _move_identifiers(c: Connection, policy: Policy) -> None:
-    kept = Period(days=policy.identifiers.kept_days_after_last_event)
+def _move_identifiers(c: Connection, policies: Sequence[Policy]) -> None:
     resting = select(column.subject_id, column.number, column.counted_from).where(column.what == IDENTIFIERS)
     moved = [
-        {"of": row.subject_id, "at": row.number, "new_due": kept.due(row.counted_from, policy.time_zone)}
+        {"of": row.subject_id, "at": row.number, "new_due": identifiers_due(row.counted_from, policies)}
         for row in c.execute(resting)
     ]
     if moved:

@@ -104,7 +104,7 @@ class Database:
             raise
 
     def _is_read_only(self) -> bool:
-        if self.path is None or not self.path.exists():
+        if self.path is None or not os.access(self.path, os.F_OK):  # not exists(): it raises below a closed folder
             return False
         effective = os.access in os.supports_effective_ids
         return not all(os.access(path, os.W_OK, effective_ids=effective) for path in (self.path, self.path.parent))

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
-from typing import Protocol, TypedDict
+from typing import NamedTuple, Protocol, TypedDict
 from uuid import UUID
 
 from sqlalchemy import Connection, select
@@ -30,9 +30,16 @@ Progress = Callable[[int, int], None]
 
 
 class Published(Protocol):
-    """The policy versions."""
+    """The policy versions, oldest first."""
 
-    def newest(self) -> Policy | None: ...
+    def all(self, c: Connection | None = None) -> tuple[Policy, ...]: ...
+
+
+class Step(NamedTuple):
+    """How many leaves a batch followed, 0 if somebody else was faster; and whether they were the last."""
+
+    moved: int
+    is_last: bool
 
 
 class Standing(TypedDict):
@@ -90,7 +97,9 @@ class Follower:
         with self._lock:
             self.ensure_tables()
             while (step := self._step(progress)) is not None:
-                followed += step
+                followed += step.moved
+                if step.is_last:
+                    break
         return followed
 
     def catch_up_person(self, stream_id: UUID, version: int, within: float = WITHIN) -> None:
@@ -127,31 +136,28 @@ class Follower:
             for name, position in positions.items()
         ]
 
-    def _step(self, progress: Progress | None = None) -> int | None:
-        """Follow one batch; return its length, 0 if somebody else was faster, None at the end of the log."""
+    def _step(self, progress: Progress | None = None) -> Step | None:
+        """Follow one batch; None at the end of the log."""
         with self._database.read() as c:
-            positions, size = self._positions(c), log_size(c)
+            positions, size, policies = self._positions(c), log_size(c), self._policies.all(c)
         start = min(positions.values(), default=size)
         if start >= size:
             return None
         ahead = [position for position in positions.values() if position > start]
         stop = min(size, start + self._batch, *ahead)
         taking = [projection for projection in self._projections if positions[projection.name] == start]
+        # Read and folded before the transaction begins: positions never change, and SQLite's writers need not wait.
+        changes = self._changes.window(start, stop)
         try:
-            self._take(taking, start, stop)
+            with self._database.write("projector") as c:
+                standing.move(c, taking, start, stop)
+                for projection in taking:
+                    projection.apply(c, changes, policies)
         except standing.Overtaken:
-            return 0
+            return Step(0, False)
         if progress is not None:
             progress(stop, size)
-        return stop - start
-
-    def _take(self, taking: Sequence[Projection], start: int, stop: int) -> None:
-        # Read and folded before the transaction begins: positions never change, and SQLite's writers need not wait.
-        changes, policy = self._changes.window(start, stop), self._policies.newest()
-        with self._database.write("projector") as c:
-            standing.move(c, taking, start, stop)
-            for projection in taking:
-                projection.apply(c, changes, policy)
+        return Step(stop - start, stop == size and len(taking) == len(self._projections))
 
     def _positions(self, c: Connection) -> dict[str, int]:
         positions = standing.positions(c, self._projections)

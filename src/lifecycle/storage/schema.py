@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from threading import Lock
 
 from sqlalchemy import Connection, inspect, text
 
@@ -12,6 +13,7 @@ from lifecycle.storage.database import Database
 REVISIONS = ("0001",)  # oldest first; a test compares them with the migrations
 HEAD = REVISIONS[-1]
 _ONE_AT_A_TIME = 7_305_814  # any number: the lock that two migrating processes contend for
+_ALEMBIC = Lock()  # its context belongs to the whole process
 
 
 class NotInitialised(StoreUnavailable):
@@ -63,4 +65,5 @@ def migrate(db: Database) -> None:
         if found is not None and found not in REVISIONS:
             raise TooNew(f"The database is newer than this program: its tables have version {found}.")
         config.attributes["connection"] = c
-        command.upgrade(config, "head")
+        with _ALEMBIC:
+            command.upgrade(config, "head")

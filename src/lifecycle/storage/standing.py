@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, func, insert, inspect, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Integer,
+    Table,
+    Text,
+    func,
+    insert,
+    inspect,
+    select,
+    tuple_,
+    update,
+)
 
 from lifecycle.errors import Invalid, StoreUnavailable, shown
 from lifecycle.projections.projection import SCHEMA, Projection, tables_of_a_projection
@@ -45,10 +58,10 @@ def positions(c: Connection, projections: Iterable[Projection]) -> dict[str, int
 
 def move(c: Connection, projections: Sequence[Projection], old: int, new: int) -> None:
     """Claim the positions from `old` up to `new` in the caller's transaction. Errors: Overtaken."""
-    for projection in projections:
-        here = (column.name == projection.name) & (column.version == projection.version) & (column.position == old)
-        if c.execute(update(projection_position).where(here).values(position=new)).rowcount != 1:
-            raise Overtaken
+    mine = tuple_(column.name, column.version).in_([(each.name, each.version) for each in projections])
+    moved = update(projection_position).where(mine, column.position == old).values(position=new)
+    if c.execute(moved).rowcount != len(projections):
+        raise Overtaken
 
 
 def are_made(c: Connection, projections: Sequence[Projection]) -> bool:
@@ -64,10 +77,15 @@ def make(c: Connection, projections: Sequence[Projection]) -> None:
     projection_position.create(c, checkfirst=True)
     there = _tables(c)
     fitting = positions(c, projections)
-    for projection in projections:
-        if projection.name in fitting and {table.name for table in projection.tables} <= there:
-            continue
-        _stand_at_the_beginning(c, projection)
+    lacking = [
+        projection
+        for projection in projections
+        if projection.name not in fitting or not {table.name for table in projection.tables} <= there
+    ]
+    if not lacking:
+        return  # another process made them in between
+    _stand_at_the_beginning(c, lacking)
+    for projection in lacking:
         for table in projection.tables:
             table.drop(c, checkfirst=True)
             table.create(c)
@@ -76,8 +94,8 @@ def make(c: Connection, projections: Sequence[Projection]) -> None:
 def empty(c: Connection, projections: Sequence[Projection]) -> None:
     """Empty their tables. They are not dropped: a reader in the middle of its snapshot would find them empty."""
     _alone(c)
+    _stand_at_the_beginning(c, projections)
     for projection in projections:
-        _stand_at_the_beginning(c, projection)
         for table in projection.tables:
             c.execute(table.delete())
 
@@ -91,10 +109,12 @@ def named(projections: Sequence[Projection], name: str | None) -> Sequence[Proje
     return found
 
 
-def _stand_at_the_beginning(c: Connection, projection: Projection) -> None:
-    """Before anything else: whoever follows locks this row first, too."""
-    c.execute(projection_position.delete().where(column.name == projection.name))
-    c.execute(insert(projection_position).values(name=projection.name, version=projection.version, position=0))
+def _stand_at_the_beginning(c: Connection, projections: Sequence[Projection]) -> None:
+    """Before anything else, and all at once: whoever follows locks these rows first, too, and no deadlock arises."""
+    names = [projection.name for projection in projections]
+    c.execute(projection_position.delete().where(column.name.in_(names)))
+    rows = [{"name": each.name, "version": each.version, "position": 0} for each in projections]
+    c.execute(insert(projection_position), rows)
 
 
 def _alone(c: Connection) -> None:

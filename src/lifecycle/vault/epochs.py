@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lifecycle.vault import files
-from lifecycle.vault.files import KeysUnavailable
+from lifecycle.vault.files import KeyMissing, KeysUnavailable
 from lifecycle.vault.sealing import KEY_BYTES
 
 COMMIT = b"lifecycle/epoch-commit/v1"
@@ -47,18 +47,16 @@ class EpochKeys:
 
     def load(self, epoch: int) -> bytes:
         path = self.path(epoch)
-        try:
-            with files.keys_folder_errors("to read a key"):
+        with files.keys_folder_errors("to read a key"):
+            try:
                 said = path.read_bytes()
-        except KeysUnavailable as error:
-            if not isinstance(error.__cause__, FileNotFoundError):
-                raise
-            raise KeysUnavailable(
-                f"The key of epoch {epoch} is missing.",
-                f"put {path.name} back into the folder that LIFECYCLE_KEYS names; if its epoch has ended it exists "
-                "nowhere any more, and the vault tables must come from a newer backup",
-            ) from None
-        return self._read(epoch, said)
+            except FileNotFoundError:
+                raise _missing(epoch, path) from None
+        key = self._read(epoch, said)
+        if key is not None:
+            return key
+        # Another process may have overwritten it, to destroy it, after we had opened it.
+        raise _damaged(epoch) if path.exists() else _missing(epoch, path)
 
     def destroy(self, epoch: int) -> None:
         """Again is harmless."""
@@ -75,14 +73,14 @@ class EpochKeys:
         kept = self._wrapper.wrap(key) if self._wrapper else key
         return f"{kept.hex()}\n{_check(epoch, kept)}\n".encode()
 
-    def _read(self, epoch: int, said: bytes) -> bytes:
+    def _read(self, epoch: int, said: bytes) -> bytes | None:
         try:
             kept_hex, check = said.decode("ascii").split()
             kept = bytes.fromhex(kept_hex)
         except ValueError:
-            raise _damaged(epoch) from None
+            return None
         if check != _check(epoch, kept):
-            raise _damaged(epoch)
+            return None
         return self._wrapper.unwrap(kept) if self._wrapper else kept
 
 
@@ -99,4 +97,12 @@ def _check(epoch: int, kept: bytes) -> str:
 def _damaged(epoch: int) -> KeysUnavailable:
     return KeysUnavailable(
         f"The file of epoch {epoch}'s key is damaged.", "put back the copy that was made of it during this epoch"
+    )
+
+
+def _missing(epoch: int, path: Path) -> KeyMissing:
+    return KeyMissing(
+        f"The key of epoch {epoch} is missing.",
+        f"put {path.name} back into the folder that LIFECYCLE_KEYS names; if its epoch has ended it exists nowhere "
+        "any more, and the vault tables must come from a newer backup",
     )

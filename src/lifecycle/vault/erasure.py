@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, tuple_, update
 
 from lifecycle.vault.sealing import KEY_BYTES, data_key_aad, unwrap, wrap
 from lifecycle.vault.tables import Answer, chunks, data_key, lookup, subject_key, tombstone
@@ -102,6 +102,18 @@ def rows_left(db: Connection, subject_id: UUID, kids: Sequence[str] | None = Non
         for table in (subject_key, data_key, lookup)
     )
     return sum(db.execute(count).scalar_one() for count in counts)
+
+
+def keys_left(db: Connection, people: Collection[UUID], kids: Collection[tuple[UUID, str]]) -> int:
+    """The same for many: rows of any key or look-up of these people, and of these single keys of others."""
+    left = 0
+    for some in chunks(list(people)):
+        for table in (subject_key, data_key, lookup):
+            left += db.execute(select(func.count()).select_from(table).where(table.c.subject_id.in_(some))).scalar_one()
+    for pairs in chunks(list(kids)):
+        single = tuple_(data_key.c.subject_id, data_key.c.kid).in_(pairs)
+        left += db.execute(select(func.count()).select_from(data_key).where(single)).scalar_one()
+    return left
 
 
 def _locked(db: Connection, subject_id: UUID) -> Answer | None:

@@ -20,6 +20,10 @@ class KeysUnavailable(StoreUnavailable):
         self.remedy = remedy  # type: ignore[misc]  # here the remedy depends on the file
 
 
+class KeyMissing(KeysUnavailable):
+    """There is no file for an epoch's key."""
+
+
 @contextmanager
 def keys_folder_errors(doing: str) -> Iterator[None]:
     """The operating system's refusal, told as ours."""
@@ -57,12 +61,15 @@ def create_once(path: Path, content: bytes) -> bool:
 
 
 def destroy(path: Path) -> None:
-    """Overwrite, then remove.
+    """Take the name away, overwrite, then remove: who reads meanwhile finds no file, rather than a damaged one.
 
     The overwriting is best effort: a copy-on-write file system or an SSD may keep the old blocks until they are
     reused, so the folder of keys belongs on an encrypted disk.
     """
-    for doomed in (path.with_name(path.name + ".new"), path):
+    dead, unfinished = path.with_name(path.name + ".dead"), path.with_name(path.name + ".new")
+    if path.exists():
+        path.replace(dead)
+    for doomed in (dead, unfinished):
         if doomed.exists():
             with doomed.open("r+b") as file:
                 file.write(os.urandom(doomed.stat().st_size))

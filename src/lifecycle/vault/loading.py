@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, bindparam, exists, insert, or_, select
 
 from lifecycle.vault.epochs import EpochKeys, epoch_commitment
-from lifecycle.vault.files import KeysUnavailable
+from lifecycle.vault.files import KeyMissing, KeysUnavailable
 from lifecycle.vault.installation import OPEN_EPOCHS, EpochChanged, Installation
 from lifecycle.vault.sealing import KEY_BYTES
 from lifecycle.vault.tables import Answer, epoch, installation_key, lookup, subject_key
@@ -38,11 +38,14 @@ def load_installation(db: Connection, keys: EpochKeys) -> Installation:
     opened: list[EpochSecrets] = []
     command_key = b""
     for row in rows:
-        if opened and row.epoch not in keys.present():
+        try:
+            kek = _kek(keys, row)
+        except KeyMissing:
+            if not opened:
+                raise
             if is_used(db, row.epoch):
-                raise EpochChanged("An epoch ended while this was being read.")
+                raise EpochChanged("An epoch ended while this was being read.") from None
             continue  # a rotation stopped between destroying the key and saying so
-        kek = _kek(keys, row)
         found = db.execute(_INSTALLATION_KEYS, {"epoch": row.epoch})
         unwrapped = {k.name: unwrap_installation_key(kek, k.name, row.epoch, bytes(k.wrapped)) for k in found}
         opened.append(EpochSecrets(row.epoch, kek, unwrapped[LOOKUP_KEY]))

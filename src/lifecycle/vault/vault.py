@@ -16,6 +16,7 @@ from sqlalchemy import Connection, bindparam, select
 from lifecycle.domain.event import Personal, Withheld
 from lifecycle.errors import Conflict
 from lifecycle.vault.epochs import EpochKeys
+from lifecycle.vault.files import KeyMissing
 from lifecycle.vault.installation import EpochChanged, Found, Identifier, Installation
 from lifecycle.vault.loading import begin_first_epoch, load_installation, open_epochs
 from lifecycle.vault.sealing import SealedPart, SubjectKeys, Tampered, open_part
@@ -77,6 +78,7 @@ class Vault:
         self._known: OrderedDict[UUID, tuple[tuple[int, int, bytes, bytes], SubjectKeys]] = OrderedDict()
         self._lock = Lock()
         self._installation: Installation | None = None
+        self._newest = 0
 
     def initialise(self, db: Connection, at: datetime) -> None:
         """Begin epoch 1. Again is harmless."""
@@ -84,9 +86,9 @@ class Vault:
 
     def installation(self, db: Connection) -> Installation:
         """The installation's keys as of now."""
-        known = self._installation
-        if known is None or known.epochs != open_epochs(db):
-            known = self._installation = load_installation(db, self.epoch_keys)
+        known, now_open = self._installation, open_epochs(db)
+        if known is None or known.epochs != now_open:
+            known = self._installation = self._loaded(db, now_open)
         return known
 
     def cmd(self, command_id: str) -> str:
@@ -124,6 +126,16 @@ class Vault:
         if self._installation is None or of_epoch not in self._installation.epochs:
             return self.installation(db).kek(of_epoch)
         return self._installation.kek(of_epoch)
+
+    def _loaded(self, db: Connection, now_open: tuple[int, ...]) -> Installation:
+        try:
+            loaded = load_installation(db, self.epoch_keys)
+        except KeyMissing:
+            if now_open[0] < self._newest:  # a snapshot from before a rotation that another thread has seen the end of
+                raise EpochChanged("An epoch ended while this was being read.") from None
+            raise
+        self._newest = max(self._newest, loaded.epoch)
+        return loaded
 
     def _keys(self, db: Connection, row: Answer) -> SubjectKeys:
         seen = (row.generation, row.epoch, bytes(row.wrapped), bytes(row.record_wrapped))
