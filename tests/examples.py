@@ -39,21 +39,19 @@ def days(number: float) -> timedelta:
     return timedelta(days=number)
 
 
-def changed(*changes: tuple[str, str]) -> Policy:
-    """The example policy with some things changed; fails when there is nothing to change, or more than one thing."""
+def changed(*changes: tuple[str, ...]) -> Policy:
+    """The example policy with some things changed: the only such thing in it, or the first below a heading."""
     text = example_policy_text()
-    for old, new in changes:
-        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in the text"
-        text = text.replace(old, new)
+    for *heading, old, new in changes:
+        start = text.index(heading[0]) if heading else 0
+        assert heading or text.count(old) == 1, f"{old!r} stands {text.count(old)} times in the text"
+        found = text.index(old, start)
+        text = text[:found] + new + text[found + len(old) :]
     return parse_policy(text)
 
 
-def in_purpose(purpose: str, old: str, new: str) -> tuple[str, str]:
-    """The first such thing below one purpose's heading, changed."""
-    text = example_policy_text()
-    start = text.index(f"[purposes.{purpose}]")
-    found = text.index(old, start)
-    return text[start : found + len(old)], text[start:found] + new
+def in_purpose(purpose: str, old: str, new: str) -> tuple[str, str, str]:
+    return f"[purposes.{purpose}]", old, new
 
 
 POLICY = parse_policy(example_policy_text())
@@ -75,3 +73,18 @@ AGREEMENT = Agreement(
     frozenset({"name", "company", "email"}),
 )
 UDESK = Trustee("udesk", version=2, engaged=True, agreements=(AGREEMENT,))
+
+SEVERAL = changed(
+    in_purpose("free-trial", 'bases = ["consent", "contract"]', 'bases = ["consent"]'),
+    in_purpose("quotation", 'bases = ["consent", "contract"]', 'bases = ["contract"]'),
+    in_purpose("customer-service", 'bases = ["consent", "contract"]', 'bases = ["legal-duty"]'),
+    in_purpose("account-login", 'categories = ["login-account"]', 'categories = ["login-account", "email", "name"]'),
+    in_purpose("customer-service", '"email"]', '"email", "name"]'),
+    in_purpose("quotation", '"email"]', '"email", "name"]'),
+    in_purpose("free-trial", "months = 24", "days = 15"),
+    in_purpose("quotation", "months = 12", "days = 10"),
+    in_purpose("customer-service", "months = 36", "days = 40"),
+    in_purpose("recommended-customers", "days = 180", "days = 20"),
+    ('bases = ["contract"]\nmonths = 36\n', 'bases = ["contract"]\ndays = 30\n'),
+)
+"""Each purpose on one basis, with short periods."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -13,6 +14,7 @@ from uuid import UUID
 from hypothesis import strategies as st
 from uuid_utils.compat import uuid7
 
+from lifecycle.audit.views import Views
 from lifecycle.clock import Clock
 from lifecycle.domain.decision import Asked, Decision
 from lifecycle.domain.event import DomainEvent, Judged
@@ -238,6 +240,11 @@ class Town:
             while sequence(c):
                 pass
 
+    def views(self, *, with_keys: bool = True) -> Views:
+        """As another process would read: it remembers nobody."""
+        vault = Vault(EpochKeys(self.folder)) if with_keys else None
+        return Views(self.database, vault, self.policies, self.clock, self.follower())
+
     def follower(self, projections: tuple[Projection, ...] = PROJECTIONS, batch: int = 1_000) -> Follower:
         return Follower(self.database, Streams(self.database), Policies(self.database), projections, batch)
 
@@ -380,12 +387,13 @@ steps = st.lists(
 )
 
 
-def live(town: Town, lived: Iterable[Step]) -> list[UUID]:
-    """Let two new people live these steps; they begin with something, so that there is something to end."""
-    people = [town.register(), town.register()]
-    for subject_id in people:
-        town.act(subject_id, consents("free-trial", "quotation"))
-        town.act(subject_id, gives("free-trial", "name", "email", "phone"))
+def live(town: Town, lived: Iterable[Step], people: list[UUID] | None = None) -> list[UUID]:
+    """Let two people live these steps; new ones begin with something, so that there is something to end."""
+    if people is None:
+        people = [town.register(), town.register()]
+        for subject_id in people:
+            town.act(subject_id, consents("free-trial", "quotation"))
+            town.act(subject_id, gives("free-trial", "name", "email", "phone"))
     for step in lived:
         if step.days:
             town.pass_time(timedelta(days=step.days), people)
@@ -393,7 +401,25 @@ def live(town: Town, lived: Iterable[Step]) -> list[UUID]:
     return people
 
 
-def with_identifiers_kept(days: int) -> str:
+def with_identifiers_kept(days: int, effective: date = date(2025, 1, 1)) -> str:
     """The example policy as a later version that keeps identifiers for so many days."""
     later = example_policy_text().replace('version = "1.0"', 'version = "1.1"', 1)
+    later = later.replace("effective = 2024-07-15", f"effective = {effective.isoformat()}")
     return later.replace("kept_days_after_last_event = 30", f"kept_days_after_last_event = {days}")
+
+
+def follow_and_die(url: str, batch: int) -> None:
+    """In a process of its own: follow, and be killed in the transaction of that batch, after it has written."""
+    from projections.tables import Tally  # noqa: PLC0415 -- tests import this module first
+
+    class Dying(Tally):
+        left = batch
+
+        def apply(self, c, changes, policies) -> None:
+            super().apply(c, changes, policies)
+            self.left -= 1
+            if self.left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    database = Database(url)
+    Follower(database, Streams(database), Policies(database), (Dying(),), batch=5).catch_up()

@@ -6,20 +6,6 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
-from examples import (
-    ADDRESS,
-    AGREEMENT,
-    BROWSING_DUE,
-    EMAIL,
-    MARCH_1,
-    MARCH_2,
-    MARCH_5,
-    POLICY,
-    TRIAL_DUE,
-    UDESK,
-    days,
-    sg,
-)
 from scenario import (
     Given,
     collecting_,
@@ -34,6 +20,20 @@ from scenario import (
     withdrawing,
 )
 
+from examples import (
+    ADDRESS,
+    AGREEMENT,
+    BROWSING_DUE,
+    EMAIL,
+    MARCH_1,
+    MARCH_2,
+    MARCH_5,
+    POLICY,
+    TRIAL_DUE,
+    UDESK,
+    days,
+    sg,
+)
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import refusals as r
 from lifecycle.domain.subject.settling import Due, calendar, next_instant
@@ -216,4 +216,4 @@ def test_what_was_erased_has_been_held_until_then():
     holding = past.subject.holdings["ip-address-1"]
     assert past.subject.live_grounds(holding, MARCH_5)
     assert not past.subject.live_grounds(holding, BROWSING_DUE)
-    assert MARCH_1 == holding.since
+    assert holding.since == MARCH_1

@@ -5,6 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from scenario import (
+    collecting_,
+    consenting,
+    correcting_,
+    ending_,
+    erasing,
+    given,
+    restricting_,
+    time_passing,
+    using,
+    withdrawing,
+)
+
 from examples import (
     ACCOUNT,
     ANN,
@@ -19,19 +32,6 @@ from examples import (
     WIDER,
     sg,
 )
-from scenario import (
-    collecting_,
-    consenting,
-    correcting_,
-    ending_,
-    erasing,
-    given,
-    restricting_,
-    time_passing,
-    using,
-    withdrawing,
-)
-
 from lifecycle.domain.decision import Asked
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import refusals as r

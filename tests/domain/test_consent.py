@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from examples import BROWSING_DUE, EMAIL, LAPSING, MARCH_1, MARCH_2, MARCH_5, MARCH_9, POLICY, TRIAL_DUE, WIDER, sg
 from scenario import collecting_, consenting, erasing, given, refusing, time_passing, using, withdrawing
 
+from examples import BROWSING_DUE, EMAIL, LAPSING, MARCH_1, MARCH_2, MARCH_5, MARCH_9, POLICY, TRIAL_DUE, WIDER, sg
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import refusals as r
 

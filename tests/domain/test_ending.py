@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from examples import ACCOUNT, ADDRESS, EMAIL, MARCH_1, MARCH_2, MARCH_5, MARCH_9, TRIAL_DUE, WITH_LEGAL_DUTY, sg
 from scenario import (
     Act,
     Given,
@@ -23,6 +22,7 @@ from scenario import (
     time_passing,
 )
 
+from examples import ACCOUNT, ADDRESS, EMAIL, MARCH_1, MARCH_2, MARCH_5, MARCH_9, TRIAL_DUE, WITH_LEGAL_DUTY, sg
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import refusals as r
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from examples import ADDRESS, BROWSING_DUE, EMAIL, MARCH_1, MARCH_2, MARCH_5, MARCH_9, days, sg
 from scenario import (
     Given,
     collecting_,
@@ -18,6 +17,7 @@ from scenario import (
     withdrawing,
 )
 
+from examples import ADDRESS, BROWSING_DUE, EMAIL, MARCH_1, MARCH_2, MARCH_5, MARCH_9, days, sg
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import refusals as r
 

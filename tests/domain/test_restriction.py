@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from examples import ACCOUNT, EMAIL, MARCH_1, MARCH_2, MARCH_5, MARCH_9, POLICY, TRIAL_DUE, changed, days, sg
 from scenario import (
     Given,
     born_on,
@@ -21,6 +20,7 @@ from scenario import (
     withdrawing,
 )
 
+from examples import ACCOUNT, EMAIL, MARCH_1, MARCH_2, MARCH_5, MARCH_9, POLICY, TRIAL_DUE, changed, days, sg
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import refusals as r
 from lifecycle.domain.subject.settling import next_instant

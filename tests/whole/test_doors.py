@@ -9,11 +9,16 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from lifecycle.cli import main
 from lifecycle.policy.examples import example_policy_text
 
 CANARY = "canary-5519"
@@ -21,18 +26,28 @@ ANN = {"email": f"{CANARY}@example.com"}
 DATA = {"name": f"{CANARY} Name", "company": CANARY, "phone": "+6591235519", "email": f"{CANARY}@example.com"}
 
 
-def run(
-    folder: Path, *arguments: str, code: int | None = 0, stdin: str | None = None
-) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "lifecycle", *arguments],
-        cwd=folder,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "LIFECYCLE_DB": "sqlite:///store.db", "LIFECYCLE_KEYS": "keys"},
-        check=False,
-    )
+@dataclass
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(folder: Path, *arguments: str, code: int | None = 0, stdin: str | None = None) -> Done:
+    """The line as its entry point runs it, in this process: a new one for each call would take most of the time."""
+    if stdin is not None:
+        (folder / "stdin.jsonl").write_text(stdin, encoding="utf-8")
+        arguments = tuple("stdin.jsonl" if argument == "-" else argument for argument in arguments)
+    out, err = StringIO(), StringIO()
+    environment = {"LIFECYCLE_DB": "sqlite:///store.db", "LIFECYCLE_KEYS": "keys"}
+    ended: object = 0
+    argv = patch.object(sys, "argv", ["lifecycle", *arguments])
+    with chdir(folder), argv, patch.dict(os.environ, environment), redirect_stdout(out), redirect_stderr(err):
+        try:
+            main.run()
+        except SystemExit as end:
+            ended = end.code
+    done = Done(int(str(ended or 0)), out.getvalue(), err.getvalue())
     assert "Traceback" not in done.stderr + done.stdout
     assert code is None or done.returncode == code, done.stdout + done.stderr
     return done
@@ -59,11 +74,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def told(done: subprocess.CompletedProcess[str]) -> Any:
+def told(done: Done) -> Any:
     return json.loads(done.stdout)
 
 
-def outcomes(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+def outcomes(done: Done) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -252,3 +267,26 @@ def test_the_demo_tells_the_whole_story(tmp_path: Path):
         assert said in done.stdout
     assert "found in" not in done.stdout.replace("not found in", "")
     assert (tmp_path / "here" / "lifecycle.db").exists()
+
+
+def test_the_command_reads_standard_input_and_answers_a_line_at_a_time(folder: Path):
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "lifecycle",
+            "--db",
+            "sqlite:///store.db",
+            "--keys",
+            "keys",
+            "apply",
+            "-",
+            "--clock",
+            "follow",
+        ],
+        cwd=folder,
+        input=lines(CONSENT, COLLECT).encode(),
+        capture_output=True,
+        check=True,
+    )
+    assert [json.loads(line)["outcome"] for line in done.stdout.splitlines()] == ["done", "done"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -68,7 +69,7 @@ class Views:
         """What is or was held. Values are masked; `clear_for` a purpose shows those that it may see now."""
         self._bring_up(subject_id)
         now = self._clock.now()
-        with self._database.read() as c:
+        with self._read() as c:
             picture = self._picture(c, subject_id, now, as_of, as_known_at)
             opened = values_of(c, self._vault, subject_id, picture.readable())
             policy = self._policies.in_force(now, c)
@@ -91,7 +92,7 @@ class Views:
         """Every answer about every purpose: given, refused, withdrawn, expired or invalidated."""
         self._bring_up(subject_id)
         at = as_of or as_known_at or self._clock.now()
-        with self._database.read() as c:
+        with self._read() as c:
             if as_of is None and as_known_at is None:
                 agreed = current_consents(c, subject_id)
             else:
@@ -103,7 +104,7 @@ class Views:
     ) -> list[Json]:
         """Who was given which holding, first, last and how often."""
         self._bring_up(subject_id)
-        with self._database.read() as c:
+        with self._read() as c:
             if as_of is None and as_known_at is None:
                 given = current_recipients(c, subject_id)
             else:
@@ -112,28 +113,33 @@ class Views:
 
     def history(self, subject_id: UUID) -> list[Json]:
         """Every event of the person's record in order, without values."""
-        with self._database.read() as c:
+        with self._read() as c:
             return list(history(c, self._vault, subject_id))
 
     def replay(self, subject_id: UUID, as_of: datetime | None = None) -> list[Json]:
         """The state after every event that was recorded until `as_of`."""
-        with self._database.read() as c:
+        with self._read() as c:
             events = [event for event, _ in events_of(c, subject_id)]
         return list(states(known_at(events, as_of)))
 
     def audit_trail(self, subject_id: UUID | None = None, limit: int = MANY, after: int = -1) -> list[Json]:
         """Who asked what, when and with what outcome, refusals included; of one person or of everybody."""
-        if subject_id is not None:
+        if subject_id is None:
+            self._bring_up_all()
+        else:
             self._bring_up(subject_id)
-        elif self._follower is not None:
-            self._follower.catch_up()
-        with self._database.read() as c:
+        with self._read() as c:
             return [records.asked(one) for one in trail(c, subject_id, limit, after)]
 
     def retention_due(self, now: datetime, limit: int = MANY) -> list[Json]:
         """What falls due by `now`: the selector of the sweep."""
-        with self._database.read() as c:
+        self._bring_up_all()
+        with self._read() as c:
             return [records.falling(one) for one in due(c, now, limit)]
+
+    def _read(self) -> AbstractContextManager[Connection]:
+        """Whoever opens nothing reads as a role that could not: PostgreSQL refuses it the vault."""
+        return self._database.read("reader" if self._vault is None else None)
 
     def _known(self, c: Connection, subject_id: UUID, as_known_at: datetime | None) -> Subject:
         events = [event for event, _ in events_of(c, subject_id)]
@@ -143,7 +149,13 @@ class Views:
         """A read about one person sees everything recorded about that person (settled rule 13)."""
         if self._follower is None:
             return
-        with self._database.read() as c:
+        self._follower.ensure_tables()
+        with self._read() as c:
             heads = load_heads(c, [subject_id, access_stream_of(subject_id)])
         for stream_id, head in heads.items():
             self._follower.catch_up_person(stream_id, head.version)
+
+    def _bring_up_all(self) -> None:
+        """As far as events have their position; who asks about everybody is not kept waiting for the others."""
+        if self._follower is not None:
+            self._follower.catch_up()

@@ -1,21 +1,18 @@
-"""`lifecycle …`: the options before the command, the commands, and how failures are told."""
+"""`lifecycle …`: the options before the command, the commands, and the exit codes."""
 
 from __future__ import annotations
 
 import os
 import sys
-import traceback
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from lifecycle.cli import audits, operations, policies, stores, subjects, times, trustees
+from lifecycle.cli import audits, failures, operations, policies, stores, subjects, times, trustees
 from lifecycle.cli.here import Here
-from lifecycle.cli.telling import json_line
-from lifecycle.errors import LifecycleError
 
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
+DONE, INTERRUPTED = 0, 130
+WITH_A_VALUE = ("--db", "--keys", "--now")
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -59,50 +56,52 @@ app.add_typer(operations.vault, name="vault")
 app.add_typer(audits.app, name="audit")
 
 
-def run(arguments: list[str] | None = None) -> None:
-    """The entry point: never a traceback, never a value in a message."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    wants_json = "--json" in arguments
-    if wants_json:  # people write it after the command as well
-        arguments = ["--json", *(argument for argument in arguments if argument != "--json")]
-    sys.exit(_run(arguments, wants_json))
+def run() -> None:
+    """The entry point of the installed command."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal that lacks a character shows its code
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(answer(sys.argv[1:]))
 
 
-def _run(arguments: list[str], wants_json: bool) -> int:
+def answer(arguments: list[str]) -> int:
+    """Carry out one command line and return its exit code. Never a traceback, never a value in a message."""
+    arguments = _options_first(arguments)
+    in_json = "--json" in arguments[:1]
     try:
-        app(args=arguments, prog_name="lifecycle")
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else FAILED
-    except LifecycleError as error:
-        return _told(error, wants_json)
-    except KeyboardInterrupt:
+        # Outside of its standalone mode typer hands us its complaints instead of printing them.
+        code = app(args=arguments, prog_name="lifecycle", standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the interpreter's flush succeeds
-        return FAILED
+        return _unheard()
+    except SystemExit as end:  # typer's answer to a broken pipe
+        return end.code if isinstance(end.code, int) else failures.FAILED
     except Exception as error:  # noqa: BLE001 -- the last door: a bug must not print what it holds in its hands
-        return _bug(error)
-    return 0
+        return failures.tell(error, arguments, in_json)
+    return code if isinstance(code, int) else DONE
 
 
-def _told(error: LifecycleError, wants_json: bool) -> int:
-    if wants_json:
-        problem = {"code": error.code, "clause": error.clause, "message": error.message, "remedy": error.remedy or None}
-        json_line({"error": problem})
-    else:
-        sys.stderr.write(f"lifecycle: {error}\n")
-    return FAILED
+def _unheard() -> int:
+    """Whoever read our output has gone; what the interpreter still wants to flush goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return failures.FAILED
 
 
-def _bug(error: Exception) -> int:
-    """Where it happened, without the message: that could quote a value."""
-    if os.environ.get("LIFECYCLE_DEBUG"):
-        traceback.print_exc()
-        return FAILED
-    frames: list[Any] = traceback.extract_tb(error.__traceback__)
-    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown"
-    sys.stderr.write(
-        f"lifecycle: a bug in lifecycle ({type(error).__name__} at {place}). "
-        "Try: report it; LIFECYCLE_DEBUG=1 shows more, values included.\n"
-    )
-    return FAILED
+def _options_first(arguments: list[str]) -> list[str]:
+    """People write `--json`, `--now`, `--db` and `--keys` after the command as well: bring them to the front."""
+    first: list[str] = []
+    rest: list[str] = []
+    remaining = iter(arguments)
+    for argument in remaining:
+        if argument == "--":
+            rest += [argument, *remaining]
+        elif argument == "--json":
+            first.insert(0, argument)
+        elif argument in WITH_A_VALUE and (value := next(remaining, None)) is not None:
+            first += [argument, value]
+        elif argument.startswith(tuple(f"{option}=" for option in WITH_A_VALUE)):
+            first.append(argument)
+        else:
+            rest.append(argument)
+    return first + rest

@@ -9,7 +9,17 @@ from typing import Annotated
 import typer
 
 from lifecycle.cli.here import here, opened, progress
-from lifecycle.cli.telling import json_line, rows_of, say
+from lifecycle.cli.telling import json_line, rows_of, say, visible
+from lifecycle.cli.words import LocalTime
+from lifecycle.errors import Invalid
+
+
+class FileThere(Invalid):
+    remedy = "name a file that does not exist yet"
+
+    def __init__(self) -> None:
+        super().__init__("The file exists already.")
+
 
 projections = typer.Typer(no_args_is_help=True, help="What is read; disposable, rebuilt from events.")
 vault = typer.Typer(no_args_is_help=True, help="The keys.")
@@ -23,7 +33,14 @@ def projections_status(context: typer.Context) -> None:
     if here(context).json:
         json_line(rows)
     else:
-        rows_of("Projections", rows, ("name", "position", "log_size", "waiting", "lag"))
+        columns = (
+            ("projection", lambda row: row["name"]),
+            ("has followed", lambda row: row["position"]),
+            ("of", lambda row: row["log_size"]),
+            ("behind by", lambda row: row["lag"]),
+            ("not in the log yet", lambda row: row["waiting"]),
+        )
+        rows_of("Projections", rows, columns)
 
 
 @projections.command()
@@ -44,12 +61,13 @@ def rebuild(
 def vault_status(context: typer.Context) -> None:
     """Which epoch it is, and what waits for its end."""
     with opened(context) as engine:
+        local = LocalTime.of(engine)
         standing = engine.vault_status()
     if here(context).json:
         json_line(standing)
     else:
         for name, value in standing.items():
-            say(f"{name.replace('_', ' ')}: {value}")
+            say(f"{name.replace('_', ' ')}: {local.when(value) if name == 'began_at' else visible(value)}")
 
 
 @vault.command()
@@ -69,10 +87,24 @@ def backup(
 ) -> None:
     """Dump the vault's tables on their own: a backup of the events that is older needs them (JSON, one row a line)."""
     with opened(context) as engine:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as out:
-            rows = engine.back_up_vault(out)
+        descriptor = _new_file(file)
+        try:
+            with os.fdopen(descriptor, "wb") as out:
+                rows = engine.back_up_vault(out)
+                out.flush()
+                os.fsync(out.fileno())
+        except BaseException:
+            file.unlink()  # half a backup is worse than none
+            raise
     if here(context).json:
         json_line({"rows": rows})
     else:
         say(f"{rows} rows written. They open only with the key of the present epoch, and die with it.")
+
+
+def _new_file(file: Path) -> int:
+    """For the owner alone, and never over a file that is there."""
+    try:
+        return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise FileThere from None

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lifecycle.cli.here import here, opened
-from lifecycle.cli.telling import json_line, rows_of, say
+from lifecycle.cli.telling import json_line, rows_of, say, table, visible
+from lifecycle.cli.words import in_words, plain
+from lifecycle.errors import Invalid
+
+if TYPE_CHECKING:
+    from lifecycle.policy.model import Policy
+    from lifecycle.policy.parts import Retention
 
 app = typer.Typer(no_args_is_help=True, help="The policy, as data.")
 File = Annotated[Path, typer.Argument(help="The policy file")]
+
+
+class NoSuchVersion(Invalid):
+    remedy = "see which there are: `lifecycle policy show`"
+
+    def __init__(self) -> None:
+        super().__init__("No such version was published.")
 
 
 @app.command()
@@ -30,11 +43,11 @@ def check(context: typer.Context, file: File) -> None:
         json_line(told)
     else:
         for fault in found.faults:
-            say(f"fault: {fault}")
+            say(f"fault: {visible(fault)}")
         for warning in found.warnings:
-            say(f"warning: {warning}")
+            say(f"warning: {visible(warning)}")
         if found.policy is not None:
-            say(f"{found.policy.label} is well-formed; fingerprint {found.policy.fingerprint}")
+            say(f"{visible(found.policy.label)} is well-formed; fingerprint {found.policy.fingerprint}")
     if found.faults:
         raise typer.Exit(1)
 
@@ -48,7 +61,7 @@ def publish(context: typer.Context, file: File) -> None:
     """Publish a policy file as an event with its full text."""
     from lifecycle.policy.loading import load_policy  # noqa: PLC0415
 
-    load_policy(file)
+    load_policy(file)  # names the file and every fault in it
     document = {
         "command": "publish-policy",
         "id": f"cli-{secrets.token_hex(8)}",
@@ -60,26 +73,61 @@ def publish(context: typer.Context, file: File) -> None:
     if here(context).json:
         json_line(outcome.model_dump(mode="json"))
     else:
-        say(f"{outcome.outcome}: {outcome.message or ', '.join(outcome.events) or 'it is published already'}")
+        say(in_words(outcome))
     if outcome.outcome in ("invalid", "conflict", "refused"):
         raise typer.Exit(1)
 
 
 @app.command()
-def show(context: typer.Context) -> None:
-    """The published versions."""
+def show(
+    context: typer.Context, version: Annotated[str | None, typer.Option(help="One version, with its purposes")] = None
+) -> None:
+    """The published versions, or one of them with what it allows."""
     with opened(context) as engine:
-        rows = [
-            {
-                "policy": policy.id,
-                "version": policy.version,
-                "effective": policy.effective.isoformat(),
-                "fingerprint": policy.fingerprint,
-                "purposes": list(policy.purposes),
-            }
-            for policy in engine.policies.all()
-        ]
+        published = engine.policies.all()
+    if version is not None:
+        _show_one(context, next((policy for policy in published if policy.version == version), None))
+        return
+    rows = [
+        {
+            "policy": policy.id,
+            "version": policy.version,
+            "effective": policy.effective.isoformat(),
+            "fingerprint": policy.fingerprint,
+            "purposes": list(policy.purposes),
+        }
+        for policy in published
+    ]
     if here(context).json:
         json_line(rows)
-    else:
-        rows_of("Policy versions", rows, ("policy", "version", "effective", "fingerprint", "purposes"))
+        return
+    columns = (
+        ("policy", lambda row: row["policy"]),
+        ("version", lambda row: row["version"]),
+        ("in force from", lambda row: row["effective"]),
+        ("fingerprint", lambda row: row["fingerprint"][:16] + "…"),
+        ("purposes", lambda row: row["purposes"]),
+    )
+    rows_of("Policy versions", rows, columns)
+
+
+def _show_one(context: typer.Context, policy: Policy | None) -> None:
+    if policy is None:
+        raise NoSuchVersion
+    if here(context).json:
+        json_line({"fingerprint": policy.fingerprint, **policy.model_dump(mode="json", exclude_defaults=True)})
+        return
+    say(f"Policy {visible(policy.label)}, in force from {policy.effective}, times of {policy.time_zone}.")
+    rows = [
+        [purpose.id, purpose.clause, purpose.categories, [basis.value for basis in purpose.bases],
+         _kept(purpose.retention), purpose.recipients]
+        for purpose in policy.purposes.values()
+    ]  # fmt: skip
+    table("Purposes", ("purpose", "clause", "may collect", "on the basis of", "kept", "may be given to"), rows)
+
+
+def _kept(retention: Retention) -> str:
+    if retention.period is None:
+        return "while the contract lasts"
+    length = f"{retention.months} months" if retention.months is not None else f"{retention.days} days"
+    return f"{length} from {plain(retention.counts_from.value)}"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, BinaryIO
 
 import typer
 
 from lifecycle.cli.here import here, instant, opened, progress
-from lifecycle.cli.telling import json_line, say
+from lifecycle.cli.telling import json_line, say, visible
+from lifecycle.cli.words import in_words
 from lifecycle.errors import Invalid
+
+SHOWN = 20  # rejects of an import that are told where no file was named for them
 
 
 class NoSuchFile(Invalid):
@@ -38,14 +42,18 @@ def init(
     """Create the stores and publish the policy."""
     from lifecycle.engine.creation import create  # noqa: PLC0415
     from lifecycle.policy.loading import load_policy  # noqa: PLC0415
+    from lifecycle.storage.simulated import NotSimulated  # noqa: PLC0415
 
     said = here(context)
+    now = instant(said.now, "--now")
+    if now is not None and not simulated:
+        raise NotSimulated
     load_policy(policy)  # names the file and every fault in it, before anything is made
     engine, outcome = create(
         said.settings,
         policy.read_text(encoding="utf-8-sig"),
         simulated_clock=simulated,
-        now=instant(said.now, "--now"),
+        now=now,
     )
     with engine:
         published = engine.policies.newest()
@@ -61,7 +69,7 @@ def init(
         json_line(answer)
     else:
         kind = "simulated store" if simulated else "store"
-        say(f"A {kind} was made, under policy {published.label} ({published.fingerprint[:16]}…).")
+        say(f"A {kind} was made, under policy {visible(published.label)} ({published.fingerprint[:16]}…).")
 
 
 def migrate(context: typer.Context) -> None:
@@ -110,15 +118,9 @@ def apply(
             if here(context).json or not sys.stdout.isatty():
                 json_line(outcome.model_dump(mode="json"))
             else:
-                say(_in_words(outcome))
+                say(f"{visible(outcome.id or '(no id)')}  {in_words(outcome)}")
     if failed:
         raise typer.Exit(1)
-
-
-def _in_words(outcome: Any) -> str:
-    what = ", ".join(kind.partition("/")[0] for kind in outcome.events) or outcome.message or ""
-    remedy = f" Try: {outcome.remedy}." if outcome.remedy else ""
-    return f"{outcome.id or '(no id)'}  {outcome.outcome}  {outcome.code or ''}  {what}{remedy}"
 
 
 def import_(
@@ -129,22 +131,31 @@ def import_(
     """Apply many documents, a thousand to a transaction. Stopped, it can be started again: nothing is doubled."""
     from lifecycle.engine.documents import Reject, import_file, reject_line  # noqa: PLC0415
 
-    found: list[Reject] = []
+    first: list[Reject] = []
     if not file.is_file():
         raise NoSuchFile("file of documents")
-    with opened(context) as engine, progress("importing") as bar:
-        imported = import_file(engine, file, rejected=found.append, progress=bar)
-    if rejects is not None:
-        rejects.write_bytes(b"".join(map(reject_line, found)))
+    with _rejects_to(rejects) as out, opened(context) as engine, progress("importing") as bar:
+
+        def rejected(reject: Reject) -> None:
+            out.write(reject_line(reject))
+            if len(first) < SHOWN:
+                first.append(reject)
+
+        imported = import_file(engine, file, rejected=rejected, progress=bar)
     counts = {name: imported.counts.get(name, 0) for name in ("done", "nothing", "refused", "invalid", "conflict")}
     if here(context).json:
-        json_line({**counts, "rejects": len(found)})
+        json_line({**counts, "rejects": sum(counts[name] for name in ("refused", "invalid", "conflict"))})
     else:
         say(", ".join(f"{count} {name}" for name, count in counts.items()))
-        for reject in found[:20] if rejects is None else ():
-            say(f"line {reject.line}: {reject.outcome.code}: {reject.outcome.message}")
+        for reject in first if rejects is None else ():
+            say(f"line {reject.line}: {in_words(reject.outcome)}")
     if counts["invalid"] or counts["conflict"]:
         raise typer.Exit(1)
+
+
+def _rejects_to(path: Path | None) -> BinaryIO:
+    """Opened before anything is imported: a wrong path must not cost a long run its reasons."""
+    return Path(os.devnull if path is None else path).open("wb")
 
 
 def schema(what: Annotated[str, typer.Argument(help="`commands` or `events`")]) -> None:

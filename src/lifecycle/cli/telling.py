@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import sys
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
+
+_NOT_PRINTED = ("Cc", "Cf", "Cs", "Zl", "Zp")  # control characters, direction marks, halves of pairs, line separators
+
+Column = tuple[str, Callable[[Mapping[str, Any]], Any]]
+"""A heading, and what stands under it for one JSON object."""
 
 
 def json_line(value: Any) -> None:
@@ -25,12 +30,17 @@ def visible(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(visible(each) for each in value) or "–"
     return "".join(
-        character if unicodedata.category(character) not in ("Cc", "Cf", "Cs") else f"\\u{ord(character):04x}"
+        character if unicodedata.category(character) not in _NOT_PRINTED else _escaped(character)
         for character in str(value)
     )
 
 
+def _escaped(character: str) -> str:
+    return character.encode("ascii", "backslashreplace").decode() if not character.isascii() else repr(character)[1:-1]
+
+
 def say(text: str) -> None:
+    """Text of ours; what others wrote goes through `visible` first."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
@@ -40,20 +50,20 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    shown = Table(title=title, title_justify="left", header_style="bold")
+    shown = Table(title=Text(title), title_justify="left", header_style="bold")
     for column in columns:
         shown.add_column(column, overflow="fold")
     for row in rows:
         shown.add_row(*(Text(visible(cell)) for cell in row))
-    console = Console()
+    console = Console(highlight=False)
     if not console.is_terminal:
-        console = Console(width=140)
+        console = Console(width=140, highlight=False)
     console.print(shown)
 
 
-def rows_of(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """A table of some fields of JSON objects; an empty one says so."""
+def rows_of(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> None:
+    """A table of JSON objects; an empty one says so."""
     if not rows:
         say(f"{title}: none")
         return
-    table(title, columns, [[row.get(column) for column in columns] for row in rows])
+    table(title, [heading for heading, _ in columns], [[cell(row) for _, cell in columns] for row in rows])

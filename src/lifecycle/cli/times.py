@@ -14,7 +14,8 @@ import typer
 
 from lifecycle.cli.here import here, opened, progress
 from lifecycle.cli.telling import json_line, rows_of, say
-from lifecycle.errors import Refused
+from lifecycle.cli.words import LocalTime, plain, short
+from lifecycle.errors import LifecycleError, Refused
 
 if TYPE_CHECKING:
     from lifecycle.engine import Engine
@@ -22,8 +23,13 @@ if TYPE_CHECKING:
 
 retention = typer.Typer(no_args_is_help=True, help="What falls due, and carrying it out.")
 log = logging.getLogger("lifecycle.worker")
-COLUMNS = ("due", "what", "subject", "holding", "purpose", "rule")
 MANY = 100_000
+FALLS_DUE = {
+    "retention": "the storage period is over",
+    "storage-only-end": "it need not be kept any longer",
+    "consent-lapse": "the consent lapses",
+    "identifiers": "nothing is left about this person",
+}
 
 
 class WorkerInRealTime(Refused):
@@ -65,11 +71,20 @@ def _tell_due(context: typer.Context) -> None:
     from lifecycle.audit.records import falling  # noqa: PLC0415
 
     with opened(context) as engine:
+        local = LocalTime.of(engine)
         rows = [falling(one) for one in engine.due(MANY)]
     if here(context).json:
         json_line(rows)
-    else:
-        rows_of("Due", rows, COLUMNS)
+        return
+    columns = (
+        ("due", lambda row: local.when(row["due"])),
+        ("person", lambda row: short(row["subject"])),
+        ("what", lambda row: FALLS_DUE.get(row["what"], plain(row["what"]))),
+        ("purpose", lambda row: row["purpose"]),
+        ("rule", lambda row: row["rule"]),
+        ("holding", lambda row: short(row["holding"])),
+    )
+    rows_of(f"Due (times of {local.zone})", rows, columns)
 
 
 def worker(
@@ -89,7 +104,8 @@ def worker(
 
         def failed(duty: str, error: Exception) -> None:
             failures.append(duty)
-            log.error("duty=%s failed=%s", duty, type(error).__name__)  # the message could quote a value
+            code = error.code if isinstance(error, LifecycleError) else "bug"
+            log.error("duty=%s failed=%s code=%s", duty, type(error).__name__, code)  # a message could quote a value
 
         with leader_of(engine.database) as leader:
             runner = Worker(leader, _duties(engine), failed)
@@ -102,6 +118,8 @@ def worker(
                 log.info("started")
                 runner.run(stop)
                 log.info("stopped")
+    if once and here(context).json:
+        json_line({"failed": failures})
     if once and failures:
         raise typer.Exit(1)
 

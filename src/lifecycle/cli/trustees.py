@@ -8,7 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from lifecycle.cli.here import here, opened
-from lifecycle.cli.telling import json_line, rows_of, say
+from lifecycle.cli.telling import json_line, rows_of, say, visible
+from lifecycle.cli.words import LocalTime, in_words
+from lifecycle.errors import Invalid
 
 app = typer.Typer(no_args_is_help=True, help="Who processes on our behalf, under which agreements.")
 
@@ -16,16 +18,51 @@ Trustee = Annotated[str, typer.Argument(help="The trustee's id")]
 Said = Annotated[str | None, typer.Option(help="Why")]
 
 
+class NoSuchTrustee(Invalid):
+    remedy = "see which there are: `lifecycle trustee list`"
+
+    def __init__(self) -> None:
+        super().__init__("No trustee of this id was ever engaged.")
+
+
+@app.command(name="list")
+def list_(context: typer.Context) -> None:
+    """Every trustee that was ever engaged."""
+    with opened(context) as engine:
+        rows = engine.trustees()
+    if here(context).json:
+        json_line(rows)
+        return
+    columns = (
+        ("trustee", lambda row: row["trustee"]),
+        ("engaged", lambda row: row["engaged"]),
+        ("agreements", lambda row: [each["purpose"] for each in row["agreements"] if each["ended_at"] is None]),
+    )
+    rows_of("Trustees", rows, columns)
+
+
 @app.command()
 def show(context: typer.Context, trustee: Trustee) -> None:
     """A trustee's agreements."""
     with opened(context) as engine:
-        rows = engine.trustee(trustee)
+        local = LocalTime.of(engine)
+        found = engine.trustee(trustee)
+    if found["version"] == 0:
+        raise NoSuchTrustee
     if here(context).json:
-        json_line(rows)
+        json_line(found)
         return
-    say(f"Trustee {trustee}: {'engaged' if rows['engaged'] else 'not engaged'}.")
-    rows_of("Agreements", rows["agreements"], ("id", "purpose", "starts", "ends", "method", "categories", "ended_at"))
+    say(f"Trustee {visible(trustee)} is {'engaged' if found['engaged'] else 'not engaged'}.")
+    columns = (
+        ("id", lambda row: row["id"]),
+        ("purpose", lambda row: row["purpose"]),
+        ("first day", lambda row: row["starts"]),
+        ("last day", lambda row: row["ends"]),
+        ("method", lambda row: row["method"]),
+        ("may be given", lambda row: row["categories"]),
+        ("ended", lambda row: local.when(row["ended_at"])),
+    )
+    rows_of("Agreements", found["agreements"], columns)
 
 
 @app.command()
@@ -106,7 +143,6 @@ def _execute(context: typer.Context, command: str, trustee: str, **fields: Any) 
     if here(context).json:
         json_line(outcome.model_dump(mode="json"))
     else:
-        remedy = f" Try: {outcome.remedy}." if outcome.remedy else ""
-        say(f"{outcome.outcome}: {outcome.message or ', '.join(outcome.events) or 'it is so already'}{remedy}")
+        say(in_words(outcome))
     if outcome.outcome in ("invalid", "conflict", "refused"):
         raise typer.Exit(1)

@@ -34,7 +34,7 @@ class AboutPeople:
     decided: Decided
     trustee: Callable[[str], Trustee]
     persons: dict[UUID, Person] = field(default_factory=dict)
-    _unknown: dict[object, Person] = field(default_factory=dict)
+    _unknown: dict[object, Person] = field(default_factory=dict, repr=False)
     _batch: Batch = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,6 +61,13 @@ class AboutPeople:
             return answers.failed(command.id, "invalid", error)
         return self._accept(question, person, decision, at)
 
+    def must_wait(self, question: Question) -> bool:
+        """Named by an identifier that this batch linked to somebody recorded before: what the command has to compare
+        was not read with the snapshot."""
+        known = self.decided.known
+        owner = self._batch.owners.get(question.identifier) if question.identifier is not None else None
+        return owner is not None and question.identifier not in known.found and owner[0] in known.states
+
     def _judge(self, question: Question, command: SubjectCommand, person: Person) -> tuple[datetime, Decision]:
         if question.subject_id is not None and not person.is_known:
             raise UnknownSubject
@@ -74,7 +81,7 @@ class AboutPeople:
         if not decision.events:
             stream = person.subject.id if person.is_known else None
             outcome = answers.nothing(id, stream, before or None, decision.effects)
-            if person.is_known:
+            if person.keys is not None and person.is_known:
                 self._remember(question, person, "nothing", (None, before), outcome)
             return outcome
         if isinstance(decision.events[0], PersonalDataRead):
@@ -120,13 +127,14 @@ class AboutPeople:
         event = self.decided.refusal_event(question.command, refusal)
         place = person.append_to_access(event, self.decided.judged(question))
         outcome = answers.refused(question.command.id, refusal, person.subject.id, person.subject.version)
-        self._remember(question, person, "refused", (place, place), outcome)
+        self._remember(question, person, "refused", (place, person.subject.version), outcome)
         return outcome
 
     def _remember(
         self, question: Question, person: Person, outcome: str, versions: tuple[int | None, int], given: Outcome
     ) -> None:
-        """`versions` are the first and last event of the answer; a refusal's is on the second stream."""
+        """`versions` are the first and last event of the answer; of a refusal its event, which is on the second stream,
+        and the version of the record that it was about."""
         subject = person.subject.id
         mac = person.own_keys().content_mac(question.content)
         stream = access_stream_of(subject) if outcome == "refused" else None

@@ -75,14 +75,15 @@ def again(c: Connection, id: str, seen: Seen) -> Outcome:
     person = seen.stream_id if is_person_stream(seen.stream_id) else None
     if seen.first_version is None:
         return nothing(id, person, seen.last_version)
+    last = seen.first_version if seen.outcome == "refused" else seen.last_version
     rows = c.execute(
         select(column.header)
-        .where(column.stream_id == stream, column.version.between(seen.first_version, seen.last_version))
+        .where(column.stream_id == stream, column.version.between(seen.first_version, last))
         .order_by(column.version)
     )
     headers = [read_header(row.header) for row in rows]
     if seen.outcome == "refused":
-        return _refused_again(id, person, headers[0].data)
+        return _refused_again(id, person, seen.last_version, headers[0].data)
     effects = next((header.data["effects"] for header in headers if header.data.get("effects")), ())
     return Outcome(
         id=id,
@@ -95,12 +96,13 @@ def again(c: Connection, id: str, seen: Seen) -> Outcome:
     )
 
 
-def _refused_again(id: str, person: UUID | None, data: dict[str, Any]) -> Outcome:
+def _refused_again(id: str, person: UUID | None, version: int | None, data: dict[str, Any]) -> Outcome:
     refusal = _refusals().get(data["code"], Refused)
     return Outcome(
         id=id,
         outcome="refused",
         subject=person,
+        version=version,
         code=data["code"],
         clause=data.get("clause"),
         message="Refused before under this id.",

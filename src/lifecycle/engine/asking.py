@@ -14,7 +14,7 @@ from lifecycle.commands.document import Command, SubjectCommand, TrusteeCommand
 from lifecycle.commands.registry import entry_of
 from lifecycle.commands.subject.link_identifier import IdentifierCommand
 from lifecycle.domain.event import Personal, Recorded
-from lifecycle.domain.streams import access_stream_of, attempts_stream, policy_stream, trustee_stream
+from lifecycle.domain.streams import access_stream_of, attempts_stream, is_person_stream, policy_stream, trustee_stream
 from lifecycle.domain.subject.fold import replay
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.trustee import trustee as trustees
@@ -47,6 +47,12 @@ class Question:
     identifier: tuple[Any, str] | None = field(default=None, repr=False)
     subject_id: UUID | None = None
 
+    def person(self, found: Found) -> UUID | None:
+        """Who is meant, as far as the blind index knows anybody."""
+        owner = found.get(self.identifier) if self.identifier is not None else None
+        subject_id = owner[0] if owner is not None else self.subject_id
+        return subject_id if subject_id is not None and is_person_stream(subject_id) else None
+
     @property
     def identifiers(self) -> Iterable[tuple[Any, str]]:
         """All identifiers that the blind index is asked for."""
@@ -62,7 +68,7 @@ class Known:
 
     installation: Installation
     policies: tuple[Policy, ...]
-    found: Found
+    found: Found = field(repr=False)
     heads: Mapping[UUID, Head]
     states: Mapping[UUID, Subject]
     keys: Mapping[UUID, SubjectKeys]
@@ -82,12 +88,12 @@ class Snapshot:
 
     def read(self, c: Connection, questions: Sequence[Question], now: datetime) -> Known:
         installation = self._vault.installation(c)
-        found = self._vault.find(c, {each for question in questions for each in question.identifiers})
-        people = _people(questions, found)
+        found = installation.find(c, {each for question in questions for each in question.identifiers})
+        people = {person for question in questions if (person := question.person(found)) is not None}
         named = {q.command.trustee for q in questions if isinstance(q.command, TrusteeCommand)}
         named |= {q.command.trustee for q in questions if hasattr(q.command, "trustee")}
-        heads = load_heads(c, _streams_of(people.values(), named, self._policies, now, c))
-        states, agreements = self._states(c, heads, set(people.values()), named)
+        heads = load_heads(c, _streams_of(people, named, self._policies, now, c))
+        states, agreements = self._states(c, heads, people, named)
         keys = self._vault.keys_of(c, states)
         return Known(
             installation,
@@ -97,9 +103,9 @@ class Snapshot:
             states,
             keys,
             agreements,
-            idempotency.seen(c, _asked_before(questions, people)),
-            spent_of(c, _strangers(questions, people, states)),
-            self._values(c, questions, people, states, keys),
+            idempotency.seen(c, _asked_before(questions, found)),
+            spent_of(c, _strangers(questions, found, states)),
+            self._values(c, questions, found, states, keys),
         )
 
     def _states(
@@ -122,13 +128,13 @@ class Snapshot:
         self,
         c: Connection,
         questions: Sequence[Question],
-        people: Mapping[str, UUID],
+        found: Found,
         states: Mapping[UUID, Subject],
         keys: Mapping[UUID, SubjectKeys],
     ) -> dict[UUID, dict[Part, Personal[str]]]:
         wanted: dict[SealedAt, None] = {}
         for question in questions:
-            subject = states.get(people.get(question.cmd) or UUID(int=0))
+            subject = states.get(question.person(found) or UUID(int=0))
             if subject is not None and subject.id in keys:
                 wanted.update(dict.fromkeys(_to_open(question.command, subject)))
         opened = open_sealed(c, self._vault, keys, list(wanted))
@@ -158,21 +164,10 @@ def _uuid(text: str | None) -> UUID:
         return UUID(int=0)  # nobody has it
 
 
-def _people(questions: Sequence[Question], found: Found) -> dict[str, UUID]:
-    """cmd → the person as far as anybody knows one."""
-    people: dict[str, UUID] = {}
-    for question in questions:
-        owner = found.get(question.identifier) if question.identifier is not None else None
-        subject_id = owner[0] if owner is not None else question.subject_id
-        if subject_id is not None and subject_id.version == 7:
-            people[question.cmd] = subject_id
-    return people
-
-
-def _strangers(questions: Sequence[Question], people: Mapping[str, UUID], states: Mapping[UUID, Subject]) -> list[str]:
+def _strangers(questions: Sequence[Question], found: Found, states: Mapping[UUID, Subject]) -> list[str]:
     """Commands about nobody whom we know, or know no longer: they may be late repeats of an erased person's."""
     living = {id for id, state in states.items() if state.erasure is None}
-    return [question.cmd for question in questions if people.get(question.cmd) not in living]
+    return [question.cmd for question in questions if question.person(found) not in living]
 
 
 def _streams_of(
@@ -191,10 +186,10 @@ def attempts_on(policy: Policy | None, now: datetime) -> UUID:
     return attempts_stream(policy.day_of(now) if policy is not None else now.date())
 
 
-def _asked_before(questions: Sequence[Question], people: Mapping[str, UUID]) -> Iterable[tuple[UUID, str]]:
+def _asked_before(questions: Sequence[Question], found: Found) -> Iterable[tuple[UUID, str]]:
     for question in questions:
-        if question.cmd in people:
-            yield people[question.cmd], question.cmd
+        if (person := question.person(found)) is not None:
+            yield person, question.cmd
         command = question.command
         if isinstance(command, TrusteeCommand):
             yield trustee_stream(command.trustee), question.cmd

@@ -15,7 +15,7 @@ from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.registry import verb_of
 from lifecycle.domain.event import DomainEvent, Judged
 from lifecycle.domain.streams import is_person_stream
-from lifecycle.domain.subject.events import CommandRefused
+from lifecycle.domain.subject.events import CommandRefused, ErasureOrdered, IdentifierUnlinked
 from lifecycle.domain.subject.refusals import IdReused, InTheFuture, NoPolicyInForce
 from lifecycle.engine import answers
 from lifecycle.engine.asking import Known, Question, attempts_on
@@ -39,13 +39,14 @@ class VersionConflict(Conflict):
 class Decided:
     """Grows with each command of the batch, so that a command sees what those before it decided."""
 
-    known: Known
+    known: Known = field(repr=False)
     now: datetime
     connection: Connection  # the snapshot, for answers that have to be rebuilt
     appending: Appending = field(default_factory=Appending)
     heads: dict[UUID, Head] = field(init=False)
     seen: dict[tuple[UUID, str], Seen] = field(init=False)
     given: dict[tuple[UUID, str], Outcome] = field(default_factory=dict)  # answers of this very batch
+    to_resume: bool = False  # an order is repeated whose erasure may have been interrupted
     is_over: bool = False  # what comes next has to see this batch's erasures or policy carried out
 
     def __post_init__(self) -> None:
@@ -119,7 +120,9 @@ class Decided:
             person = before.stream_id if is_person_stream(before.stream_id) else None
             return answers.refused(question.command.id, IdReused(), person, None)
         given = self.given.get((before.stream_id, question.cmd))
-        return given or answers.again(self.connection, question.command.id, before)
+        again = given or answers.again(self.connection, question.command.id, before)
+        self.to_resume = self.to_resume or bool({ErasureOrdered.kind, IdentifierUnlinked.kind}.intersection(again.events))
+        return again
 
     def remember(self, seen: Seen, given: Outcome) -> None:
         self.seen[(seen.stream_id, seen.cmd)] = seen

@@ -113,7 +113,7 @@ def decide_all(
     deciding = Deciding(Decided(known, now, c))
     outcomes: list[Outcome] = []
     for question in questions:
-        outcomes.append(deciding.decide(question))
-        if deciding.decided.is_over:
+        if deciding.decided.is_over or deciding.people.must_wait(question):
             break
+        outcomes.append(deciding.decide(question))
     return deciding, outcomes

@@ -13,12 +13,13 @@ from typing import IO, Any, Self
 
 import orjson
 from eventsourcing.persistence import IntegrityError
+from pydantic import ValidationError
 
 from lifecycle.audit.views import Views
 from lifecycle.clock import Clock, SystemClock
 from lifecycle.commands.document import Command
 from lifecycle.commands.outcome import Outcome
-from lifecycle.commands.parsing import Malformed, parse_command
+from lifecycle.commands.parsing import Malformed, faults_of, parse_command
 from lifecycle.commands.subject.read_clear import ReadClear
 from lifecycle.domain.subject.events import ErasureOrdered
 from lifecycle.engine import answers, standing
@@ -50,6 +51,7 @@ TRIES = 8
 TRIES_ALONE = 64
 PAUSE = 0.005  # seconds
 BATCH = 1_000
+AT_ONCE = 4_096  # entries that are given their places in one transaction
 
 
 class Busy(StoreUnavailable):
@@ -140,20 +142,22 @@ class Engine:
         together = len(questions) > 1
         for tried in range(TRIES if together else TRIES_ALONE):
             try:
-                return self._try(questions)
+                deciding, outcomes = self._try(questions)
             except (IntegrityError, Conflict):
                 time.sleep(random.uniform(0, PAUSE * min(tried, TRIES)))  # noqa: S311 -- not a secret
+            else:
+                return self._carry_out(deciding, outcomes)
         if together:  # only the one that is fought over has to wait
             return [outcome for question in questions for outcome in self._one_transaction([question])]
         raise Busy("The command could not be appended: others were always faster.")
 
-    def _try(self, questions: Sequence[Question]) -> list[Outcome]:
+    def _try(self, questions: Sequence[Question]) -> tuple[Deciding, list[Outcome]]:
         now = self.clock.now()
         with self.database.read() as c:
             known = self._snapshot.read(c, questions, now)
             deciding, outcomes = decide_all(known, questions, now, c)
         self._commit(deciding)
-        return self._carry_out(deciding, outcomes)
+        return deciding, outcomes
 
     def _commit(self, deciding: Deciding) -> None:
         appending = deciding.decided.appending
@@ -168,6 +172,8 @@ class Engine:
 
     def _carry_out(self, deciding: Deciding, outcomes: list[Outcome]) -> list[Outcome]:
         """What was ordered is destroyed before the caller is answered."""
+        if deciding.decided.to_resume:
+            self.resume()
         pending = deciding.decided.appending.rows.pending_erasures
         if not pending:
             return outcomes
@@ -192,9 +198,11 @@ class Engine:
 
         Raises the refusal that says what is lacking: role, ground, or that it is storage only. Policy clause 4.
         """
-        asked = ReadClear.model_validate(
-            {"id": secrets.token_hex(16), "subject": subject, "purpose": purpose, "actor": actor}
-        )
+        document = {"id": secrets.token_hex(16), "subject": subject, "purpose": purpose, "actor": actor}
+        try:
+            asked = ReadClear.model_validate(document)
+        except ValidationError as error:
+            raise Malformed(faults_of(error)) from None
         outcome = self.execute(asked)
         if outcome.outcome != "done" or outcome.subject is None:
             raise NotRead(outcome)
@@ -206,13 +214,16 @@ class Engine:
         """Give every committed event its position, and let the projections follow."""
         while True:
             with self.database.write("sequencer") as c:
-                if sequence(c) == 0:
+                if sequence(c, AT_ONCE) < AT_ONCE:
                     break
         self.follower.catch_up(progress)
 
     def resume(self) -> int:
         """Go on with erasures that a crash interrupted; return how many."""
-        return self.erasing.resume(self.clock.now())
+        now = self.clock.now()
+        resumed = self.erasing.resume(now)
+        self.ending.resume(now)
+        return resumed
 
     def sweep(self, progress: Progress | None = None) -> Swept:
         """Carry out everything that is due by now; what the worker does at every tick."""
@@ -234,6 +245,12 @@ class Engine:
     def trustee(self, name: str) -> dict[str, Any]:
         """A trustee's agreements as they stand."""
         return standing.told(self._snapshot.trustee(name))
+
+    def trustees(self) -> list[dict[str, Any]]:
+        """Every trustee that was ever engaged, as it stands."""
+        with self.database.read() as c:
+            names = standing.engaged(c)
+        return [self.trustee(name) for name in names]
 
     def vault_status(self) -> dict[str, Any]:
         with self.database.read() as c:
@@ -297,6 +314,11 @@ def open_engine(db: str | None = None, *, keys: str | Path | None = None, clock:
     Errors: StoreUnavailable when the store is missing, older or newer than this program, or its keys are not there.
     """
     settings = Settings.read(db, keys)
-    engine = Engine(Database(settings.db), settings.keys, clock)
-    engine.resume()
+    database = Database(settings.db)
+    try:
+        engine = Engine(database, settings.keys, clock)
+        engine.resume()
+    except BaseException:
+        database.close()
+        raise
     return engine

@@ -33,15 +33,24 @@ class GroupCommit:
             self._waiting.append(ticket)
         with self._leading:
             while ticket.outcome is None and ticket.error is None:
-                self._lead()
+                self._lead(ticket)
         if ticket.error is not None:
             raise ticket.error
         assert ticket.outcome is not None
         return ticket.outcome
 
-    def _lead(self) -> None:
+    def _lead(self, own: _Ticket) -> None:
         with self._list:
             batch, self._waiting = self._waiting[: self._at_most], self._waiting[self._at_most :]
+        try:
+            self._answer(batch)
+        except BaseException:  # this thread is being interrupted: the others' commands are for the next to take along
+            with self._list:
+                left = [each for each in batch if each is not own and each.outcome is None and each.error is None]
+                self._waiting = [*left, *self._waiting]
+            raise
+
+    def _answer(self, batch: Sequence[_Ticket]) -> None:
         try:
             outcomes = self._together([ticket.question for ticket in batch])
         except Exception as error:  # noqa: BLE001 -- it is raised again, in the thread of the command's own caller

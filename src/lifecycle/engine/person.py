@@ -14,6 +14,7 @@ from lifecycle.domain.event import DomainEvent, Judged, Personal, Withheld
 from lifecycle.domain.streams import access_stream_of
 from lifecycle.domain.subject.events import IdentifierLinked, SubjectRegistered
 from lifecycle.domain.subject.fold import fold
+from lifecycle.domain.subject.refusals import SubjectErased
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.trustee.trustee import Trustee
 from lifecycle.ledger.envelope import SID_BYTES, b64url
@@ -35,7 +36,7 @@ class Batch:
     now: datetime
     installation: Installation
     appending: Appending
-    owners: dict[Identifier, tuple[UUID, str]]  # blind index as read, and as this batch adds to it
+    owners: dict[Identifier, tuple[UUID, str]] = field(repr=False)  # blind index as read, and as this batch adds to it
     trustee: Callable[[str], Trustee]
 
 
@@ -104,8 +105,10 @@ class Person:
         return age_on(date.fromisoformat(value), day) if isinstance(value, str) else None
 
     def own_keys(self) -> SubjectKeys:
+        """Made for somebody unknown. Raises SubjectErased for somebody whose keys are gone."""
         if self.keys is None:
-            assert not self.is_known, "a known person's keys were loaded, or are erased"
+            if self.is_known:  # the keys of everybody else were loaded
+                raise SubjectErased
             self.keys, self._key_rows = self.batch.installation.new_subject(self.subject.id)
         return self.keys
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from lifecycle.audit.views import Views
+from lifecycle.audit.views import MANY, Views
 from lifecycle.commands.document import SubjectRef
 from lifecycle.commands.parsing import Malformed, faults_of
 from lifecycle.domain.streams import is_person_stream
@@ -82,12 +82,12 @@ class Reading:
         """The state after every event."""
         return self._views.replay(self.subject_id(subject), as_of=as_of)
 
-    def audit_trail(self, subject: Named | None = None) -> list[Json]:
-        """Who asked what, when, with what outcome; of one person, or of everybody."""
+    def audit_trail(self, subject: Named | None = None, limit: int = MANY, after: int = -1) -> list[Json]:
+        """Who asked what, when, with what outcome; of one person, or of everybody. It goes on behind `after`."""
         if subject is not None:
-            return self._views.audit_trail(self.subject_id(subject))
+            return self._views.audit_trail(self.subject_id(subject), limit, after)
         self._drain()
-        return self._views.audit_trail()
+        return self._views.audit_trail(None, limit, after)
 
 
 def _reference(subject: Mapping[str, str] | SubjectRef) -> SubjectRef:

@@ -10,8 +10,10 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Connection, func, select
 
+from lifecycle.domain.trustee.events import TrusteeEngaged
 from lifecycle.domain.trustee.trustee import Trustee
-from lifecycle.storage.tables import epoch_erasure, pending_erasure
+from lifecycle.ledger.envelope import read_header
+from lifecycle.storage.tables import epoch_erasure, event_header, pending_erasure
 from lifecycle.vault.loading import open_epochs
 from lifecycle.vault.tables import epoch, metadata, subject_key
 
@@ -34,6 +36,13 @@ def told(trustee: Trustee) -> dict[str, Any]:
             for agreement in trustee.agreements
         ],
     }
+
+
+def engaged(c: Connection) -> list[str]:
+    """The ids of trustees that were ever engaged, by a walk over all events: asked for seldom, and by people."""
+    column = event_header.c
+    rows = c.execute(select(column.header).where(column.kind == TrusteeEngaged.kind))
+    return sorted({read_header(row.header).data["trustee"] for row in rows})
 
 
 def vault_standing(c: Connection) -> dict[str, Any]:
@@ -59,7 +68,7 @@ def dump_vault(c: Connection, out: IO[bytes]) -> int:
     written = 0
     for table in metadata.sorted_tables:
         for row in c.execute(select(table)):
-            values = {name: _plain(value) for name, value in row._mapping.items()}
+            values = {str(name): _plain(value) for name, value in row._mapping.items()}
             out.write(orjson.dumps({"table": table.name, "row": values}) + b"\n")
             written += 1
     return written

@@ -7,9 +7,10 @@ one journal write, one transaction a step.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from eventsourcing.persistence import IntegrityError
@@ -20,6 +21,7 @@ from lifecycle.domain.streams import access_stream_of, is_person_stream
 from lifecycle.domain.subject.events import ErasureCompleted, ErasureOrdered, IdentifierUnlinked, KeyDestroyed
 from lifecycle.domain.subject.fold import replay
 from lifecycle.domain.subject.state import Subject
+from lifecycle.errors import Conflict, StoreUnavailable
 from lifecycle.ledger.envelope import Header, Part, read_header
 from lifecycle.policy.vocabulary import Role
 from lifecycle.storage import erasing
@@ -44,10 +46,17 @@ Order = tuple[UUID, int]  # stream and version of the event that ordered it
 STORES = ("event-bodies", "vault")
 TOGETHER = 500
 TRIES = 8
+T = TypeVar("T")
 
 
 class NotDestroyed(AssertionError):
     """After destroying, something was still there: nothing may be called completed."""
+
+
+class ErasureUnfinished(StoreUnavailable):
+    """The order stands and is gone on with by whoever comes next; nothing is called completed."""
+
+    remedy = "try again, or start again: what was ordered is carried out first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +135,18 @@ class EraseWhatWasOrdered:
         """From here on nobody gets these people's keys, and their streams take nothing that is sealed."""
         if not people:
             return
+        _again(lambda: self._fence(sorted(people), now))
+
+    def _fence(self, people: Sequence[UUID], now: datetime) -> None:
         with self._database.write("eraser") as c:
-            for person in sorted(people):
+            for person in people:
                 erasing.fence(c, _both(person), fence_subject(c, person, now))
 
     def destroy(self, doomed: Sequence[Doomed], now: datetime) -> dict[Order, int]:
         """Keys, bodies, look-ups and command ids, in one transaction. Returns the epoch whose end makes it final."""
+        return _again(lambda: self._destroy(doomed, now))
+
+    def _destroy(self, doomed: Sequence[Doomed], now: datetime) -> dict[Order, int]:
         epochs: dict[Order, int] = {}
         with self._database.write("eraser") as c:
             current = open_epochs(c)[0]
@@ -170,14 +185,7 @@ class EraseWhatWasOrdered:
 
     def complete(self, doomed: Sequence[Doomed], epochs: dict[Order, int], now: datetime) -> None:
         """Say so on each record, and remember that the end of the epoch makes it final."""
-        for _ in range(TRIES):
-            try:
-                self._append_completed(doomed, epochs, now)
-                break
-            except IntegrityError:
-                continue
-        else:
-            raise IntegrityError("Others were always faster; the erasure is resumed at the next start.")
+        _again(lambda: self._append_completed(doomed, epochs, now))
         with self._database.write("eraser") as c:
             for each in doomed:
                 streams = _both(each.subject.id) if each.whole else [each.subject.id]
@@ -219,6 +227,16 @@ class EraseWhatWasOrdered:
         ordering = [recorded(row.stream_id, row.version, row.header) for row in rows]
         headers = _headers(c, subjects, ordering)
         return [_one(subjects[each.originator_id], each, headers) for each in ordering]
+
+
+def _again(step: Callable[[], T]) -> T:
+    """A step is a transaction of its own; one that meets a writer or a rotation is made anew."""
+    for _ in range(TRIES):
+        try:
+            return step()
+        except (IntegrityError, Conflict):
+            continue
+    raise ErasureUnfinished("Others were always faster than the erasure.")
 
 
 def _one(subject: Subject, ordering: Recorded, headers: Headers) -> Doomed:

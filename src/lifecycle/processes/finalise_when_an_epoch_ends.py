@@ -68,6 +68,12 @@ class FinaliseWhenAnEpochEnds:
             destroyed = c.execute(select(func.count()).select_from(epoch_erasure)).scalar_one()
         return bool(destroyed) and now - began >= LASTS
 
+    def resume(self, now: datetime) -> int:
+        """Say what an interrupted rotation left unsaid; return how many records became final."""
+        with self._database.read() as c:
+            open_now = open_epochs(c)
+        return self.finalise(open_now[-1] - 1, now)
+
     def __call__(self, now: datetime, progress: Progress | None = None) -> Ended:
         """End the present epoch, or go on with a rotation that was interrupted."""
         rotation = Rotation(self._keys)
@@ -141,7 +147,7 @@ class FinaliseWhenAnEpochEnds:
             said = _said(c, streams, number)
         for stream in streams:
             # A second stream that was never used has nothing that could become final.
-            if stream not in said and heads[stream].version:
+            if stream not in said and stream in heads and heads[stream].version:
                 judged = Judged(self._vault.cmd(secrets.token_hex(16)), Role.SYSTEM.value, label)
                 event = ErasureFinalised(occurred_at=now, epoch=number)
                 appending.append(heads[stream], OpenParts(), event, judged, now)

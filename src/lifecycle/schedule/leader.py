@@ -37,10 +37,13 @@ class AdvisoryLeader:
             return True
         self.step_down()
         session = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        if session.execute(select(func.pg_try_advisory_lock(WORKER_LOCK))).scalar_one():
-            self._session = session
-            return True
-        session.close()
+        try:
+            if session.execute(select(func.pg_try_advisory_lock(WORKER_LOCK))).scalar_one():
+                self._session = session
+                return True
+        finally:
+            if self._session is None:
+                session.close()
         return False
 
     def _is_alive(self) -> bool:
