@@ -1,4 +1,4 @@
-"""Collection: purpose, necessity, basis, evidence, consent. Policy clauses 1.2 to 1.4 and 4; settled rules 19, 26, 30."""
+"""Collection: purpose, necessity, basis, consent. Policy clauses 1.2 to 1.4 and 4; settled rules 19, 26, 30."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ class Lives(RuleBasedStateMachine):
         return self.subject.erasure is None
 
     def do(self, act: Act) -> None:
-        """The oracle has been told what the act ends; then the record may erase what nothing keeps, and nothing else."""
+        """The oracle has been told what the act ends; now the record may erase what nothing keeps, nothing else."""
         before = self.subject
         act = replace(act, now=self.now)
         self.life = self.life.after(act(self.life, SEVERAL), self.now)
@@ -372,7 +372,7 @@ class Lives(RuleBasedStateMachine):
 
     @invariant()
     def the_calendar_is_right(self) -> None:
-        """Nothing happens before its next instant, and something happens at it: a sweeper can neither spin nor sleep."""
+        """Nothing happens before its next instant, something happens at it: a sweeper neither spins nor oversleeps."""
         coming = next_instant(self.subject, SEVERAL)
         if coming is None:
             assert not fall_due(self.subject, self.now + days(4_000), SEVERAL).events

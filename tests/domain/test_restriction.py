@@ -35,6 +35,10 @@ def trial() -> Given:
     return given(consenting(), collecting_(EMAIL | {"name": "Ann"}))
 
 
+def a_minimum(purpose: str, basis: str, lasts: str) -> str:
+    return f'[[minimums]]\npurpose = "{purpose}"\nbases = ["{basis}"]\n{lasts}\nlaw = "pdpa-25"\n\n'
+
+
 def ended_account() -> Given:
     return given(
         collecting_(ACCOUNT, purpose="account-login", basis="contract"), ending_("account-login", "contract-ended")
@@ -211,7 +215,7 @@ def test_the_latest_minimum_among_the_ended_grounds_counts():
         ("[laws]", '[[minimums]]\npurpose = "quotation"\nbases = ["contract"]\nmonths = 60\nlaw = "pdpa-25"\n\n[laws]'),
         (
             "[[minimums]] # when",
-            '[[minimums]]\npurpose = "free-trial"\nbases = ["contract"]\nmonths = 6\nlaw = "pdpa-25"\n\n[[minimums]] # when',
+            a_minimum("free-trial", "contract", "months = 6") + "[[minimums]] # when",
         ),
     )
     past = given(
@@ -229,7 +233,7 @@ def test_consent_grounds_carry_no_minimum_unless_it_is_listed():
     listed = changed(
         (
             "[[minimums]] # when",
-            '[[minimums]]\npurpose = "free-trial"\nbases = ["consent"]\ndays = 10\nlaw = "pdpa-25"\n\n[[minimums]] # when',
+            a_minimum("free-trial", "consent", "days = 10") + "[[minimums]] # when",
         )
     )
     past = given(consenting(), collecting_(EMAIL), policy=listed)
@@ -255,7 +259,7 @@ def test_a_minimum_counts_from_the_end_of_the_ground_not_from_the_sweep():
     listed = changed(
         (
             "[[minimums]] # when",
-            '[[minimums]]\npurpose = "free-trial"\nbases = ["consent"]\ndays = 10\nlaw = "pdpa-25"\n\n[[minimums]] # when',
+            a_minimum("free-trial", "consent", "days = 10") + "[[minimums]] # when",
         )
     )
     past = given(consenting(), collecting_(EMAIL), policy=listed)

@@ -58,10 +58,9 @@ def cases() -> Iterator[Case]:
     but_duty = everything - {SERVICE}
     yield Case("time alone", None, frozenset())
     yield Case("withdrawal", withdrawing(at=at(ACTED)), frozenset({TRIAL}))
-    for purpose in BASIS:
+    for purpose, basis in BASIS.items():
         for reason in REASONS:
-            wanted = "contract" if reason == "contract-ended" else None
-            over = BASIS[purpose] == wanted if wanted else purpose != SERVICE
+            over = basis == "contract" if reason == "contract-ended" else purpose != SERVICE
             yield Case(
                 f"{purpose} {reason}", ending_(purpose, reason, at=at(ACTED)), frozenset({purpose} if over else ())
             )

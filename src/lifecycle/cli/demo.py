@@ -1,31 +1,36 @@
-"""`lifecycle demo`: lives the story on a real store, and prints it for somebody who never heard of event sourcing."""
+"""`lifecycle demo`: lives the story on a real store of its own, by the same commands that anybody would send."""
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
-from lifecycle.cli.story import ANN, DORA, LOOKS, PEOPLE, STORY, VALUES, Step
-from lifecycle.cli.telling import json_line, say, table
+from lifecycle.cli.evidence import Witness, contents_of, kept_about
+from lifecycle.cli.story import ANN, LOOKS, PEOPLE, STORY, VALUES, WITNESSED, Step
+from lifecycle.cli.words import LocalTime
 from lifecycle.errors import StoreUnavailable
 from lifecycle.settings import Settings
 
 if TYPE_CHECKING:
     from lifecycle.commands.outcome import Outcome
+    from lifecycle.domain.subject.events import Effect
     from lifecycle.engine import Engine
 
+ACTOR = {"id": "demo", "role": "service"}
+TIME_PASSES = "time passes"
 BROUGHT_BY_TIME = {
     "retention-expired/1": "the storage period is over ({purpose})",
     "erasure-ordered/1": "nothing justifies keeping it: erased",
     "processing-restricted/1": "may not be deleted yet: kept locked away, used for nothing",
 }
-ENDS = {"statutory-minimum": "the law wants it kept", "legal-hold": "a court wants it kept"}
+FORGOTTEN = "nothing is left: the record is closed, and nobody can be found by it any more"
+KEPT_BY = {"statutory-minimum": "the law wants it kept", "legal-hold": "a court wants it kept"}
 
 
 class FolderInUse(StoreUnavailable):
@@ -37,30 +42,35 @@ class FolderInUse(StoreUnavailable):
 
 @dataclass(slots=True)
 class Told:
-    """What the demo did, for printing and for `--json`."""
+    """What happened, for printing and for --json."""
 
-    timeline: list[list[str]] = field(default_factory=list)
-    refused: list[list[str]] = field(default_factory=list)
+    folder: Path
+    settings: Settings
+    timeline: list[tuple[str, str, str, str]] = field(default_factory=list)
+    refused: list[tuple[str, str, str, str, str]] = field(default_factory=list)
+    holdings: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    entries: int = 0
+    replayed_alike: bool = False
+    found: list[dict[str, Any]] = field(default_factory=list)
     receipt: Mapping[str, str] | None = None
+    seconds: float = 0.0
 
 
-def play(folder: Path | None, *, in_json: bool = False) -> None:
-    """Play the story in `folder` (a new one without it), and say where the files are."""
+def play(folder: Path | None) -> Told:
+    """Play the story in `folder`, or in a new one; the files stay there."""
     started = time.monotonic()
     folder = _prepare(folder)
-    settings = Settings(f"sqlite:///{folder / 'lifecycle.db'}", folder / "keys")
-    told = Told()
-    engine = _live(settings, told)
-    with engine:
-        looks = {look: engine.read.holdings(PEOPLE[ANN], datetime.fromisoformat(look)) for look in LOOKS}
-        replayed = engine.read.replay(PEOPLE[ANN])
-    found = _search(folder, _sought())
-    if in_json:
-        json_line({"timeline": told.timeline, "refused": told.refused, "holdings": looks, "found": found,
-                   "folder": str(folder)})  # fmt: skip
-        return
-    _print(told, looks, replayed, found, folder, settings)
-    say(f"\nAll this took {time.monotonic() - started:.1f} s.")
+    told = Told(folder, Settings(f"sqlite:///{folder / 'lifecycle.db'}", folder / "keys"))
+    playing = _Playing(told)
+    with playing.live() as engine:
+        for look in LOOKS:
+            then = datetime.fromisoformat(look)
+            told.holdings[look] = engine.read.holdings(PEOPLE[ANN], then, then)
+        playing.replay()
+    contents = contents_of(folder)
+    told.found = [witness.search(contents) for witness in playing.witnesses]
+    told.seconds = time.monotonic() - started
+    return told
 
 
 def _prepare(folder: Path | None) -> Path:
@@ -69,148 +79,105 @@ def _prepare(folder: Path | None) -> Path:
     if (folder / "lifecycle.db").exists():
         raise FolderInUse
     folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return folder.absolute()
 
 
-def _live(settings: Settings, told: Told) -> Engine:
-    from lifecycle.engine.creation import create  # noqa: PLC0415 -- only now is the engine needed
-    from lifecycle.policy.examples import example_policy_text  # noqa: PLC0415
+class _Playing:
+    def __init__(self, told: Told) -> None:
+        from lifecycle.engine.creation import create  # noqa: PLC0415 -- only now is the engine needed
+        from lifecycle.policy.examples import example_policy_text  # noqa: PLC0415
 
-    engine, _ = create(settings, example_policy_text(), simulated_clock=True)
-    names: dict[str, str] = {}
-    for number, step in enumerate(STORY, start=1):
-        _let_time_pass(engine, step, names, told)
-        if step.act == "restart":
-            engine = _restart(engine, settings)
-        elif step.act == "end-epoch":
-            engine.rotate()
-        outcome = _do(engine, step, number)
-        _note(step, outcome, names, told)
-    return engine
+        self.told = told
+        self.engine, _ = create(told.settings, example_policy_text(), simulated_clock=True)
+        self.local = LocalTime.of(self.engine)
+        self.witnesses = [Witness(who, category, VALUES[who][category].encode()) for who, category in WITNESSED]
+        self._names: dict[str, str] = {}
+        self._answered: set[str | None] = set()
+        self._seen = -1
 
+    def live(self) -> Engine:
+        for number, step in enumerate(STORY, start=1):
+            self._let_time_pass(step)
+            if step.act == "restart":
+                self._restart()
+            elif step.act == "end-epoch":
+                self.engine.rotate()
+            outcome = None
+            if step.document:
+                outcome = self.engine.execute({"id": f"demo-{number}", "at": step.at, "actor": ACTOR, **step.document})
+            self._note(step, outcome)
+        return self.engine
 
-def _restart(engine: Engine, settings: Settings) -> Engine:
-    from lifecycle.engine import open_engine  # noqa: PLC0415
+    def replay(self) -> None:
+        """Throw away what is computed from the entries, compute it again, and compare."""
+        before = self._everything()
+        self.told.entries = self.engine.follower.status()[0]["log_size"]
+        self.engine.follower.rebuild()
+        self.told.replayed_alike = self._everything() == before
 
-    engine.close()
-    return open_engine(settings.db, keys=settings.keys)
+    def _everything(self) -> list[Any]:
+        read = self.engine.read
+        return [(read.holdings(UUID(id)), read.consents(UUID(id)), read.recipients(UUID(id))) for id in self._names]
 
+    def _restart(self) -> None:
+        from lifecycle.engine import open_engine  # noqa: PLC0415
 
-def _let_time_pass(engine: Engine, step: Step, names: dict[str, str], told: Told) -> None:
-    """Move the clock to the step; what falls due on the way happens by itself, and is told."""
-    before = engine.follower.status()[0]["log_size"]
-    engine.advance_clock(datetime.fromisoformat(step.at))
-    for row in engine.read.audit_trail():
-        if row["position"] < before or row["role"] != "system" or row["kind"] not in BROUGHT_BY_TIME:
-            continue
-        said = BROUGHT_BY_TIME[row["kind"]].format(purpose=row["purpose"])
-        line = [_day(row["recorded_at"]), names.get(row["subject"], ""), "time passes", said]
-        if line not in told.timeline[-4:]:  # one line for all holdings of a purpose
-            told.timeline.append(line)
+        self.engine.close()
+        self.engine = open_engine(self.told.settings.db, keys=self.told.settings.keys)
 
+    def _let_time_pass(self, step: Step) -> None:
+        """Move the clock to the step; what falls due on the way happens by itself, and is told."""
+        self.engine.advance_clock(datetime.fromisoformat(step.at))
+        for row in self.engine.read.audit_trail(after=self._seen):
+            self._seen = row["position"]
+            if row["role"] == "system" and row["kind"] in BROUGHT_BY_TIME:
+                said = FORGOTTEN if self._is_whole(row) else BROUGHT_BY_TIME[row["kind"]].format(purpose=row["purpose"])
+                line = (self.local.day(row["recorded_at"]), self._names.get(row["subject"], ""), TIME_PASSES, said)
+                if line not in self.told.timeline[-4:]:  # one line for all holdings of a purpose
+                    self.told.timeline.append(line)
 
-def _do(engine: Engine, step: Step, number: int) -> Outcome | None:
-    if not step.document:
-        return None
-    actor = {"id": "demo", "role": "service"}
-    return engine.execute({"id": f"demo-{number}", "at": step.at, "actor": actor, **step.document})
+    def _is_whole(self, row: Mapping[str, Any]) -> bool:
+        event = self.engine.read.history(UUID(row["subject"]))[row["version"] - 1]
+        return bool(event["data"].get("whole"))
 
+    def _note(self, step: Step, outcome: Outcome | None) -> None:
+        day = step.at[:10]
+        self.told.timeline.append((day, step.who, step.told, self._result(outcome)))
+        if outcome is None:
+            return
+        self._answered.add(outcome.id)
+        if outcome.subject is not None:
+            self._names[str(outcome.subject)] = step.who
+        if outcome.outcome == "refused":
+            why = outcome.message or ""
+            self.told.refused.append((day, step.who, step.told, why, f"clause {outcome.clause}"))
+        if outcome.receipt is not None:
+            self.told.receipt = outcome.receipt
+        if step.document.get("command") in ("collect", "withdraw-consent"):  # the latter wraps the surviving keys anew
+            self._witness(step.who)
 
-def _note(step: Step, outcome: Outcome | None, names: dict[str, str], told: Told) -> None:
-    result = "" if outcome is None else _in_words(outcome)
-    told.timeline.append([step.at[:10], step.who, step.told, result])
-    if outcome is None:
-        return
-    if outcome.subject is not None:
-        names[str(outcome.subject)] = step.who
-    if outcome.outcome == "refused":
-        told.refused.append([step.at[:10], step.who, step.told, outcome.message or "", f"clause {outcome.clause}"])
-    if outcome.receipt is not None:
-        told.receipt = outcome.receipt
+    def _witness(self, who: str) -> None:
+        mine = [witness for witness in self.witnesses if witness.who == who]
+        if mine:
+            kept = kept_about(self.engine, PEOPLE[who])
+            for witness in mine:
+                witness.note(kept)
 
-
-def _in_words(outcome: Outcome) -> str:
-    if outcome.outcome == "refused":
-        return f"REFUSED: {outcome.message}"
-    lines = [f"{effect.category}: {_effect(effect.result, effect.because)}" for effect in outcome.effects]
-    return "; ".join(lines) or "recorded"
-
-
-def _effect(result: str, because: str) -> str:
-    if result == "erased":
-        return "erased"
-    if result == "kept":
-        return f"kept for {because}"
-    return f"locked away, {ENDS.get(because, because)}"
-
-
-def _sought() -> dict[str, str]:
-    return {f"{who}'s {what}": value for who in (ANN, DORA) for what, value in VALUES[who].items()}
-
-
-def _search(folder: Path, values: Mapping[str, str]) -> dict[str, list[str]]:
-    """In which files, searched byte for byte, a value can be found."""
-    contents = {path.name: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
-    return {
-        what: [name for name, content in contents.items() if value.encode() in content]
-        for what, value in values.items()
-    }
-
-
-def _day(instant: str) -> str:
-    from lifecycle.policy.periods import day_of  # noqa: PLC0415
-
-    return day_of(datetime.fromisoformat(instant), "Asia/Singapore").isoformat()
-
-
-def _print(
-    told: Told,
-    looks: Mapping[str, list[dict[str, Any]]],
-    replayed: list[dict[str, Any]],
-    found: Mapping[str, list[str]],
-    folder: Path,
-    settings: Settings,
-) -> None:
-    say("Four people meet a company that publishes a privacy policy. The engine holds the company to it.\n")
-    table("What happened", ("date", "who", "what", "what the engine did"), told.timeline)
-    for look in LOOKS:
-        rows = [[row["category"], _state(row), row["value"], list(_why(row)), row["recipients"]] for row in looks[look]]
-        title = f"\nWhat the company held about Ann on {look[:10]} (values are masked)"
-        table(title, ("what", "state", "value", "why", "given to"), rows)
-    table("\nWhat was refused, and why", ("date", "who", "what was tried", "why not", "by the policy's"), told.refused)
-    say(f"\nAnn's record has {len(replayed)} entries; replaying them from the first gives the same state again.")
-    _print_proof(told, found)
-    _print_files(folder, settings)
+    def _result(self, outcome: Outcome | None) -> str:
+        if outcome is None:
+            return ""
+        if outcome.id in self._answered:
+            return "recognised: the same answer as the first time, nothing is doubled"
+        if outcome.outcome == "refused":
+            return f"REFUSED: {outcome.message}"
+        groups: dict[str, list[str]] = {}
+        for effect in outcome.effects:
+            groups.setdefault(_effect(effect), []).append(effect.category)
+        lines = [f"{', '.join(sorted(categories))}: {result}" for result, categories in groups.items()]
+        return "; ".join(lines) or "recorded"
 
 
-def _state(row: Mapping[str, Any]) -> str:
-    restriction = row["restriction"]
-    return f"{row['state']} ({restriction['because']})" if restriction else str(row["state"])
-
-
-def _why(row: Mapping[str, Any]) -> Iterator[str]:
-    for ground in row["grounds"]:
-        if ground["ended"] is not None:
-            yield f"{ground['purpose']}: over ({ground['ended']})"
-        else:
-            until = f" until {_day(ground['until'])}" if ground["until"] else ""
-            yield f"{ground['purpose']} ({ground['basis']}){until}"
-
-
-def _print_proof(told: Told, found: Mapping[str, list[str]]) -> None:
-    say("\nIs it really gone? Values rest only encrypted, each under a key of its own; erasing destroys the key.")
-    say("Every file of the store was searched, byte for byte, for what stood in the clear:")
-    for what, names in found.items():
-        say(f"  {what}: {'found in ' + ', '.join(names) if names else 'not found in any file'}")
-    if told.receipt is not None:
-        say(f"  Dora was handed a receipt for her deletion, beginning {told.receipt['sid'][:12]}…")
-
-
-def _print_files(folder: Path, settings: Settings) -> None:
-    say(f"\nThe files are in {folder}:")
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            say(f"  {path.relative_to(folder)}  {path.stat().st_size} bytes")
-    lifecycle = shutil.which("lifecycle") or "lifecycle"
-    command = f"{lifecycle} --db {settings.db} --keys {settings.keys}"
-    say(f"Look further:  {command} subject history --subject email={PEOPLE[ANN]['email']}")
+def _effect(effect: Effect) -> str:
+    if effect.result == "kept":
+        return f"kept for {effect.because}"
+    return "erased" if effect.result == "erased" else f"locked away, {KEPT_BY.get(effect.because, effect.because)}"

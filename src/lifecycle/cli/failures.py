@@ -45,7 +45,7 @@ def _usage(error: Any, arguments: list[str], in_json: bool) -> None:
         _tell(in_json, error.format_message(), "usage", "No command was given.", prefix="")
         return
     command = context.command_path if context is not None else "lifecycle"
-    message = _without_values(error.format_message(), arguments)
+    message = _without_values(error.format_message(), arguments).removesuffix(".") + "."
     remedy = f"{command} --help"
     _tell(in_json, f"{message} Try: {remedy}", "usage", message, remedy)
 
@@ -56,8 +56,8 @@ def _without_values(message: str, arguments: list[str]) -> str:
         return "There is an argument too many."
     if message.startswith("No such command"):
         return re.sub(r"'(.*?)'", lambda found: shown(found[1]), message, count=1)
-    values = {part for argument in arguments for part in (argument, argument.partition("=")[2]) if part}
-    for value in values:
+    typed = [argument.partition("=")[2] if argument.startswith("-") else argument for argument in arguments]
+    for value in filter(None, typed):
         message = message.replace(repr(value), "what was given")
     return visible(message)
 

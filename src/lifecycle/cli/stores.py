@@ -176,6 +176,8 @@ def demo(
     folder: Annotated[Path | None, typer.Option("--dir", help="Where to make the demo's store")] = None,
 ) -> None:
     """Live a few people's lives under the example policy, over two years."""
+    from lifecycle.cli import demo_report  # noqa: PLC0415
     from lifecycle.cli.demo import play  # noqa: PLC0415
 
-    play(folder, in_json=here(context).json)
+    tell = demo_report.as_json if here(context).json else demo_report.as_text
+    tell(play(folder))

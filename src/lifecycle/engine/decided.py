@@ -121,7 +121,9 @@ class Decided:
             return answers.refused(question.command.id, IdReused(), person, None)
         given = self.given.get((before.stream_id, question.cmd))
         again = given or answers.again(self.connection, question.command.id, before)
-        self.to_resume = self.to_resume or bool({ErasureOrdered.kind, IdentifierUnlinked.kind}.intersection(again.events))
+        self.to_resume = self.to_resume or bool(
+            {ErasureOrdered.kind, IdentifierUnlinked.kind}.intersection(again.events)
+        )
         return again
 
     def remember(self, seen: Seen, given: Outcome) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -14,7 +14,7 @@ from lifecycle.columns import Instant
 from lifecycle.domain.subject.state import Consent, Subject
 from lifecycle.policy.model import Policy
 from lifecycle.policy.vocabulary import ErasureGround
-from lifecycle.projections.projection import Change, rewrite, states, tables_of_a_projection
+from lifecycle.projections.projection import Change, Row, columns, moved, rewrite, tables_of_a_projection
 
 Status = Literal["given", "refused", "withdrawn", "expired", "invalidated"]
 
@@ -90,6 +90,9 @@ def _status(ended: str | None) -> Status:
     return "invalidated" if ended in _INVALIDATING else "expired"
 
 
+_AGREED = tuple(Agreed.__slots__)
+
+
 class Consents:
     """Rewrites all consents of each person who changed."""
 
@@ -98,15 +101,14 @@ class Consents:
     tables = (consent_status,)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
-        people = states(changes)
-        rows = [{"subject_id": id} | asdict(agreed) for id, subject in people.items() for agreed in agreed_by(subject)]
-        rewrite(c, consent_status, people, rows)
+        rewrite(c, consent_status, moved(changes, agreed_by), _rows)
 
 
-_AGREED = select(*(consent_status.c[name] for name in Agreed.__slots__))
+def _rows(subject_id: UUID, agreed: Agreed) -> list[Row]:
+    return [{"subject_id": subject_id} | columns(agreed, _AGREED)]
 
 
 def current_consents(c: Connection, subject_id: UUID) -> list[Agreed]:
     """Everything that one person ever answered, as it is projected now."""
-    theirs = _AGREED.where(consent_status.c.subject_id == subject_id).order_by(consent_status.c.number)
-    return [Agreed(*row) for row in c.execute(theirs)]
+    chosen = select(*(consent_status.c[name] for name in _AGREED)).where(consent_status.c.subject_id == subject_id)
+    return [Agreed(*row) for row in c.execute(chosen.order_by(consent_status.c.number))]

@@ -12,7 +12,7 @@ from sqlalchemy import Column, Connection, Integer, Table, Text, Uuid, select
 from lifecycle.columns import Instant
 from lifecycle.policy.model import Policy
 from lifecycle.projections.held import Held, HeldGround, Kept, held_by, in_order
-from lifecycle.projections.projection import Change, rewrite, states, tables_of_a_projection
+from lifecycle.projections.projection import Change, Row, columns, moved, rewrite, tables_of_a_projection
 
 metadata = tables_of_a_projection()
 
@@ -66,11 +66,10 @@ class Holdings:
     tables = (current_holding, current_ground, current_keeper)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
-        people = states(changes)
-        held = [(subject_id, one) for subject_id, subject in people.items() for one in held_by(subject)]
-        rewrite(c, current_holding, people, [_holding_row(*each) for each in held])
-        rewrite(c, current_ground, people, [row for each in held for row in _ground_rows(*each)])
-        rewrite(c, current_keeper, people, [row for each in held for row in _keeper_rows(*each)])
+        people = moved(changes, held_by)
+        rewrite(c, current_holding, people, _holding_row)
+        rewrite(c, current_ground, people, _ground_rows)
+        rewrite(c, current_keeper, people, _keeper_rows)
 
 
 _OF_A_HOLDING = ("holding", "category", "source", "since", "sealed_in", "erased_at", "erased_by")
@@ -78,21 +77,19 @@ _OF_A_GROUND = ("number", "purpose", "basis", "since", "until", "rule", "ended",
 _OF_A_KEEPER = ("because", "since", "until")
 
 
-def _holding_row(subject_id: UUID, one: Held) -> dict[str, Any]:
-    return {"subject_id": subject_id} | {name: getattr(one, name) for name in _OF_A_HOLDING}
+def _holding_row(subject_id: UUID, one: Held) -> list[Row]:
+    return [{"subject_id": subject_id} | columns(one, _OF_A_HOLDING)]
 
 
-def _ground_rows(subject_id: UUID, one: Held) -> Iterable[dict[str, Any]]:
+def _ground_rows(subject_id: UUID, one: Held) -> list[Row]:
     of = {"subject_id": subject_id, "holding": one.holding}
-    return (of | {name: getattr(ground, name) for name in _OF_A_GROUND} for ground in one.grounds)
+    return [of | columns(ground, _OF_A_GROUND) for ground in one.grounds]
 
 
-def _keeper_rows(subject_id: UUID, one: Held) -> Iterable[dict[str, Any]]:
+def _keeper_rows(subject_id: UUID, one: Held) -> list[Row]:
     of = {"subject_id": subject_id, "holding": one.holding}
-    return (
-        of | {"number": number} | {name: getattr(keeper, name) for name in _OF_A_KEEPER}
-        for number, keeper in enumerate(one.keepers, start=1)
-    )
+    keepers = enumerate(one.keepers, start=1)
+    return [of | {"number": number} | columns(keeper, _OF_A_KEEPER) for number, keeper in keepers]
 
 
 def current_holdings(c: Connection, subject_id: UUID) -> list[Held]:

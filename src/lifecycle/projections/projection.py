@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection, MetaData, Table, delete, insert
@@ -14,6 +14,8 @@ from lifecycle.domain.subject.state import Subject
 from lifecycle.policy.model import Policy
 
 SCHEMA = "projection"
+Row: TypeAlias = dict[str, Any]
+T = TypeVar("T")
 
 
 def tables_of_a_projection() -> MetaData:
@@ -61,16 +63,43 @@ class Projection(Protocol):
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None: ...
 
 
-def states(changes: Iterable[Change]) -> dict[UUID, Subject]:
-    """The people of the batch as they are after it."""
-    return {change.stream_id: change.after for change in changes if change.after is not None}
+class Moved(NamedTuple, Generic[T]):
+    """What a projection says of one person before and after a batch."""
+
+    subject_id: UUID
+    before: Sequence[T]
+    after: Sequence[T]
 
 
-def rewrite(c: Connection, table: Table, subject_ids: Iterable[UUID], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Replace all rows of these people, of whom a batch has at most as many as it has positions.
+def moved(changes: Iterable[Change], describe: Callable[[Subject], Sequence[T]]) -> list[Moved[T]]:
+    """Describe the people of the batch as they were and as they are."""
+    return [
+        Moved(change.stream_id, () if change.before is None else describe(change.before), describe(change.after))
+        for change in changes
+        if change.after is not None
+    ]
 
-    So a projection that was followed equals one that was rebuilt.
+
+def rewrite(c: Connection, table: Table, people: Iterable[Moved[T]], row: Callable[[UUID, T], Sequence[Row]]) -> None:
+    """Replace all rows of those people whose rows differ, and leave the others alone.
+
+    A row follows from the state alone, never from rows: so a projection that was followed equals one that was rebuilt.
     """
-    c.execute(delete(table).where(table.c.subject_id.in_(list(subject_ids))))
-    if rows:
-        c.execute(insert(table), rows)
+    stale: list[UUID] = []
+    fresh: list[Row] = []
+    for subject_id, before, after in people:
+        old = [one for described in before for one in row(subject_id, described)]
+        new = [one for described in after for one in row(subject_id, described)]
+        if old != new:
+            fresh += new
+            if old:
+                stale.append(subject_id)
+    if stale:
+        c.execute(delete(table).where(table.c.subject_id.in_(stale)))
+    if fresh:
+        c.execute(insert(table), fresh)
+
+
+def columns(one: object, names: Sequence[str]) -> dict[str, Any]:
+    """The fields of a dataclass as a row; `dataclasses.asdict` would copy every value."""
+    return {name: getattr(one, name) for name in names}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from sqlalchemy import Column, Connection, Integer, Table, Text, Uuid, select
 from lifecycle.columns import Instant
 from lifecycle.domain.subject.state import Subject
 from lifecycle.policy.model import Policy
-from lifecycle.projections.projection import Change, rewrite, states, tables_of_a_projection
+from lifecycle.projections.projection import Change, Row, columns, moved, rewrite, tables_of_a_projection
 
 recipient_of_holding = Table(
     "recipient_of_holding",
@@ -54,6 +54,9 @@ def given_by(subject: Subject, at: datetime | None = None) -> list[GivenTo]:
     return sorted(given, key=lambda one: (one.recipient, one.holding))
 
 
+_FIELDS = tuple(GivenTo.__slots__)
+
+
 class Recipients:
     """Rewrites all recipients of each person who changed."""
 
@@ -62,13 +65,15 @@ class Recipients:
     tables = (recipient_of_holding,)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
-        people = states(changes)
-        rows = [{"subject_id": id} | asdict(given) for id, subject in people.items() for given in given_by(subject)]
-        rewrite(c, recipient_of_holding, people, rows)
+        rewrite(c, recipient_of_holding, moved(changes, given_by), _rows)
+
+
+def _rows(subject_id: UUID, given: GivenTo) -> list[Row]:
+    return [{"subject_id": subject_id} | columns(given, _FIELDS)]
 
 
 column = recipient_of_holding.c
-_GIVEN = select(*(column[name] for name in GivenTo.__slots__)).order_by(column.recipient, column.holding)
+_GIVEN = select(*(column[name] for name in _FIELDS)).order_by(column.recipient, column.holding)
 
 
 def current_recipients(c: Connection, subject_id: UUID) -> list[GivenTo]:

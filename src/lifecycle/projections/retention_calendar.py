@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -26,11 +26,11 @@ from sqlalchemy import (
 
 from lifecycle.columns import Instant
 from lifecycle.domain.streams import policy_stream
-from lifecycle.domain.subject.settling import calendar
+from lifecycle.domain.subject.settling import Due, calendar
 from lifecycle.domain.subject.state import Subject
 from lifecycle.policy.model import Policy
 from lifecycle.policy.periods import Period, start_of
-from lifecycle.projections.projection import Change, rewrite, states, tables_of_a_projection
+from lifecycle.projections.projection import Change, Row, columns, moved, rewrite, tables_of_a_projection
 
 IDENTIFIERS = "identifiers"
 
@@ -78,18 +78,23 @@ class RetentionCalendar:
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
         if not policies:
             return
-        people = states(changes)
-        rewrite(c, retention_calendar, people, [row for each in people.items() for row in _rows(*each, policies)])
+        people = moved(changes, lambda subject: _rows(subject, policies))
+        rewrite(c, retention_calendar, people, lambda _, row: [row])
         if any(change.stream_id == policy_stream() for change in changes):
             _move_identifiers(c, policies)
 
 
-def _rows(subject_id: UUID, subject: Subject, policies: Sequence[Policy]) -> Iterable[dict[str, Any]]:
+_OF_A_DUE = tuple(Due.__slots__)
+
+
+def _rows(subject: Subject, policies: Sequence[Policy]) -> list[Row]:
+    rows = []
     for number, found in enumerate(calendar(subject, policies[-1]), start=1):
-        row = {"subject_id": subject_id, "number": number, "counted_from": None} | asdict(found)
+        row = {"subject_id": subject.id, "number": number, "counted_from": None} | columns(found, _OF_A_DUE)
         if found.what == IDENTIFIERS and subject.last_event_at is not None:
             row |= {"counted_from": subject.last_event_at, "due": identifiers_due(subject.last_event_at, policies)}
-        yield row
+        rows.append(row)
+    return rows
 
 
 def identifiers_due(last_event_at: datetime, policies: Sequence[Policy]) -> datetime:
@@ -124,12 +129,12 @@ _MOVE = (
 
 def _move_identifiers(c: Connection, policies: Sequence[Policy]) -> None:
     resting = select(column.subject_id, column.number, column.counted_from).where(column.what == IDENTIFIERS)
-    moved = [
+    new_days = [
         {"of": row.subject_id, "at": row.number, "new_due": identifiers_due(row.counted_from, policies)}
         for row in c.execute(resting)
     ]
-    if moved:
-        c.execute(_MOVE, moved)
+    if new_days:
+        c.execute(_MOVE, new_days)
 
 
 def due(c: Connection, now: datetime, limit: int, after: Falling | None = None) -> list[Falling]:
