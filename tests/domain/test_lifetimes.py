@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from scenario import (
     Act,
     Life,
@@ -164,6 +164,14 @@ class Lives(RuleBasedStateMachine):
             assert not self.known.holds, "a person under a hold was erased"
             assert not self.known.consents, "a person with a consent in force was erased"
             assert all(holding.erased for holding in self.known.holdings.values())
+
+    @initialize(some=st.sets(purposes, min_size=1, max_size=4))
+    def begin(self, some: set[str]) -> None:
+        """Most lives begin with an address that serves several purposes."""
+        for purpose in sorted(some):
+            if BASIS[purpose] == "consent":
+                self.consent(purpose, 0.0)
+            self.collect(purpose, "email", "a@b.sg", 0.0)
 
     # -- what can happen -----------------------------------------------------------------------------------------------
 
@@ -397,5 +405,5 @@ class Lives(RuleBasedStateMachine):
         return subject
 
 
-Lives.TestCase.settings = settings(max_examples=50, stateful_step_count=25, deadline=None)
+Lives.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
 TestLives = Lives.TestCase

@@ -86,6 +86,21 @@ def test_two_who_follow_at_once_never_double_and_never_skip(town: Town):
     assert counted(town.database) == expected(10)
 
 
+def test_a_rebuild_while_others_follow_ends_where_they_do(town: Town):
+    people_in(town, 4)
+    follower = town.follower((Tally(), *PROJECTIONS), batch=3)
+    follower.catch_up()
+    followed = everything(town.database)
+    with ThreadPoolExecutor(2) as threads:
+        others = [threads.submit(town.follower((Tally(), *PROJECTIONS), batch=2).catch_up) for _ in range(4)]
+        for _ in range(3):
+            follower.rebuild()
+        for other in others:
+            other.result()
+    assert everything(town.database) == followed
+    assert counted(town.database) == expected(4)
+
+
 def test_one_object_serves_several_threads(town: Town):
     people_in(town, 6)
     follower = town.follower((Tally(),), batch=2)

@@ -77,7 +77,7 @@ def _proof(told: Told) -> None:
 
 
 def _where(names: list[str]) -> str:
-    return ", ".join(names) or "nowhere"
+    return ", ".join(names) or "not found in any file"
 
 
 def _files(told: Told) -> None:

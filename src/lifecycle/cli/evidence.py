@@ -1,4 +1,4 @@
-"""What the demo proves at the end: of an erased value neither its clear form, nor its sealed bytes, nor its key exist."""
+"""What the demo proves: of an erased value neither the clear form, nor the sealed bytes, nor the key exist."""
 
 from __future__ import annotations
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from functools import cache
+from typing import Annotated, Any
 
 import typer
 
@@ -70,7 +72,7 @@ def answer(arguments: list[str]) -> int:
     in_json = "--json" in arguments[:1]
     try:
         # Outside of its standalone mode typer hands us its complaints instead of printing them.
-        code = app(args=arguments, prog_name="lifecycle", standalone_mode=False)
+        code = _commands()(args=arguments, prog_name="lifecycle", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except BrokenPipeError:
@@ -80,6 +82,11 @@ def answer(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 -- the last door: a bug must not print what it holds in its hands
         return failures.tell(error, arguments, in_json)
     return code if isinstance(code, int) else DONE
+
+
+@cache
+def _commands() -> Callable[..., Any]:
+    return typer.main.get_command(app)
 
 
 def _unheard() -> int:

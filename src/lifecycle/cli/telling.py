@@ -50,7 +50,8 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    shown = Table(title=Text(title), title_justify="left", header_style="bold")
+    say(title)
+    shown = Table(header_style="bold")
     for column in columns:
         shown.add_column(column, overflow="fold")
     for row in rows:

@@ -6,6 +6,8 @@ import logging
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +21,7 @@ from lifecycle.errors import LifecycleError, Refused
 
 if TYPE_CHECKING:
     from lifecycle.engine import Engine
-    from lifecycle.schedule.worker import Duty
+    from lifecycle.schedule.worker import Duty, Worker
 
 retention = typer.Typer(no_args_is_help=True, help="What falls due, and carrying it out.")
 log = logging.getLogger("lifecycle.worker")
@@ -65,6 +67,8 @@ def sweep(
         json_line(asdict(swept))
     else:
         say(f"{swept.people} people, {swept.expired} periods over, {swept.erased} erasures.")
+        if swept.busy:
+            say(f"{swept.busy} people were being written about all the time. Try: sweep again.")
 
 
 def _tell_due(context: typer.Context) -> None:
@@ -92,36 +96,60 @@ def worker(
     once: Annotated[bool, typer.Option("--once", help="Do every duty once, then stop")] = False,
 ) -> None:
     """Do by itself what time brings: sequence, project, sweep, end epochs. One leads, others stand by."""
-    from lifecycle.schedule.leader import leader_of  # noqa: PLC0415
-    from lifecycle.schedule.worker import Worker  # noqa: PLC0415
-
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
-    with opened(context) as engine:
+    with _logging(), opened(context) as engine:
         if engine.is_simulated:
             raise WorkerInRealTime
-        failures: list[str] = []
-
-        def failed(duty: str, error: Exception) -> None:
-            failures.append(duty)
-            code = error.code if isinstance(error, LifecycleError) else "bug"
-            log.error("duty=%s failed=%s code=%s", duty, type(error).__name__, code)  # a message could quote a value
-
-        with leader_of(engine.database) as leader:
-            runner = Worker(leader, _duties(engine), failed)
-            if once:
-                runner.tick_all()
-            else:
-                stop = threading.Event()
-                for number in (signal.SIGTERM, signal.SIGINT):
-                    signal.signal(number, lambda *_: stop.set())
-                log.info("started")
-                runner.run(stop)
-                log.info("stopped")
+        failures = _work(engine, once)
     if once and here(context).json:
         json_line({"failed": failures})
     if once and failures:
         raise typer.Exit(1)
+
+
+def _work(engine: Engine, once: bool) -> list[str]:
+    """Return which duties failed."""
+    from lifecycle.schedule.leader import leader_of  # noqa: PLC0415
+    from lifecycle.schedule.worker import Worker  # noqa: PLC0415
+
+    failures: list[str] = []
+
+    def failed(duty: str, error: Exception) -> None:
+        failures.append(duty)
+        code = error.code if isinstance(error, LifecycleError) else "bug"
+        log.error("duty=%s failed=%s code=%s", duty, type(error).__name__, code)  # a message could quote a value
+
+    with leader_of(engine.database) as leader:
+        runner = Worker(leader, _duties(engine), failed)
+        if once:
+            runner.tick_all()
+        else:
+            _run_until_asked(runner)
+    return failures
+
+
+def _run_until_asked(runner: Worker) -> None:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    log.info("started")
+    runner.run(stop)
+    log.info("stopped")
+
+
+@contextmanager
+def _logging() -> Iterator[None]:
+    """To the error stream, a line for each thing done: counts, never who."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))
+    levels = {"lifecycle.worker": logging.INFO, "apscheduler": logging.WARNING}
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+        logging.getLogger(name).addHandler(handler)
+    try:
+        yield
+    finally:
+        for name in levels:
+            logging.getLogger(name).removeHandler(handler)
 
 
 def _duties(engine: Engine) -> list[Duty]:
@@ -129,14 +157,9 @@ def _duties(engine: Engine) -> list[Duty]:
 
     def sweep_now() -> None:
         resumed, swept = engine.resume(), engine.sweep()
-        if resumed or swept.people:
-            log.info(
-                "duty=sweep people=%d expired=%d erased=%d resumed=%d",
-                swept.people,
-                swept.expired,
-                swept.erased,
-                resumed,
-            )
+        done = {**asdict(swept), "resumed": resumed}
+        if any(done.values()):
+            log.info("duty=sweep %s", " ".join(f"{name}={count}" for name, count in done.items()))
 
     def end_epoch() -> None:
         if engine.ending.is_due(engine.clock.now()):

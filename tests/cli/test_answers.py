@@ -1,0 +1,213 @@
+"""What is printed when all goes well: for programs in the contract's shapes, for people as text and tables."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+
+import pytest
+from cli.doors import CANARY, DATA, EMAIL, WHO, Door, collect, consent, document
+
+from lifecycle.cli.main import app
+from lifecycle.commands.registry import COMMANDS
+from lifecycle.domain.catalogue import KINDS
+
+OUTCOME = {"id", "outcome", "subject", "version", "events", "code", "clause", "message", "remedy", "effects", "receipt"}
+HOLDING = {"holding", "category", "state", "value", "masked", "grounds", "recipients", "source", "restriction"}
+GROUND = {"purpose", "basis", "since", "until", "rule", "ended"}
+EVENT = {"version", "position", "kind", "occurred_at", "recorded_at", "actor", "policy", "data"}
+READS = [
+    *(("subject", what, *WHO) for what in ("show", "history", "holdings", "consents", "recipients")),
+    ("retention", "due"),
+    ("retention", "sweep"),
+    ("trustee", "list"),
+    ("policy", "show"),
+    ("policy", "show", "--version", "1.0"),
+    ("policy", "check", "policy.toml"),
+    ("projections", "status"),
+    ("projections", "rebuild"),
+    ("projections", "rebuild", "holdings"),
+    ("vault", "status"),
+    ("vault", "rotate"),
+    ("audit", "trail"),
+    ("audit", "trail", *WHO),
+    ("audit", "replay", *WHO),
+    ("schema", "commands"),
+    ("schema", "events"),
+    ("migrate",),
+]
+
+
+@pytest.mark.parametrize("arguments", READS, ids=" ".join)
+def test_with_json_there_is_one_value_on_standard_output_and_nothing_else(lived: Door, arguments: tuple[str, ...]):
+    for asked in (("--json", *arguments), (*arguments, "--json")):
+        said = lived(*asked)
+        assert isinstance(said.json, dict | list)
+        assert said.out.count("\n") == 1
+        assert said.err == ""
+
+
+@pytest.mark.parametrize("arguments", READS, ids=" ".join)
+def test_without_json_there_are_words_without_colour_and_without_clear_values(lived: Door, arguments: tuple[str, ...]):
+    said = lived(*arguments)
+    assert said.out
+    assert "\x1b" not in said.everything
+    assert said.err == ""
+    for value in DATA.values():
+        assert value not in said.out
+
+
+def test_outcomes_holdings_and_events_have_the_fields_of_the_contract(door: Door):
+    consented, collected = door.apply(consent(), collect())
+    assert set(consented) == set(collected) == OUTCOME
+    assert (collected["id"], collected["outcome"], collected["version"]) == ("c-2", "done", 4)
+    assert collected["events"] == ["personal-data-collected/1"]
+    held = door("subject", "holdings", *WHO, "--json").json
+    assert all(set(row) == HOLDING and row["masked"] for row in held)
+    assert all(set(ground) == GROUND for row in held for ground in row["grounds"])
+    assert {row["category"]: row["state"] for row in held} == dict.fromkeys(DATA, "held")
+    history = door("subject", "history", *WHO, "--json").json
+    assert all(set(event) == EVENT for event in history)
+    assert [event["version"] for event in history] == [1, 2, 3, 4]
+    assert sorted(event["position"] for event in history) == [event["position"] for event in history]
+    assert CANARY not in json.dumps([event["data"] for event in history])
+
+
+def test_a_refusal_is_an_answer(door: Door):
+    (refused,) = door.apply(collect())
+    assert (refused["outcome"], refused["code"], refused["clause"]) == ("refused", "consent-missing", "1.3")
+    assert refused["message"]
+    assert refused["remedy"]
+
+
+def test_instants_are_told_by_the_policy_s_clock_and_codes_as_words(lived: Door):
+    history = lived("subject", "history", *WHO).out
+    assert "times of Asia/Singapore" in history
+    assert "2024-08-01 10:00:05" in history
+    assert "personal data collected" in history
+    assert "free-trial, consent" in history
+    assert "through 2026-08-01" in lived("subject", "holdings", *WHO).out
+
+
+def test_clear_values_are_shown_for_a_purpose_and_the_read_is_on_record(lived: Door):
+    clear = lived("subject", "holdings", *WHO, "--clear", "--purpose", "free-trial", "--actor", "dpo", "--json")
+    assert {row["category"]: row["value"] for row in clear.json} == DATA
+    assert not any(row["masked"] for row in clear.json)
+    assert lived("audit", "trail", *WHO, "--json").json[-1]["outcome"] == "read"
+    denied = lived("subject", "holdings", *WHO, "--clear", "--purpose", "free-trial", "--role", "recipient", code=1)
+    assert "may not read" in denied.err
+
+
+HOSTILE = {
+    "markup": "[bold red]Ann[/bold red] [link=http://x]y[/link]",
+    "direction": "Ann\u202enioJ",
+    "control": "Ann\x1b[31m\x07\nBen\r",
+    "separator": "Ann\u2028Ben",
+    "emoji": "👩‍🎨 安",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
+def test_values_are_shown_as_text_and_what_cannot_be_seen_is_written_out(lived: Door, name: str):
+    data = {"name": name}
+    lived.apply(document("k-1", "correct", subject={"email": EMAIL}, data=data, reason=name, at=None))
+    shown = lived("subject", "holdings", *WHO, "--clear", "--purpose", "free-trial").out
+    assert not set(shown) & set("\x1b\x07\r\u202e\u2028\u200d")
+    if name.startswith("[bold"):
+        assert name in shown
+    if "\u202e" in name:
+        assert "Ann\\u202enioJ" in shown
+    answered = lived("apply", "-", stdin='{"id": "' + "\\u001b[31m" + '"}\n', code=1)
+    assert "\x1b" not in answered.everything
+
+
+def test_options_may_stand_behind_the_command(lived: Door):
+    elsewhere = ("--db", "sqlite:///store.db", "--keys=keys", "--now", "2024-09-01T00:00:00+08:00")
+    assert lived("subject", "show", *WHO, *elsewhere, "--json").json["events"] == 4
+    assert lived("projections", "status", "--now=2024-09-02T00:00:00+08:00")
+
+
+def test_a_trustee_is_engaged_signed_reviewed_and_dismissed(lived: Door):
+    lived("trustee", "engage", "udesk", "--name", "Udesk", "--contact", "x@udesk.example", "--country", "CN")
+    sign = ("trustee", "sign", "udesk", "--purpose", "free-trial", "--from", "2024-07-15", "--to", "2026-07-14",
+            "--method", "api", "--category", "email", "--category", "phone", "--measures", "sealed")  # fmt: skip
+    lacking = lived(*sign, code=1)
+    assert "agreement-incomplete" in lacking.out
+    assert "rights_and_obligations" in lacking.out
+    lived(*sign, "--rights-and-obligations", "audits")
+    (udesk,) = lived("trustee", "list", "--json").json
+    assert udesk == lived("trustee", "show", "udesk", "--json").json
+    (agreement,) = udesk["agreements"]
+    assert (agreement["purpose"], agreement["categories"]) == ("free-trial", ["email", "phone"])
+    lived("trustee", "review", "udesk", "--finding", "all is well")
+    assert "free-trial" in lived("trustee", "list").out
+    lived("trustee", "end", "udesk", "--reason", "changed supplier")
+    lived("trustee", "dismiss", "udesk")
+    assert lived("trustee", "show", "udesk", "--json").json["engaged"] is False
+    assert "2024-08-01 10:00:05" in lived("trustee", "show", "udesk").out
+
+
+def test_the_trail_can_be_read_in_pieces(lived: Door):
+    whole = lived("audit", "trail", "--json").json
+    first = lived("audit", "trail", "--limit", "2", "--json")
+    assert first.json == whole[:2]
+    assert f"--after {whole[1]['position']}" in first.err
+    rest = lived("audit", "trail", "--after", str(whole[1]["position"]), "--json")
+    assert first.json + rest.json == whole
+    assert rest.err == ""
+
+
+def test_a_backup_of_the_vault_is_one_json_row_a_line_for_its_owner_alone(lived: Door):
+    told = lived("vault", "backup", "vault.jsonl", "--json").json
+    path = lived.folder / "vault.jsonl"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert len(rows) == told["rows"]
+    assert {"epoch", "subject_key", "data_key", "lookup"} <= {row["table"] for row in rows}
+    assert CANARY not in path.read_text()
+
+
+def test_a_policy_is_checked_and_shown_and_published_once(lived: Door):
+    text = (lived.folder / "policy.toml").read_text().replace('version = "1.0"', 'version = "1.1"', 1)
+    (lived.folder / "next.toml").write_text(text, encoding="utf-8")
+    assert "well-formed" in lived("policy", "check", "next.toml").out
+    assert lived("policy", "publish", "policy.toml", "--json").json["outcome"] == "nothing"
+    assert lived("policy", "publish", "next.toml", "--json", code=1).json["outcome"] == "refused"
+    assert "refused" in lived("policy", "publish", "next.toml", code=1).out
+    assert [row["version"] for row in lived("policy", "show", "--json").json] == ["1.0"]
+    (lived.folder / "faulty.toml").write_text(text.replace("Asia/Singapore", "Mars/Olympus"), encoding="utf-8")
+    assert "faulty.toml" in lived("policy", "publish", "faulty.toml", code=1).err
+    faults = lived("policy", "check", "faulty.toml", "--json", code=1).json["faults"]
+    assert [fault["place"] for fault in faults] == ["time_zone"]
+
+
+def test_the_schemas_are_of_everything_that_can_be_asked_and_recorded(empty: Door):
+    commands = empty("schema", "commands").json
+    assert set(commands) == set(COMMANDS)
+    assert all(schema["type"] == "object" for schema in commands.values())
+    assert set(empty("schema", "events").json) == set(KINDS)
+
+
+def test_the_version_is_said(empty: Door):
+    assert empty("--version").out.startswith("lifecycle ")
+
+
+def test_every_command_has_help_of_its_own(empty: Door):
+    groups = {group.name: group.typer_instance for group in app.registered_groups}
+    names = [[command.name or command.callback.__name__] for command in app.registered_commands if command.callback]
+    for group, inner in groups.items():
+        assert inner is not None
+        names += [[str(group), c.name or c.callback.__name__] for c in inner.registered_commands if c.callback]
+    assert len(names) > 30
+    for name in names:
+        said = empty(*name, "--help").out
+        assert said.startswith(f"Usage: lifecycle {' '.join(name)}")
+
+
+def test_asking_for_help_loads_none_of_what_is_slow():
+    slow = ("alembic", "apscheduler", "eventsourcing", "phonenumbers", "psycopg", "pydantic", "rich", "sqlalchemy")
+    script = "import sys, lifecycle.cli.main as m; m.answer(['--help']); print([x for x in %r if x in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script % (slow,)], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

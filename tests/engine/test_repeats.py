@@ -1,0 +1,164 @@
+"""The same id answers as the first time; it is good for one person, one content and ninety days."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from engine.stores import COLLECT, CONSENT, QUOTE, count_of, document, headers_of, times_of
+from whole.stores import ANN, BEN, TRIAL, Store
+
+from lifecycle.commands.outcome import Outcome
+from lifecycle.domain.streams import access_stream_of
+from lifecycle.engine import open_engine
+from lifecycle.storage.tables import command_seen, event_header, stream_head
+from lifecycle.vault.tables import spent_command
+
+
+def same(first: Outcome, again: Outcome) -> bool:
+    """A refusal's message is not kept: it is told by code, clause and remedy."""
+    left_out = {"message"} if first.outcome == "refused" else set()
+    return first.model_dump(exclude=left_out) == again.model_dump(exclude=left_out)
+
+
+def a_life() -> list[dict]:
+    """Every sort of answer that is remembered."""
+    return [
+        document("give-consent", "r-1", ANN, **CONSENT),
+        document("collect", "r-2", ANN, data=TRIAL, **COLLECT),
+        document("give-consent", "r-3", ANN, **CONSENT),  # nothing
+        document("collect", "r-4", ANN, data={"ip-address": "192.0.2.1"}, **COLLECT),  # refused
+        document("collect", "r-5", ANN, data={"phone": TRIAL["phone"], "company": "Other"}, **QUOTE),
+        document("withdraw-consent", "r-6", ANN, purposes=["free-trial"], channel="web-form"),  # erases in part
+        document("engage-trustee", "r-7", None, trustee="udesk", name="Udesk", contact="x@udesk.example", country="CN"),
+    ]
+
+
+def test_every_answer_is_given_again_in_another_call_another_batch_and_another_process(store: Store):
+    first = [store.engine.execute(each) for each in a_life()]
+    assert [each.outcome for each in first] == ["done", "done", "nothing", "refused", "done", "done", "done"]
+    assert {effect.result for effect in first[5].effects} == {"erased", "kept"}
+    before = count_of(store.engine.database, event_header)
+    for again in (
+        [store.engine.execute(each) for each in a_life()],
+        store.engine.execute_many(a_life()),
+        list(map(store.reopen().execute, reversed(a_life())))[::-1],
+    ):
+        assert all(map(same, first, again))
+    assert count_of(store.engine.database, event_header) == before
+
+
+def test_within_one_batch_a_repeat_answers_as_the_first(store: Store):
+    twice = [each for each in a_life() for _ in range(2)]
+    outcomes = store.engine.execute_many(twice)
+    assert outcomes[::2] == outcomes[1::2]
+    assert times_of(store.engine.database, "personal-data-collected") == 2
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["one-batch", "one-by-one"])
+@pytest.mark.parametrize("changed", [{"channel": "phone"}, {"actor": {"id": "web-2", "role": "service"}}])
+def test_another_content_under_the_same_id_is_refused(store: Store, together: bool, changed: dict):
+    first = document("give-consent", "r-1", ANN, **CONSENT)
+    if together:
+        _, other = store.engine.execute_many([first, first | changed])
+    else:
+        store.engine.execute(first)
+        other = store.engine.execute(first | changed)
+    assert (other.outcome, other.code) == ("refused", "id-reused")
+    assert times_of(store.engine.database, "consent-given") == 1
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["one-batch", "one-by-one"])
+def test_one_id_may_be_used_for_each_person(store: Store, together: bool):
+    """Known people, strangers and people named by our id: each has answers of their own."""
+    known = [store.consent(subject=person).subject for person in (ANN, BEN)]
+    named = [ANN, {"id": str(known[1])}, {"email": "new@example.com"}, {"ref": "user-42"}]
+    documents = [document("refuse-consent", "r-1", who, **CONSENT | {"purposes": ["quotation"]}) for who in named]
+    outcomes = store.engine.execute_many(documents) if together else list(map(store.engine.execute, documents))
+    assert [outcome.outcome for outcome in outcomes] == ["done"] * 4
+    assert [outcome.subject for outcome in outcomes[:2]] == known
+    assert len({outcome.subject for outcome in outcomes}) == 4
+    assert store.engine.execute_many(documents) == outcomes
+
+
+def test_an_id_of_a_trustee_or_the_policy_is_not_a_persons(store: Store):
+    engaged = document("engage-trustee", "r-1", None, trustee="udesk", name="Udesk", contact="x", country="CN")
+    outcomes = store.engine.execute_many([engaged, document("give-consent", "r-1", ANN, **CONSENT)])
+    assert [outcome.outcome for outcome in outcomes] == ["done", "done"]
+    assert store.engine.execute(engaged | {"contact": "y"}).code == "id-reused"
+
+
+def test_late_repeats_of_an_erased_persons_commands_register_nobody(store: Store):
+    documents = a_life()[:4]
+    store.engine.execute_many(documents)
+    erase = document("erase", "r-9", ANN, ground="7.3c")
+    assert store.engine.execute(erase).receipt is not None
+    people = times_of(store.engine.database, "subject-registered")
+    for repeat in (*documents, erase):
+        again = store.engine.execute(repeat)
+        assert (again.outcome, again.code, again.subject) == ("nothing", "subject-erased", None)
+    assert {each.code for each in store.engine.execute_many([*documents, erase])} == {"subject-erased"}
+    assert times_of(store.engine.database, "subject-registered") == people
+
+
+def test_a_repeat_in_the_batch_that_erased_the_person_registers_nobody(store: Store):
+    documents = [*a_life()[:2], document("erase", "r-9", ANN, ground="7.3c"), *a_life()[:2]]
+    outcomes = store.engine.execute_many(documents)
+    assert [outcome.outcome for outcome in outcomes] == ["done", "done", "done", "nothing", "nothing"]
+    assert outcomes[2].receipt is not None
+    assert times_of(store.engine.database, "subject-registered") == 1
+
+
+def test_after_ninety_days_an_id_is_forgotten(store: Store):
+    store.do("give-notice", "2024-08-01T10:00:00+08:00", subject=ANN, policy="1.0", channel="web-form")
+    first = document("give-consent", "r-1", ANN, **CONSENT)
+    store.engine.execute(first)
+    store.consent(subject=BEN)
+    store.do("erase", subject=BEN, ground="7.3c")
+    now = store.engine.clock.now()
+    store.engine.move_clock(now + timedelta(days=89))
+    store.engine.forget_old_commands()
+    assert store.engine.execute(first | {"channel": "phone"}).code == "id-reused"
+    assert count_of(store.engine.database, spent_command) == 2
+    store.engine.move_clock(now + timedelta(days=90, seconds=1))
+    assert store.engine.forget_old_commands() > 0
+    assert count_of(store.engine.database, command_seen) == count_of(store.engine.database, spent_command) == 0
+    other = store.engine.execute(first | {"channel": "phone"})
+    assert (other.outcome, other.code) == ("nothing", None)  # judged anew: the consent is in force
+
+
+def test_only_keyed_hashes_of_ids_and_contents_are_stored(store: Store, tmp_path: Path):
+    """An id is whatever its caller wrote: it may well be an e-mail address."""
+    store.engine.execute(document("give-consent", "ann@example.com/2024", ANN, **CONSENT, correlation="canary-5"))
+    store.engine.execute(document("collect", "ann@example.com/2025", ANN, data={"ip-address": "::1"}, **COLLECT))
+    store.engine.drain()
+    store.engine.database.truncate_wal()
+    with store.engine.database.read() as c:
+        said = [str(row) for table in (command_seen, event_header, stream_head) for row in c.execute(table.select())]
+    assert not [row for row in said if "ann@" in row or "canary" in row]
+
+
+def test_a_refusal_of_a_stranger_is_judged_anew(store: Store):
+    """Nobody was registered, so nothing could be remembered under anybody's key."""
+    early = document("collect", "r-1", ANN, data=TRIAL, **COLLECT)
+    assert store.engine.execute(early).code == "consent-missing"
+    store.consent()
+    assert store.engine.execute(early).outcome == "done"
+
+
+def test_a_refusal_once_answered_stays_one(store: Store):
+    consent = store.consent()
+    early = document("collect", "r-1", ANN, data={"phone": "+6591234567"}, **COLLECT | {"purpose": "quotation"})
+    first = store.engine.execute(early)
+    store.consent("quotation")
+    again = store.engine.execute(early)
+    assert (again.outcome, again.code, again.version, again.remedy) == ("refused", "consent-missing", 3, first.remedy)
+    assert len(headers_of(store.engine.database, access_stream_of(consent.subject))) == 1  # type: ignore[arg-type]
+
+
+def test_two_engines_answer_alike(store: Store):
+    first = store.consent()
+    with open_engine(store.settings.db, keys=store.settings.keys) as other:
+        again = other.execute(document("give-consent", "c-1", ANN, **CONSENT))
+    assert again == first
