@@ -8,7 +8,7 @@ export UV_LINK_MODE := copy
 # Workers for the test-suite; 0 runs it in one process.
 JOBS ?= auto
 
-.PHONY: help setup demo test check format lint types layers quick soak constraints clean
+.PHONY: help setup demo test check format lint types layers quick constraints clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'

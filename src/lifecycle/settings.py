@@ -12,7 +12,7 @@ DEFAULT_DB = "sqlite:///lifecycle.db"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`db` is an SQLAlchemy URL; `keys` is the folder of epoch keys, anchor and erasure journal."""
+    """`db` is an SQLAlchemy URL; `keys` is the folder of epoch keys and erasure journal."""
 
     db: str
     keys: Path

@@ -33,9 +33,7 @@ def count_of(database: Database, table: Table, *where: Any) -> int:
 def headers_of(database: Database, stream: UUID) -> list[Header]:
     with database.read() as c:
         rows = c.execute(
-            select(event_header.c.header)
-            .where(event_header.c.stream_id == stream)
-            .order_by(event_header.c.version)
+            select(event_header.c.header).where(event_header.c.stream_id == stream).order_by(event_header.c.version)
         )
         return [read_header(bytes(row.header)) for row in rows]
 

@@ -174,7 +174,11 @@ def erased(outcome: Outcome) -> Outcome | None:
     return outcome if outcome.code == "subject-erased" else None
 
 
-QUICKLY = {"deadline": None, "suppress_health_check": list(HealthCheck), "phases": [Phase.explicit, Phase.generate, Phase.shrink]}
+QUICKLY = {
+    "deadline": None,
+    "suppress_health_check": list(HealthCheck),
+    "phases": [Phase.explicit, Phase.generate, Phase.shrink],
+}
 
 
 @on_sqlite
@@ -196,7 +200,7 @@ def test_erasing_in_the_middle_of_a_batch_divides_it_into_two_lives(stores: tupl
     consent = ("give-consent", CONSENT)
     collect = ("collect", {"purpose": "free-trial", "basis": "consent", "source": "web-form", "data": {"name": "Ann"}})
     erase = ("erase", {"ground": "7.3c"})
-    asked = [(number, ann, each, None) for number, each in enumerate([consent, collect, erase, consent, collect, erase])]
+    asked = [
+        (number, ann, each, None) for number, each in enumerate([consent, collect, erase, consent, collect, erase])
+    ]
     compare(stores, asked)
-
-

@@ -57,10 +57,25 @@ def document(number: int, command: str, **fields: Any) -> dict[str, Any]:
     return {"command": command, "id": f"d-{number}", "actor": {"id": CANARY, "role": "service"}, **fields}
 
 
-CONSENT = document(1, "give-consent", at="2024-08-01T10:00:00+08:00", subject=ANN, purposes=["free-trial"], notice="1.0",
-                   channel="web-form")  # fmt: skip
-COLLECT = document(2, "collect", at="2024-08-01T10:00:05+08:00", subject=ANN, purpose="free-trial", basis="consent",
-                   source="web-form", data=DATA)  # fmt: skip
+CONSENT = document(
+    1,
+    "give-consent",
+    at="2024-08-01T10:00:00+08:00",
+    subject=ANN,
+    purposes=["free-trial"],
+    notice="1.0",
+    channel="web-form",
+)
+COLLECT = document(
+    2,
+    "collect",
+    at="2024-08-01T10:00:05+08:00",
+    subject=ANN,
+    purpose="free-trial",
+    basis="consent",
+    source="web-form",
+    data=DATA,
+)
 
 
 def lines(*documents: Any) -> str:

@@ -54,7 +54,11 @@ def own_files(store: Store) -> Iterator[tuple[Path, bytes]]:
     """The same, but of PostgreSQL only this database's tables: thousands of guesses are looked for in each file."""
     with store.engine.database.read() as c:
         of_server = store.engine.database.path is None
-        oid = c.execute(text("SELECT oid FROM pg_database WHERE datname = current_database()")).scalar_one() if of_server else 0
+        oid = (
+            c.execute(text("SELECT oid FROM pg_database WHERE datname = current_database()")).scalar_one()
+            if of_server
+            else 0
+        )
     for path, content in raw_files(store):
         if not of_server or path.parent.name == str(oid) or path.is_relative_to(store.settings.keys):
             yield path, content

@@ -81,6 +81,7 @@ class Deciding:
         try:
             decision = publish_policy(command, self.decided.known.policies, self.decided.at(command))
         except Refused as refusal:
+            self.decided.append_attempt(question, refusal)
             return answers.refused(command.id, refusal, None, None)
         self.decided.is_over = True
         return self._accept(question, stream, decision)

@@ -28,6 +28,7 @@ def apply_lines(engine: Engine, lines: Iterable[bytes], *, follow_clock: bool = 
     for line in lines:
         if line.strip():
             yield _apply(engine, line, follow_clock)
+    engine.drain()  # PostgreSQL's single commands leave it to the worker (settled rule 13)
 
 
 def _apply(engine: Engine, line: bytes, follow_clock: bool) -> Outcome:
@@ -119,6 +120,7 @@ def import_file(
             read += sum(map(len, lines))
             if progress is not None:
                 progress(read, total)
+    engine.drain()
     return imported
 
 

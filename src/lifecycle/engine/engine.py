@@ -80,6 +80,7 @@ class Engine:
         self.clock: Clock = SimulatedClock(database) if self.is_simulated else clock or SystemClock()
         self.vault = Vault(EpochKeys(keys))
         self.journal = ErasureJournal(keys)
+        self.journal.entries()  # missing or broken, it would not be known what a restored store has to erase again
         self.streams = Streams(database)
         self.policies = Policies(database)
         self.follower = Follower(database, self.streams, self.policies, PROJECTIONS)

@@ -168,7 +168,8 @@ def _said(c: Connection, streams: Sequence[UUID], number: int) -> set[UUID]:
 def _destroyed(c: Connection, ended: int, now: datetime) -> dict[str, object]:
     """The public fact: which epoch died, how many records it makes final, and the root over their pseudonyms."""
     streams = erasing.awaiting(c, ended)
-    found = c.execute(select(stream_head.c.sid).where(stream_head.c.stream_id.in_(streams))).scalars()
+    used = stream_head.c.stream_id.in_(streams) & (stream_head.c.version > 0)
+    found = c.execute(select(stream_head.c.sid).where(used)).scalars()
     sids = sorted(bytes(sid) for sid in found)
     return {
         "at": now.isoformat(timespec="microseconds").replace("+00:00", "Z"),

@@ -42,7 +42,7 @@ _SQLITE = {
     "SQLITE_BUSY": ("The database is locked by another process.", "wait for the other process, then try again"),
     "SQLITE_LOCKED": ("The database is locked by another process.", "wait for the other process, then try again"),
     "SQLITE_NOTADB": ("The file is not a SQLite database.", "check the path of the database"),
-    "SQLITE_CORRUPT": ("The database file is damaged.", "restore a backup, then run `lifecycle restore check`"),
+    "SQLITE_CORRUPT": ("The database file is damaged.", "restore a backup, as docs/operating.md says"),
     "SQLITE_FULL": ("The disk is full.", "make room, then try again"),
     "SQLITE_IOERR": ("The disk failed.", "check the disk, then try again"),
     "SQLITE_AUTH": ("The database refuses the access.", "check the file's permissions"),

@@ -68,7 +68,7 @@ class Installation:
                 return secrets.kek
         raise KeysUnavailable(
             f"A key is wrapped by epoch {of_epoch}, which is not open.",
-            "restore vault tables and keys of the same day, then run `lifecycle restore check`",
+            "restore vault tables and keys of the same day",
         )
 
     def cmd(self, command_id: str) -> str:

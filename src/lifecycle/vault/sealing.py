@@ -36,7 +36,7 @@ class Tampered(LifecycleError):
     """What is stored is not what was sealed: bytes were changed, swapped or lost. Never an erasure."""
 
     code: ClassVar[str] = "tampered"
-    remedy: ClassVar[str] = "run `lifecycle doctor`, and compare with a backup before anything else is written"
+    remedy: ClassVar[str] = "stop writing, and compare with a backup before anything else is written"
 
 
 class SealedPart(Protocol):
