@@ -32,7 +32,7 @@ FAILS = [
     (("--db", CANARY, "projections", "status"), "URL cannot be read"),
     (("--db", f"postgresql://u:{CANARY}@127.0.0.1:1/x", "projections", "status"), "cannot be reached"),
     (("--db", f"sqlite:///{CANARY}.db", "projections", "status"), "lifecycle init"),
-    (("--keys", CANARY, "subject", "show", *WHO), "key"),
+    (("--keys", CANARY, "subject", "show", *WHO), "LIFECYCLE_KEYS"),
     (("apply", CANARY), "cannot be read"),
     (("apply", "."), "cannot be read"),
     (("import", CANARY), "cannot be read"),

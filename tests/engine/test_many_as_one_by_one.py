@@ -165,32 +165,25 @@ def compare(stores: tuple[Store, Store], asked: list[Any]) -> None:
     first, second = Names(), Names()
     assert answers_of(at_once, first) == answers_of(one_by_one, second)
     assert records_of(many, at_once, first) == records_of(single, one_by_one, second)
-    repeated = many.engine.execute_many(documents)
-    alike = [same for same in zip(at_once, repeated, strict=True) if same[0].outcome == "done"]
-    assert all(again in (before, erased(again)) for before, again in alike)
-
-
-def erased(outcome: Outcome) -> Outcome | None:
-    return outcome if outcome.code == "subject-erased" else None
 
 
 QUICKLY = {
     "deadline": None,
     "suppress_health_check": list(HealthCheck),
-    "phases": [Phase.explicit, Phase.generate, Phase.shrink],
+    "phases": [Phase.explicit, Phase.generate],
 }
 
 
 @on_sqlite
 @given(asked=LISTS)
-@settings(max_examples=40, **QUICKLY)
+@settings(max_examples=20, **QUICKLY)
 def test_on_sqlite_many_commands_at_once_do_what_they_do_one_by_one(stores: tuple[Store, Store], asked: list[Any]):
     compare(stores, asked)
 
 
 @on_postgresql
 @given(asked=LISTS)
-@settings(max_examples=25, **QUICKLY)
+@settings(max_examples=10, **QUICKLY)
 def test_on_postgresql_many_commands_at_once_do_what_they_do_one_by_one(stores: tuple[Store, Store], asked: list[Any]):
     compare(stores, asked)
 

@@ -147,3 +147,10 @@ def test_age_is_that_of_the_time_of_the_command(store: Store):
     store.do("give-notice", "2024-09-01T00:00:00+08:00", subject=ANN, policy="1.0", channel="web-form")
     assert store.consent(at="2024-08-31T23:59:59+08:00").code == "guardian-missing"
     assert store.consent(at="2024-09-01T00:00:00+08:00").outcome == "done"
+
+
+def test_a_stranger_goes_by_their_own_name_already(store: Store):
+    """Linking it once more would make two rows of one token, and no try could ever succeed."""
+    for command in ("link-identifier", "unlink-identifier"):
+        assert store.do(command, subject=ANN, identifier=ANN).outcome == "nothing"
+    assert times_of(store.engine.database, "subject-registered") == 0

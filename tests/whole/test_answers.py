@@ -92,6 +92,11 @@ def test_identifiers_are_linked_unlinked_and_taken_by_one_person_only(store: Sto
     assert store.do("unlink-identifier", subject=ANN, identifier=ANN).code == "last-identifier"
 
 
+def test_linking_a_stranger_to_the_very_identifier_that_names_them_is_nothing(store: Store):
+    phone = {"phone": "+6591234567"}
+    assert store.do("link-identifier", subject=phone, identifier=phone).outcome == "nothing"
+
+
 HOSTILE = [
     "👩‍👩‍👧‍👦 Zoë",
     "\u202eevil\u202c עברית العربية",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -88,16 +88,7 @@ def show(
     if version is not None:
         _show_one(context, next((policy for policy in published if policy.version == version), None))
         return
-    rows = [
-        {
-            "policy": policy.id,
-            "version": policy.version,
-            "effective": policy.effective.isoformat(),
-            "fingerprint": policy.fingerprint,
-            "purposes": list(policy.purposes),
-        }
-        for policy in published
-    ]
+    rows = [_version(policy) for policy in published]
     if here(context).json:
         json_line(rows)
         return
@@ -109,6 +100,16 @@ def show(
         ("purposes", lambda row: row["purposes"]),
     )
     rows_of("Policy versions", rows, columns)
+
+
+def _version(policy: Policy) -> dict[str, Any]:
+    return {
+        "policy": policy.id,
+        "version": policy.version,
+        "effective": policy.effective.isoformat(),
+        "fingerprint": policy.fingerprint,
+        "purposes": list(policy.purposes),
+    }
 
 
 def _show_one(context: typer.Context, policy: Policy | None) -> None:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
@@ -14,6 +14,9 @@ from lifecycle.cli.here import here, instant, opened, progress
 from lifecycle.cli.telling import json_line, say, visible
 from lifecycle.cli.words import in_words
 from lifecycle.errors import Invalid
+
+if TYPE_CHECKING:
+    from lifecycle.engine import Engine
 
 SHOWN = 20  # rejects of an import that are told where no file was named for them
 
@@ -49,27 +52,22 @@ def init(
     if now is not None and not simulated:
         raise NotSimulated
     load_policy(policy)  # names the file and every fault in it, before anything is made
-    engine, outcome = create(
-        said.settings,
-        policy.read_text(encoding="utf-8-sig"),
-        simulated_clock=simulated,
-        now=now,
-    )
+    text = policy.read_text(encoding="utf-8-sig")
+    engine, outcome = create(said.settings, text, simulated_clock=simulated, now=now)
     with engine:
-        published = engine.policies.newest()
-        assert published is not None
-        answer = {
-            "policy": published.label,
-            "fingerprint": published.fingerprint,
-            "simulated": simulated,
-            "clock": engine.clock.now().isoformat(),
-            "outcome": outcome.outcome,
-        }
+        answer = {**_made(engine), "simulated": simulated, "outcome": outcome.outcome}
     if said.json:
         json_line(answer)
     else:
         kind = "simulated store" if simulated else "store"
-        say(f"A {kind} was made, under policy {visible(published.label)} ({published.fingerprint[:16]}…).")
+        say(f"A {kind} was made, under policy {visible(answer['policy'])} ({answer['fingerprint'][:16]}…).")
+
+
+def _made(engine: Engine) -> dict[str, Any]:
+    published = engine.policies.newest()
+    assert published is not None, "init publishes the policy"
+    clock = engine.clock.now().isoformat()
+    return {"policy": published.label, "fingerprint": published.fingerprint, "clock": clock}
 
 
 def migrate(context: typer.Context) -> None:

@@ -80,8 +80,13 @@ class Person:
         return self.batch.trustee(trustee)
 
     def find(self, type: IdentifierType, normalised: str) -> Found | None:
+        if not self.is_known and self.named_by == (type, normalised):
+            return Found("", True)  # registering links it anyway
         owner = self.batch.owners.get((type, normalised))
-        return None if owner is None else Found(owner[1], owner[0] == self.subject.id)
+        if owner is not None:
+            return Found(owner[1], owner[0] == self.subject.id)
+        # A stranger goes by the name that registers them, before any index says so.
+        return Found("", is_own=True) if (type, normalised) == self.named_by else None
 
     def link(self, type: str, normalised: str) -> str:
         identifier = secrets.token_hex(8)
