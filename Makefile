@@ -21,7 +21,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -x $(UV) || $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-script-location \
 	  --root-user-action ignore --target .boot 'uv>=0.13,<0.14'
 	@test -x $(BIN)/python || $(UV) venv --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv
-	@$(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt --group dev --editable .
+	@$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt --group dev --editable .
 	@touch $(STAMP)
 
 demo: $(STAMP) ## live a few people's lives under the example policy

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, event, func, select
+from sqlalchemy import Connection, Table, event, func, select, text
 from whole.stores import ACTOR, Store
 
 from lifecycle.engine import Engine
@@ -42,12 +42,6 @@ def times_of(database: Database, kind: str) -> int:
     return count_of(database, event_header, event_header.c.kind.startswith(f"{kind}/"))
 
 
-def erase_of_its_own(store: Store, subject: dict[str, str]) -> None:
-    """Two holdings of one person, and one of them erased: a partial erasure."""
-    store.consent(subject=subject)
-    store.collect(subject=subject, data={"name": "Ann", "company": "Acme"})
-
-
 @contextmanager
 def statements(database: Database) -> Iterator[list[str]]:
     """Every statement that is executed in the block."""
@@ -66,3 +60,11 @@ def statements(database: Database) -> Iterator[list[str]]:
 def value_in_clear(engine: Engine, subject: dict[str, str], purpose: str = "free-trial") -> dict[str, str]:
     rows = engine.read_clear(subject, purpose, {"id": "dpo", "role": "officer"})
     return {row["category"]: row["value"] for row in rows if row["state"] == "held"}
+
+
+def lift_triggers(c: Connection, table: Table) -> None:
+    """What somebody with the file in hand can do: SQLite's triggers are part of it."""
+    if c.dialect.name == "sqlite":
+        named = text("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = :table")
+        for name in c.execute(named, {"table": table.name}).scalars().all():
+            c.execute(text(f'DROP TRIGGER "{name}"'))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Any, ClassVar, TypeAlias, TypeVar
@@ -70,8 +70,8 @@ class Judged:
     cmd: str
     role: str
     policy: str  # label and fingerprint of the policy version, e.g. "recruiting-site/1.0#9f2c…"
-    actor: Personal[str | None] = None
-    correlation: Personal[str | None] = None
+    actor: Personal[str | None] = field(default=None, repr=False)
+    correlation: Personal[str | None] = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

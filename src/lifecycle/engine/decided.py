@@ -45,7 +45,7 @@ class Decided:
     appending: Appending = field(default_factory=Appending)
     heads: dict[UUID, Head] = field(init=False)
     seen: dict[tuple[UUID, str], Seen] = field(init=False)
-    given: dict[tuple[UUID, str], Outcome] = field(default_factory=dict)  # answers of this very batch
+    given: dict[tuple[UUID, str], Outcome] = field(default_factory=dict, repr=False)  # answers of this very batch
     to_resume: bool = False  # an order is repeated whose erasure may have been interrupted
     is_over: bool = False  # what comes next has to see this batch's erasures or policy carried out
 
