@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Table, event, func, select, text
-from whole.stores import ACTOR, Store
+from whole.stores import ACTOR
 
 from lifecycle.engine import Engine
 from lifecycle.ledger.envelope import Header, read_header
