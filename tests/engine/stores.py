@@ -59,7 +59,7 @@ def statements(database: Database) -> Iterator[list[str]]:
 
 def value_in_clear(engine: Engine, subject: dict[str, str], purpose: str = "free-trial") -> dict[str, str]:
     rows = engine.read_clear(subject, purpose, {"id": "dpo", "role": "officer"})
-    return {row["category"]: row["value"] for row in rows if row["state"] == "held"}
+    return {row["category"]: row["value"] for row in rows if row["state"] == "held" and not row["masked"]}
 
 
 def lift_triggers(c: Connection, table: Table) -> None:

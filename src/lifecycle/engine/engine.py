@@ -183,13 +183,17 @@ class Engine:
 
     def _with_receipts(self, deciding: Deciding, outcomes: list[Outcome]) -> list[Outcome]:
         recorded = deciding.decided.appending.recorded
-        whole = {r.originator_id for r in recorded if isinstance(r.event, ErasureOrdered) and r.event.whole}
+        whole = {
+            r.originator_id: r.originator_version
+            for r in recorded
+            if isinstance(r.event, ErasureOrdered) and r.event.whole
+        }
         if not whole:
             return outcomes
         with self.database.read() as c:
             return [
                 outcome.model_copy(update={"receipt": answers.receipt(c, outcome.subject)})
-                if outcome.subject in whole and ErasureOrdered.kind in outcome.events and outcome.subject is not None
+                if outcome.subject is not None and _says(outcome, whole.get(outcome.subject, 0))
                 else outcome
                 for outcome in outcomes
             ]
@@ -307,6 +311,11 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _says(outcome: Outcome, version: int) -> bool:
+    """Whether the event `version` of the subject is one of those that the outcome tells of."""
+    return outcome.version is not None and outcome.version - len(outcome.events) < version <= outcome.version
 
 
 def open_engine(db: str | None = None, *, keys: str | Path | None = None, clock: Clock | None = None) -> Engine:
