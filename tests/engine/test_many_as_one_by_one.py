@@ -176,7 +176,7 @@ QUICKLY = {
 
 @on_sqlite
 @given(asked=LISTS)
-@settings(derandomize=True, max_examples=40, **QUICKLY)
+@settings(max_examples=3000, **QUICKLY)
 def test_on_sqlite_many_commands_at_once_do_what_they_do_one_by_one(stores: tuple[Store, Store], asked: list[Any]):
     compare(stores, asked)
 

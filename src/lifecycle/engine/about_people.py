@@ -35,6 +35,7 @@ class AboutPeople:
     trustee: Callable[[str], Trustee]
     persons: dict[UUID, Person] = field(default_factory=dict)
     _unknown: dict[object, Person] = field(default_factory=dict, repr=False)
+    _losing: set[UUID] = field(default_factory=set, repr=False)  # holdings of theirs are to be destroyed
     _batch: Batch = field(init=False)
 
     def __post_init__(self) -> None:
@@ -62,10 +63,14 @@ class AboutPeople:
         return self._accept(question, person, decision, at)
 
     def must_wait(self, question: Question) -> bool:
-        """Named by an identifier that this batch linked to somebody recorded before: what the command has to compare
-        was not read with the snapshot."""
+        """About somebody whose record the carrying out of an order has yet to complete. Or named by an identifier that
+        this batch linked to somebody recorded before: what the command has to compare was not read with the snapshot.
+        """
         known = self.decided.known
         owner = self._batch.owners.get(question.identifier) if question.identifier is not None else None
+        subject_id = owner[0] if owner is not None else question.subject_id
+        if subject_id in self._losing:
+            return True
         return owner is not None and question.identifier not in known.found and owner[0] in known.states
 
     def _judge(self, question: Question, command: SubjectCommand, person: Person) -> tuple[datetime, Decision]:
@@ -117,6 +122,7 @@ class AboutPeople:
                 )
                 ends_here = isinstance(event, IdentifierUnlinked) or event.whole
                 self.decided.is_over = self.decided.is_over or ends_here
+                self._losing.add(recorded.originator_id)
 
     def _refuse(self, question: Question, person: Person, refusal: Refused) -> Outcome:
         """The person's record is left alone; the attempt stays visible, without values (settled rule 11)."""
