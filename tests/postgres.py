@@ -140,7 +140,7 @@ def server_of(run_folder: Path) -> Server:
         if info.exists():
             known = json.loads(info.read_text())
             return Server(known["dsn"], known["template"]).remembering_shape()
-        started = {"dsn": os.environ[DSN], "folder": None, "pid": None} if DSN in os.environ else _start()
+        started = {"dsn": os.environ[DSN], "folder": None, "pid": None} if DSN in os.environ else start()
         started["template"] = f"lifecycle_template_{uuid4().hex}"
         info.write_text(json.dumps(started))
         server = Server(str(started["dsn"]), str(started["template"]))
@@ -166,7 +166,7 @@ def stop_server_of(run_folder: Path) -> None:
     shutil.rmtree(known["folder"], ignore_errors=True)
 
 
-def _start() -> dict[str, object]:
+def start() -> dict[str, object]:
     # Short and outside the run's folder: a socket's path has 107 bytes, and that folder is closed to other users.
     folder = Path(tempfile.mkdtemp(prefix="lifecycle-pg-"))
     folder.chmod(0o755)

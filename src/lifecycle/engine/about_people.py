@@ -49,7 +49,8 @@ class AboutPeople:
         before = self.decided.seen.get((person.subject.id, question.cmd))
         if before is not None and person.keys is not None:
             return self.decided.repeated(question, before, person.keys.content_mac(question.content))
-        if question.cmd in self.decided.known.spent:
+        is_stranger = not person.is_known or person.subject.erasure is not None
+        if is_stranger and question.cmd in self.decided.known.spent:  # the id of a second life is the second life's
             return answers.subject_erased(command.id)
         version = person.subject.version
         if command.expected_version is not None and command.expected_version != version:

@@ -13,6 +13,7 @@ from lifecycle.commands.policy.publish_policy import PublishPolicy
 from lifecycle.engine.engine import Engine
 from lifecycle.errors import StoreUnavailable
 from lifecycle.ledger.sequencer import log_size, write_genesis
+from lifecycle.ledger.system_records import FORMAT, genesis
 from lifecycle.policy.loading import parse_policy
 from lifecycle.policy.periods import start_of
 from lifecycle.policy.vocabulary import Role
@@ -23,8 +24,6 @@ from lifecycle.storage.policies import Policies
 from lifecycle.vault.epochs import EpochKeys
 from lifecycle.vault.journal import ErasureJournal
 from lifecycle.vault.vault import Vault
-
-FORMAT = "1"
 
 
 class AlreadyInitialised(StoreUnavailable):
@@ -72,15 +71,4 @@ def _begin(database: Database, keys: Path, now: datetime, is_simulated: bool) ->
         facts.state(c, {facts.SIMULATED: "yes" if is_simulated else "no", facts.ORIGIN: origin, facts.FORMAT: FORMAT})
         if is_simulated:
             simulated.start(c, now)
-        write_genesis(c, _genesis(origin, now, is_simulated))
-
-
-def _genesis(origin: str, now: datetime, is_simulated: bool) -> dict[str, object]:
-    """Leaf 0: what this log is, for ever (settled rule 8)."""
-    return {
-        "at": now.isoformat(timespec="microseconds").replace("+00:00", "Z"),
-        "format": FORMAT,
-        "kind": "genesis/1",
-        "origin": origin,
-        "simulated": is_simulated,
-    }
+        write_genesis(c, genesis(now, origin, simulated=is_simulated))

@@ -94,7 +94,7 @@ def header_bytes(
     """RFC 8785 canonical JSON. Keys are ASCII and numbers whole: only then is the fast encoder canonical."""
     name, _, version = kind.rpartition("/")
     header = {
-        "at": _written(at),
+        "at": written(at),
         "data": data,
         "meta": dict(meta),
         "n": n,
@@ -158,7 +158,8 @@ def leaf_hash(entry: bytes) -> bytes:
     return sha256(b"\x00" + entry).digest()
 
 
-def _written(at: datetime) -> str:
+def written(at: datetime) -> str:
+    """UTC with six digits and a Z, as headers and system records spell an instant."""
     if at.tzinfo is not UTC:
         if at.tzinfo is None:
             raise TypeError("an instant without a zone")

@@ -19,9 +19,9 @@ from uuid_utils.compat import uuid7
 from lifecycle.domain.event import Judged
 from lifecycle.domain.subject.events import ErasureFinalised
 from lifecycle.errors import Conflict
-from lifecycle.ledger.envelope import b64url, leaf_hash, read_header
+from lifecycle.ledger.envelope import read_header
 from lifecycle.ledger.sequencer import enqueue_system_entry
-from lifecycle.ledger.tree import root
+from lifecycle.ledger.system_records import Record, epoch_destroyed
 from lifecycle.policy.vocabulary import Role
 from lifecycle.storage import erasing
 from lifecycle.storage.appending import Appending, load_heads
@@ -165,16 +165,8 @@ def _said(c: Connection, streams: Sequence[UUID], number: int) -> set[UUID]:
     return {row.stream_id for row in rows if read_header(row.header).data["epoch"] == number}
 
 
-def _destroyed(c: Connection, ended: int, now: datetime) -> dict[str, object]:
-    """The public fact: which epoch died, how many records it makes final, and the root over their pseudonyms."""
+def _destroyed(c: Connection, ended: int, now: datetime) -> Record:
     streams = erasing.awaiting(c, ended)
     used = stream_head.c.stream_id.in_(streams) & (stream_head.c.version > 0)
     found = c.execute(select(stream_head.c.sid).where(used)).scalars()
-    sids = sorted(bytes(sid) for sid in found)
-    return {
-        "at": now.isoformat(timespec="microseconds").replace("+00:00", "Z"),
-        "epoch": ended,
-        "kind": "epoch-destroyed/1",
-        "records": len(sids),
-        "root": b64url(root([leaf_hash(sid) for sid in sids])),
-    }
+    return epoch_destroyed(now, ended, [bytes(sid) for sid in found])

@@ -50,7 +50,16 @@ _OPENS = ("writer", "eraser")
 def role_statements() -> Iterator[str]:
     """Roles belong to the whole server, so another database, or another process now, may have made them already."""
     for role in ROLES:
-        yield _CREATE_ROLE.format(role=f"lifecycle_{role}")
+        yield role_statement(f"lifecycle_{role}", inherit=role in _OPENS and role != "eraser")
+
+
+def role_statement(role: str, *, inherit: bool) -> str:
+    """Make one role that whoever connects may take; what is not inherited is theirs only while they have taken it.
+
+    From PostgreSQL 16 on a login with CREATEROLE is a member of what it makes, but may neither take nor inherit it.
+    Before 16 inheriting belongs to the login, not to the grant.
+    """
+    return _CREATE_ROLE.format(role=role, inherit="TRUE" if inherit else "FALSE")
 
 
 _CREATE_ROLE = """
@@ -63,10 +72,11 @@ BEGIN
     EXCEPTION WHEN duplicate_object OR unique_violation THEN
         NULL;  -- another database of this server made it at the same moment
     END;
-    IF NOT EXISTS (
-        SELECT FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid JOIN pg_roles u ON u.oid = m.member
-        WHERE r.rolname = '{role}' AND u.rolname = current_user
-    ) THEN
+    IF current_setting('server_version_num')::int >= 160000 THEN
+        IF NOT pg_has_role(current_user, '{role}', 'SET') THEN
+            EXECUTE 'GRANT {role} TO CURRENT_USER WITH SET TRUE, INHERIT {inherit}';
+        END IF;
+    ELSIF NOT pg_has_role(current_user, '{role}', 'MEMBER') THEN
         GRANT {role} TO CURRENT_USER;
     END IF;
 END $$
@@ -92,9 +102,9 @@ def _projection_grants() -> Iterator[str]:
     """Projections are made, dropped and rebuilt by the projector; everybody may read what it makes."""
     yield "GRANT CREATE ON SCHEMA projection TO lifecycle_projector"
     others = ", ".join(f"lifecycle_{role}" for role in ROLES if role != "projector")
-    yield (
-        f"ALTER DEFAULT PRIVILEGES FOR ROLE lifecycle_projector IN SCHEMA projection GRANT SELECT ON TABLES TO {others}"
-    )
+    yield "SET LOCAL ROLE lifecycle_projector"  # only who has a role's rights may change its defaults
+    yield f"ALTER DEFAULT PRIVILEGES IN SCHEMA projection GRANT SELECT ON TABLES TO {others}"
+    yield "RESET ROLE"
 
 
 _ORDERED = "EXISTS (SELECT 1 FROM pending_erasure WHERE stream_id = OLD.{of})"
