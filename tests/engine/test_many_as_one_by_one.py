@@ -176,14 +176,14 @@ QUICKLY = {
 
 @on_sqlite
 @given(asked=LISTS)
-@settings(max_examples=3000, **QUICKLY)
+@settings(max_examples=60, **QUICKLY)
 def test_on_sqlite_many_commands_at_once_do_what_they_do_one_by_one(stores: tuple[Store, Store], asked: list[Any]):
     compare(stores, asked)
 
 
 @on_postgresql
 @given(asked=LISTS)
-@settings(derandomize=True, max_examples=20, **QUICKLY)
+@settings(max_examples=20, **QUICKLY)
 def test_on_postgresql_many_commands_at_once_do_what_they_do_one_by_one(stores: tuple[Store, Store], asked: list[Any]):
     compare(stores, asked)
 

@@ -67,6 +67,10 @@ def test_another_content_under_the_same_id_is_refused(store: Store, together: bo
         other = store.engine.execute(first | changed)
     assert (other.outcome, other.code) == ("refused", "id-reused")
     assert times_of(store.engine.database, "consent-given") == 1
+    assert other.subject is not None
+    (attempt,) = headers_of(store.engine.database, access_stream_of(other.subject))
+    assert (attempt.kind, attempt.data["code"]) == ("command-refused/1", "id-reused")
+    assert store.engine.execute(first).outcome == "done"  # the first answer stands
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["one-batch", "one-by-one"])

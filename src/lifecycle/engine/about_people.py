@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from lifecycle.domain.decision import Decision
 from lifecycle.domain.event import Recorded
 from lifecycle.domain.streams import access_stream_of
 from lifecycle.domain.subject.events import ErasureOrdered, IdentifierUnlinked, PersonalDataRead
-from lifecycle.domain.subject.refusals import UnknownSubject
+from lifecycle.domain.subject.refusals import IdReused, UnknownSubject
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.trustee.trustee import Trustee
 from lifecycle.engine import answers
@@ -46,12 +47,9 @@ class AboutPeople:
 
     def decide(self, question: Question, command: SubjectCommand) -> Outcome:
         person = self._person(question)
-        before = self.decided.seen.get((person.subject.id, question.cmd))
-        if before is not None and person.keys is not None:
-            return self.decided.repeated(question, before, person.keys.content_mac(question.content))
-        is_stranger = not person.is_known or person.subject.erasure is not None
-        if is_stranger and question.cmd in self.decided.known.spent:  # the id of a second life is the second life's
-            return answers.subject_erased(command.id)
+        answered = self._answered(question, person)
+        if answered is not None:
+            return answered
         version = person.subject.version
         if command.expected_version is not None and command.expected_version != version:
             return answers.failed(command.id, "conflict", VersionConflict(version), version)
@@ -62,6 +60,18 @@ class AboutPeople:
         except Invalid as error:
             return answers.failed(command.id, "invalid", error)
         return self._accept(question, person, decision, at)
+
+    def _answered(self, question: Question, person: Person) -> Outcome | None:
+        """The answer that this id had before, if it had one."""
+        before = self.decided.seen.get((person.subject.id, question.cmd))
+        if before is not None and person.keys is not None:
+            if before.content_mac != person.keys.content_mac(question.content):
+                return self._refuse_reuse(question, person)
+            return self.decided.repeated(question, before)
+        is_stranger = not person.is_known or person.subject.erasure is not None
+        if is_stranger and question.cmd in self.decided.known.spent:  # the id of a second life is the second life's
+            return answers.subject_erased(question.command.id)
+        return None
 
     def must_wait(self, question: Question) -> bool:
         """About somebody whose record the carrying out of an order has yet to complete. Or named by an identifier that
@@ -136,6 +146,12 @@ class AboutPeople:
         outcome = answers.refused(question.command.id, refusal, person.subject.id, person.subject.version)
         self._remember(question, person, "refused", (place, person.subject.version), outcome)
         return outcome
+
+    def _refuse_reuse(self, question: Question, person: Person) -> Outcome:
+        """Other content under an answered id: the answer stands, the attempt is on record under an id of its own."""
+        judged = replace(self.decided.judged(question), cmd=self.decided.known.installation.cmd(secrets.token_hex(16)))
+        person.append_to_access(self.decided.refusal_event(question.command, IdReused()), judged)
+        return answers.refused(question.command.id, IdReused(), person.subject.id, None)
 
     def _remember(
         self, question: Question, person: Person, outcome: str, versions: tuple[int | None, int], given: Outcome

@@ -14,7 +14,6 @@ from lifecycle.commands.document import Command
 from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.registry import verb_of
 from lifecycle.domain.event import DomainEvent, Judged
-from lifecycle.domain.streams import is_person_stream
 from lifecycle.domain.subject.events import CommandRefused, ErasureOrdered, IdentifierUnlinked
 from lifecycle.domain.subject.refusals import IdReused, InTheFuture, NoPolicyInForce
 from lifecycle.engine import answers
@@ -114,11 +113,15 @@ class Decided:
 
     # -- answers by id -----------------------------------------------------------------------------------------------
 
-    def repeated(self, question: Question, before: Seen, mac: bytes) -> Outcome:
-        """The first answer again; another content under the same id is refused (settled rule 10)."""
-        if before.content_mac != mac:
-            person = before.stream_id if is_person_stream(before.stream_id) else None
-            return answers.refused(question.command.id, IdReused(), person, None)
+    def reused(self, question: Question, before: Seen) -> Outcome | None:
+        """Where there is no person: the refusal of other content under the same id (settled rule 10)."""
+        if before.content_mac == self.open_mac(question):
+            return None
+        self.append_attempt(question, IdReused())
+        return answers.refused(question.command.id, IdReused(), None, None)
+
+    def repeated(self, question: Question, before: Seen) -> Outcome:
+        """The first answer again."""
         given = self.given.get((before.stream_id, question.cmd))
         again = given or answers.again(self.connection, question.command.id, before)
         self.to_resume = self.to_resume or bool(

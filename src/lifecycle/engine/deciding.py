@@ -55,7 +55,7 @@ class Deciding:
     def _about_trustee(self, question: Question, command: TrusteeCommand) -> Outcome:
         stream = trustee_stream(command.trustee)
         if before := self.decided.seen.get((stream, question.cmd)):
-            return self.decided.repeated(question, before, self.decided.open_mac(question))
+            return self.decided.reused(question, before) or self.decided.repeated(question, before)
         trustee = self._trustee(command.trustee)
         if command.expected_version is not None and command.expected_version != trustee.version:
             return answers.failed(command.id, "conflict", VersionConflict(trustee.version), trustee.version)
@@ -77,7 +77,7 @@ class Deciding:
     def _about_policy(self, question: Question, command: PublishPolicy) -> Outcome:
         stream = policy_stream()
         if before := self.decided.seen.get((stream, question.cmd)):
-            return self.decided.repeated(question, before, self.decided.open_mac(question))
+            return self.decided.reused(question, before) or self.decided.repeated(question, before)
         try:
             decision = publish_policy(command, self.decided.known.policies, self.decided.at(command))
         except Refused as refusal:
