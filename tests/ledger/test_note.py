@@ -40,8 +40,12 @@ REMORA = "remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmtw2"
 KEY = SigningKey.from_seed("log.example/one", bytes(range(32)))
 OTHER = SigningKey.from_seed("log.example/two", b"2" * 32)
 LINE = sign("t\n", [KEY]).decode().split("\n")[2]
-names = st.text(st.characters(exclude_categories=["Cs", "Zs", "Zl", "Zp", "Cc"], exclude_characters="+"), min_size=1, max_size=20)
-texts = st.text(st.characters(exclude_categories=["Cs"], min_codepoint=0x20) | st.just("\n"), max_size=80).map(lambda t: t + "\n")
+names = st.text(
+    st.characters(exclude_categories=["Cs", "Zs", "Zl", "Zp", "Cc"], exclude_characters="+"), min_size=1, max_size=20
+)
+texts = st.text(st.characters(exclude_categories=["Cs"], min_codepoint=0x20) | st.just("\n"), max_size=80).map(
+    lambda t: t + "\n"
+)
 seeds = st.binary(min_size=32, max_size=32)
 
 
@@ -186,7 +190,9 @@ def test_what_is_no_key_is_refused(vkey):
         VerifyingKey.parse(vkey)
 
 
-@pytest.mark.parametrize(("name", "kind", "public"), [("a", 6, b"k" * 32), ("a", 2, b"k" * 32), ("a", 1, b"k" * 31), ("", 1, b"k" * 32)])
+@pytest.mark.parametrize(
+    ("name", "kind", "public"), [("a", 6, b"k" * 32), ("a", 2, b"k" * 32), ("a", 1, b"k" * 31), ("", 1, b"k" * 32)]
+)
 def test_a_key_of_a_type_or_length_that_is_not_known_is_refused(name, kind, public):
     with pytest.raises(MalformedKey):
         VerifyingKey(name, kind, public)
@@ -218,3 +224,12 @@ def test_readers_fed_anything_answer_or_refuse(data, text):
     for read in (VerifyingKey.parse, SigningKey.parse, read_signatures):
         with suppress(LifecycleError):
             read(text)
+
+
+def test_two_keys_that_share_name_and_id_are_refused_rather_than_confused():
+    """Ids have 32 bits; these two were found by counting upwards."""
+    one, two = (VerifyingKey("a", 1, number.to_bytes(32, "big")) for number in (65_227, 67_083))
+    assert one.key_id == two.key_id
+    with pytest.raises(MalformedKey, match="same name and id"):
+        verify(read_note(sign("t\n", [KEY])), [one, two])
+    assert verify(read_note(sign("t\n", [KEY])), [KEY.verifying, KEY.verifying]) == (KEY.verifying,)
