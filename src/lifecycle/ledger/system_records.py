@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from lifecycle.ledger.envelope import b64url, leaf_hash, written
-from lifecycle.ledger.tree import root
+from lifecycle.ledger.envelope import b64url, written
+from lifecycle.ledger.tree import leaf_hash, root
 
 Record = dict[str, Any]
 FORMAT = "1"
