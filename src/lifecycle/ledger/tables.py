@@ -114,3 +114,14 @@ map_expunged = Table(
     Column("sid", LargeBinary, primary_key=True),
     sqlite_with_rowid=False,
 )
+
+# Over which leaves the record of an epoch's end has its root: hashes of sids, in order. They stay when a stream is
+# expunged, so that everybody else's proof goes on.
+final_record = Table(
+    "final_record",
+    metadata,
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("leaf", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from eventsourcing.persistence import IntegrityError
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, insert, select
 from uuid_utils.compat import uuid7
 
 from lifecycle.domain.event import Judged
@@ -21,7 +21,8 @@ from lifecycle.domain.subject.events import ErasureFinalised
 from lifecycle.errors import Conflict
 from lifecycle.ledger.envelope import read_header
 from lifecycle.ledger.sequencer import enqueue_system_entry
-from lifecycle.ledger.system_records import Record, epoch_destroyed
+from lifecycle.ledger.system_records import epoch_destroyed, final_leaves
+from lifecycle.ledger.tables import final_record
 from lifecycle.policy.vocabulary import Role
 from lifecycle.storage import erasing
 from lifecycle.storage.appending import Appending, load_heads
@@ -104,7 +105,8 @@ class FinaliseWhenAnEpochEnds:
                 with self._database.write("eraser") as c:
                     ended = rotation.finish(c, now)
                     if ended is not None:
-                        enqueue_system_entry(c, _destroyed(c, ended, now), uuid7())
+                        leaves = _final(c, ended)
+                        enqueue_system_entry(c, epoch_destroyed(now, ended, leaves), uuid7())
                     return ended
             except IntegrityError:
                 continue  # another entry of the log's own came at the same instant
@@ -165,8 +167,11 @@ def _said(c: Connection, streams: Sequence[UUID], number: int) -> set[UUID]:
     return {row.stream_id for row in rows if read_header(row.header).data["epoch"] == number}
 
 
-def _destroyed(c: Connection, ended: int, now: datetime) -> Record:
-    streams = erasing.awaiting(c, ended)
-    used = stream_head.c.stream_id.in_(streams) & (stream_head.c.version > 0)
-    found = c.execute(select(stream_head.c.sid).where(used)).scalars()
-    return epoch_destroyed(now, ended, [bytes(sid) for sid in found])
+def _final(c: Connection, ended: int) -> list[bytes]:
+    """The streams that become final, kept as what the log's record says of them: any of them can be proved later."""
+    used = stream_head.c.stream_id.in_(erasing.awaiting(c, ended)) & (stream_head.c.version > 0)
+    leaves = final_leaves(bytes(sid) for sid in c.execute(select(stream_head.c.sid).where(used)).scalars())
+    if leaves:
+        rows = [{"epoch": ended, "number": number, "leaf": leaf} for number, leaf in enumerate(leaves)]
+        c.execute(insert(final_record), rows)
+    return leaves

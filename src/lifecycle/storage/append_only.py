@@ -117,6 +117,13 @@ def publishing_grants() -> Iterator[str]:
             yield f"GRANT {grant} TO lifecycle_{role}"
 
 
+def restoring_grants() -> Iterator[str]:
+    for role in ROLES:
+        yield f"GRANT SELECT ON final_record, journal_seen TO lifecycle_{role}"
+    yield "GRANT INSERT ON final_record TO lifecycle_eraser"
+    yield "GRANT INSERT, UPDATE ON journal_seen TO lifecycle_eraser"
+
+
 def _projection_grants() -> Iterator[str]:
     """Projections are made, dropped and rebuilt by the projector; everybody may read what it makes."""
     yield "GRANT CREATE ON SCHEMA projection TO lifecycle_projector"
@@ -174,12 +181,25 @@ _TRIGGERS_ON_PUBLISHED: tuple[tuple[str, str, str], ...] = (
 )
 
 
+# Made by the third.
+_TRIGGERS_ON_FINAL: tuple[tuple[str, str, str], ...] = (
+    ("final_record", "UPDATE", _NEVER),
+    ("final_record", "DELETE", _NEVER),
+    ("journal_seen", "UPDATE", "NEW.entries >= OLD.entries"),
+    ("journal_seen", "DELETE", _NEVER),
+)
+
+
 def trigger_statements() -> Iterator[str]:
     yield from _triggers(_TRIGGERS)
 
 
 def publishing_triggers() -> Iterator[str]:
     yield from _triggers(_TRIGGERS_ON_PUBLISHED)
+
+
+def final_triggers() -> Iterator[str]:
+    yield from _triggers(_TRIGGERS_ON_FINAL)
 
 
 def _triggers(wanted: tuple[tuple[str, str, str], ...]) -> Iterator[str]:

@@ -35,6 +35,7 @@ class Seen:
     last_version: int | None
     at: datetime
     answer_stream: UUID | None = None
+    told: bytes | None = None  # JSON: what the events do not say of the answer, without any value
 
     def row(self) -> dict[str, Any]:
         return asdict(self)
