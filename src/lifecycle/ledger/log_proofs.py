@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from lifecycle.ledger import tree
 from lifecycle.ledger.checkpoint import Checkpoint
-from lifecycle.ledger.integration import LogDamaged
+from lifecycle.ledger.integration import LogDamaged, whole_entries
 from lifecycle.ledger.ledger_files import LedgerFolder
 from lifecycle.ledger.note import read_note
 from lifecycle.ledger.tables import checkpoint, log_entry
@@ -24,8 +24,7 @@ def entries_between(c: Connection, first: int, past: int) -> Iterator[list[bytes
         end = min(past, first // _AT_ONCE * _AT_ONCE + _AT_ONCE)
         query = select(log_entry.c.entry).where(position >= first, position < end).order_by(position)
         entries = list(c.execute(query).scalars())
-        if len(entries) != end - first:
-            raise LogDamaged("Leaves of the log are missing.")
+        whole_entries(entries, end - first)
         yield entries
         first = end
 

@@ -98,9 +98,9 @@ class Publisher:
             tree = read_tree(c)
             if not is_whole(c, tree):
                 raise AnchorMoved  # another publisher is in the middle of a backlog
-            newest = newest_checkpoint(c)
-            hashes = self._checked(c, tree, anchored, newest)
-            self.add_files(c, hashes, newest, tree.size)
+            self._outdated(newest_checkpoint(c), anchored)
+            first = self._shown(keys)
+            self.add_files(c, self._checked(c, tree, anchored, first), first, tree.size)
         note = self.sign(keys, tree, anchored)
         self.record(tree, note, now)
         return self.show(keys)
@@ -113,9 +113,9 @@ class Publisher:
             with self._store.write("sequencer") as c:
                 more = integration.integrate(c, self._facts_of, at_once)
 
-    def add_files(self, c: Connection, hashes: Hashes, newest: Published | None, size: int) -> None:
-        """The files of what is published are there; those of what is not may be, after a crash."""
-        add_files(c, self._folder, hashes, newest.size if newest is not None else 0, size)
+    def add_files(self, c: Connection, hashes: Hashes, first: int, size: int) -> None:
+        """The files of the checkpoint that is shown are there; those of a later one may be, after a crash."""
+        add_files(c, self._folder, hashes, first, size)
 
     def sign(self, keys: list[SigningKey], tree: LogTree, anchored: Anchored | None) -> bytes:
         """Sign, and swap the anchor. Errors: AnchorMoved if it is not the one that the tree was compared with."""
@@ -162,19 +162,29 @@ class Publisher:
         same = anchored is not None and (anchored[0].size, anchored[0].root) == (newest.size, newest.root)
         return newest if same and self._folder.read(CHECKPOINT) == newest.note else None
 
-    def _checked(self, c: Connection, tree: LogTree, anchored: Anchored | None, newest: Published | None) -> Hashes:
+    def _shown(self, keys: Iterable[SigningKey]) -> int:
+        """Up to where the folder has all files."""
+        shown = self._folder.read(CHECKPOINT)
+        return 0 if shown is None else open_checkpoint(shown, [key.verifying for key in keys]).size
+
+    def _outdated(self, newest: Published | None, anchored: Anchored | None) -> None:
+        """Refuse when the database remembers a checkpoint that the anchor knows nothing of."""
+        if newest is None or (anchored is not None and newest.size <= anchored[0].size):
+            return
+        if self._anchor.read() != (anchored[1] if anchored is not None else None):
+            raise AnchorMoved  # it was signed just now
+        raise _outdated()
+
+    def _checked(self, c: Connection, tree: LogTree, anchored: Anchored | None, first: int) -> Hashes:
         """See that the tree to be signed continues what was signed, and is that of the log's own rows.
 
-        Returns the stored hashes at the size that was published last. A tile that lies is no proof of a rollback.
+        Returns the stored hashes at the size that is shown. A tile that lies is no proof of a rollback.
         """
-        first, stop = newest.size if newest is not None else 0, anchored[0].size if anchored is not None else 0
-        if stop < first:
-            if self._anchor.read() != (anchored[1] if anchored is not None else None):
-                raise AnchorMoved
-            raise _outdated()
+        stop, before = (anchored[0].size, anchored[0].root) if anchored is not None else (0, EMPTY)
+        if first > stop:
+            raise AnchorMoved  # it was signed and shown just now
         if stop > tree.size:
             raise RolledBack("The tree has fewer leaves than its last checkpoint.")
-        before = anchored[0].root if anchored is not None else EMPTY
         for folder in (self._folder, None):
             hashes = log_hashes(c, folder, first)
             at_anchor, root = roots_on_the_way(c, hashes, first, tree.size, stop)
