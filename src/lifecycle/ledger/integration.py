@@ -112,6 +112,14 @@ def integrate(c: Connection, facts_of: FactsOf, limit: int = AT_ONCE) -> bool:
     return False
 
 
+def whole_entries(entries: Sequence[Any], expected: int) -> None:
+    """Raise LogDamaged unless these are so many entries. SQLite gives back what was put in, of whatever type."""
+    if len(entries) != expected:
+        raise LogDamaged("Leaves of the log are missing.")
+    if any(type(entry) is not bytes for entry in entries):
+        raise LogDamaged("A leaf of the log was changed.")
+
+
 class _Growth:
     """One transaction's work."""
 
@@ -134,8 +142,7 @@ class _Growth:
         if first == past:
             return
         rows = self._c.execute(_LEAVES, {"first": first, "past": past}).all()
-        if len(rows) != past - first:
-            raise LogDamaged("Leaves of the log are missing.")
+        whole_entries([row.entry for row in rows], past - first)
         self._frontier.extend([leaf_hash(row.entry) for row in rows])
         self._events += sum(row.entry[:1] == EVENT_ENTRY for row in rows)
         system = [{"position": row.position} for row in rows if row.entry[:1] == SYSTEM_ENTRY]
