@@ -13,13 +13,12 @@ from sqlalchemy import Connection, select
 from lifecycle.domain.event import Withheld
 from lifecycle.domain.subject.events import ErasureFinalised
 from lifecycle.ledger.envelope import Header, b64url, read_header
-from lifecycle.ledger.integration import LogTree
-from lifecycle.ledger.map_rows import StoredMap
+from lifecycle.ledger.log_proofs import LogProofs
+from lifecycle.ledger.map_proofs import MapProofs, proof_text
 from lifecycle.ledger.note import base64
-from lifecycle.ledger.subject_map import MapLeaf, bucket_of, bucket_root, read_leaf
 from lifecycle.ledger.system_records import EPOCH_DESTROYED
 from lifecycle.ledger.tables import event_position, final_record, log_entry, log_system
-from lifecycle.ledger.tree import Hashes, consistency_from, inclusion_from, inclusion_proof, leaf_hash
+from lifecycle.ledger.tree import inclusion_proof, leaf_hash
 from lifecycle.storage.tables import event_body, event_header
 from lifecycle.vault.sealing import SubjectKeys
 from lifecycle.vault.vault import Vault, Wanted
@@ -38,21 +37,21 @@ class Stream(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """A checkpoint, and how to prove something under it."""
+class Evidence:
+    """The newest checkpoint, and how to prove something under it, within one snapshot of the database."""
 
     origin: str
     note: bytes
-    tree: LogTree
-    hashes: Hashes
+    log: LogProofs
+    map: MapProofs
     token: bytes | None = None  # RFC 3161
 
     @property
     def size(self) -> int:
-        return self.tree.size
+        return self.log.size
 
     def inclusion(self, index: int) -> str:
-        return joined(inclusion_from(index, self.size, self.hashes))
+        return proof_text(self.log.inclusion(index))
 
 
 class Keys(NamedTuple):
@@ -65,13 +64,9 @@ class Keys(NamedTuple):
 File = tuple[str, Iterable[bytes]]
 
 
-def joined(proof: Iterable[bytes]) -> str:
-    return b64url(b"".join(proof))
-
-
 def bundle(
     c: Connection,
-    published: Published,
+    evidence: Evidence,
     streams: Sequence[Stream],
     *,
     keys: Keys | None = None,
@@ -84,71 +79,28 @@ def bundle(
     """
     values: Values = "disclosed" if disclosed else "sealed"
     said = [{"role": stream.role, "sid": b64url(stream.sid)} for stream in streams]
-    yield "bundle.json", [_json({"format": FORMAT, "origin": published.origin, "streams": said, "values": values})]
-    yield "checkpoint", [published.note]
-    if published.token is not None:
-        yield "checkpoint.tsr", [published.token]
+    yield "bundle.json", [_json({"format": FORMAT, "origin": evidence.origin, "streams": said, "values": values})]
+    yield "checkpoint", [evidence.note]
+    if evidence.token is not None:
+        yield "checkpoint.tsr", [evidence.token]
     if previous:
-        yield "consistency", [_consistency(published, previous)]
-    yield "map.json", [_json(_map(c, published, streams))]
-    yield "events.jsonl", _events(c, published, streams, keys)
-    yield "system.jsonl", _system(c, published, streams)
+        yield "consistency", [_consistency(evidence, previous)]
+    yield "map.json", [_json(evidence.map.document(*(stream.sid for stream in streams)))]
+    yield "events.jsonl", _events(c, evidence, streams, keys)
+    yield "system.jsonl", _system(c, evidence, streams)
 
 
 def _json(said: Mapping[str, Any]) -> bytes:
     return orjson.dumps(said, option=orjson.OPT_SORT_KEYS) + b"\n"
 
 
-def _consistency(published: Published, previous: Sequence[int]) -> bytes:
+def _consistency(evidence: Evidence, previous: Sequence[int]) -> bytes:
     """Blocks in the form of c2sp.org/tlog-witness, without the checkpoint."""
     blocks = []
     for old in sorted(set(previous)):
-        proof = consistency_from(old, published.size, published.hashes)
-        blocks.append("".join(f"{line}\n" for line in (f"old {old}", *map(base64, proof))))
+        lines = (f"old {old}", *map(base64, evidence.log.consistency(old)))
+        blocks.append("".join(f"{line}\n" for line in lines))
     return "\n".join(blocks).encode()
-
-
-# -- the subject map --------------------------------------------------------------------------------------------------
-
-
-def _map(c: Connection, published: Published, streams: Sequence[Stream]) -> dict[str, Any]:
-    last = published.size - 1
-    entry = c.execute(select(log_entry.c.entry).where(log_entry.c.position == last)).scalar_one()
-    stored = StoredMap(c, published.tree.depth, published.tree.streams)
-    return {
-        "entry": b64url(entry),
-        "inclusion": published.inclusion(last),
-        "streams": [_mapped(stored, stream.sid) for stream in streams],
-    }
-
-
-def _mapped(stored: StoredMap, sid: bytes) -> dict[str, Any]:
-    number = bucket_of(sid, stored.depth)
-    leaves = stored.bucket(number)
-    sids = [leaf[:32] for leaf in leaves]
-    common = {
-        "sid": b64url(sid),
-        "bucket": {"n": len(leaves), "root": b64url(bucket_root(leaves))},
-        "top": joined(stored.proof(number)),
-    }
-    if sid in sids:
-        leaf = _leaf(leaves, sids.index(sid))
-        return common | {"present": True} | {name: leaf[name] for name in leaf if name != "sid"}
-    after = sum(other < sid for other in sids)
-    around = [position for position in (after - 1, after) if 0 <= position < len(leaves)]
-    return common | {"present": False, "neighbours": [_leaf(leaves, position) for position in around]}
-
-
-def _leaf(leaves: Sequence[bytes], position: int) -> dict[str, Any]:
-    leaf: MapLeaf = read_leaf(leaves[position])
-    return {
-        "sid": b64url(leaf.sid),
-        "count": leaf.count,
-        "head": b64url(leaf.head),
-        "state": int(leaf.state),
-        "position": position,
-        "inclusion": joined(inclusion_proof(position, [leaf_hash(each) for each in leaves])),
-    }
 
 
 # -- events -----------------------------------------------------------------------------------------------------------
@@ -171,11 +123,11 @@ def covered_events(c: Connection, stream_id: UUID, size: int) -> Iterator[Sequen
         after = rows[-1].version
 
 
-def _events(c: Connection, published: Published, streams: Sequence[Stream], keys: Keys | None) -> Iterator[bytes]:
+def _events(c: Connection, evidence: Evidence, streams: Sequence[Stream], keys: Keys | None) -> Iterator[bytes]:
     for number, stream in enumerate(streams):
         if stream.id is None:
             continue
-        for rows in covered_events(c, stream.id, published.size):
+        for rows in covered_events(c, stream.id, evidence.size):
             parts = _parts(c, stream.id, rows, keys)
             for row in rows:
                 yield _json(
@@ -184,7 +136,7 @@ def _events(c: Connection, published: Published, streams: Sequence[Stream], keys
                         "index": row.position,
                         "header": bytes(row.header).decode(),
                         "salt": b64url(row.salt),
-                        "inclusion": published.inclusion(row.position),
+                        "inclusion": evidence.inclusion(row.position),
                         "parts": parts[row.version],
                     }
                 )
@@ -220,12 +172,12 @@ def _opened(
 # -- what the log says of itself --------------------------------------------------------------------------------------
 
 
-def _system(c: Connection, published: Published, streams: Sequence[Stream]) -> Iterator[bytes]:
+def _system(c: Connection, evidence: Evidence, streams: Sequence[Stream]) -> Iterator[bytes]:
     """Genesis, what touches the whole log, and the ends of the epochs that made something of this person final."""
     epochs = {number: _epochs_of(c, stream.id) for number, stream in enumerate(streams) if stream.id is not None}
-    for position, entry in _system_entries(c, published.size):
+    for position, entry in _system_entries(c, evidence.size):
         record = orjson.loads(entry[1:])
-        line = {"index": position, "record": entry[1:].decode(), "inclusion": published.inclusion(position)}
+        line = {"index": position, "record": entry[1:].decode(), "inclusion": evidence.inclusion(position)}
         if record["kind"] == EPOCH_DESTROYED:
             sids = [_final(c, record["epoch"], n, streams[n].sid) for n in epochs if record["epoch"] in epochs[n]]
             if not sids:
@@ -257,5 +209,5 @@ def _final(c: Connection, epoch: int, number: int, sid: bytes) -> dict[str, Any]
         "stream": number,
         "position": position,
         "size": len(leaves),
-        "inclusion": joined(inclusion_proof(position, leaves)),
+        "inclusion": proof_text(inclusion_proof(position, leaves)),
     }
