@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Table, bindparam, delete, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lifecycle.ledger.tables import event_position
@@ -26,6 +26,7 @@ _BODY = delete(event_body).where(
     event_body.c.version == bindparam("in_version"),
     event_body.c.part == bindparam("at_part"),
 )
+_PAIRS = 5_000  # in one query
 
 
 class Ordered(NamedTuple):
@@ -80,7 +81,7 @@ def forget_commands(c: Connection, stream_ids: Sequence[UUID]) -> list[str]:
 
 
 def complete(c: Connection, stream_ids: Sequence[UUID], version: int, epoch: int | None) -> None:
-    """Every store of ours has done the order; the erasure is final when `epoch` has ended. None: it is final now."""
+    """Every store of ours has done the order; the erasure is final when `epoch` has ended. None: that is on record."""
     order = pending_erasure.c
     c.execute(delete(pending_erasure).where(order.stream_id.in_(stream_ids), order.version == version))
     if epoch is not None:
@@ -91,6 +92,17 @@ def awaiting(c: Connection, epoch: int) -> list[UUID]:
     """Streams whose erasure becomes final when `epoch` has ended."""
     ended = epoch_erasure.c.epoch == epoch
     return list(c.execute(select(epoch_erasure.c.stream_id).where(ended).order_by(epoch_erasure.c.stream_id)).scalars())
+
+
+def awaited(c: Connection, pairs: Iterable[tuple[int, UUID]]) -> set[tuple[int, UUID]]:
+    """Those of these (epoch, stream) that are on record already."""
+    found: set[tuple[int, UUID]] = set()
+    every = list(pairs)
+    column = epoch_erasure.c
+    for start in range(0, len(every), _PAIRS):
+        some = tuple_(column.epoch, column.stream_id).in_(every[start : start + _PAIRS])
+        found |= {(row.epoch, row.stream_id) for row in c.execute(select(epoch_erasure).where(some))}
+    return found
 
 
 def finalise(c: Connection, epoch: int) -> None:
