@@ -76,12 +76,16 @@ class FinaliseWhenAnEpochEnds:
     def __call__(self, now: datetime, progress: Progress | None = None) -> Ended:
         """End the present epoch, or go on with a rotation that was interrupted."""
         rotation = Rotation(self._keys)
-        with self._database.write("eraser") as c:
-            number = rotation.begin(c, now)
+        number = self.begin(rotation, now)
         self.wrap_again(rotation, progress)
         ended = self.destroy(rotation, now) or number - 1
         self._database.truncate_wal()
         return Ended(ended, self.finalise(ended, now))
+
+    def begin(self, rotation: Rotation, now: datetime) -> int:
+        """Begin the next epoch; of a rotation under way, return the one that was begun."""
+        with self._database.write("eraser") as c:
+            return rotation.begin(c, now)
 
     def wrap_again(self, rotation: Rotation, progress: Progress | None = None) -> None:
         with self._database.read() as c:
