@@ -9,6 +9,7 @@ import subprocess
 import sys
 import traceback
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any, NoReturn, Self
 
 from sqlalchemy import event
@@ -16,6 +17,8 @@ from whole.stores import Store
 
 from lifecycle.engine import Engine, open_engine
 from lifecycle.processes import finalise_when_an_epoch_ends as ending
+from lifecycle.schedule.leader import leader_of
+from lifecycle.schedule.worker import Duty, Worker
 
 
 class Crash(BaseException):
@@ -63,7 +66,7 @@ class Dying:
         self._process.communicate()
 
     def __call__(self, store: Store, death: Death, document: dict[str, Any] | None = None) -> None:
-        """Execute `document`, or rotate, or sweep, in a process that is killed on its way; then open the store anew."""
+        """Execute `document`, or rotate, or work as the leader, in a process that is killed on its way; then open the store anew."""
         store.engine.close()
         order = {"db": store.settings.db, "keys": str(store.settings.keys), "document": document}
         assert self._process.stdin is not None
@@ -86,17 +89,26 @@ def main() -> None:
 def _live_and_die(db: str, keys: str, document: dict[str, Any] | None, death: dict[str, Any]) -> NoReturn:
     try:
         engine = open_engine(db, keys=keys)
-        ending.BATCH = 1
+        ending.BATCH = 5  # several, however few people there are
         _kill_at(engine, Death(**death))
         if document is not None:
             engine.execute(document)
         elif death["saga"] == "ending":
             engine.rotate()
         else:
-            engine.sweep()
+            _work(engine)
     except BaseException:  # noqa: BLE001 -- the process that was forked must never come back
         traceback.print_exc()
     os._exit(1)
+
+
+def _work(engine: Engine) -> None:
+    """One round of a worker that leads."""
+    failures: list[Exception] = []
+    with leader_of(engine.database) as leader:
+        duty = Duty("sweep", timedelta(minutes=1), engine.sweep)
+        Worker(leader, [duty], lambda _, error: failures.append(error)).tick_all()
+    assert not failures
 
 
 def _kill_at(engine: Engine, death: Death) -> None:
