@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection, select
 
+from lifecycle.columns import among
 from lifecycle.domain.event import Judged, Recorded
 from lifecycle.domain.streams import access_stream_of, is_access_stream, subject_of_access
 from lifecycle.domain.subject.events import ErasureCompleted, ErasureOrdered, IdentifierUnlinked, KeyDestroyed
@@ -235,7 +236,7 @@ class EraseWhatWasOrdered:
             subjects = {s: self._streams.repository.get(s, projector_func=replay) for s, _ in orders}
         head = event_header.c
         rows = c.execute(
-            select(head.stream_id, head.version, head.header).where(tuple_(head.stream_id, head.version).in_(orders))
+            select(head.stream_id, head.version, head.header).where(among(head.stream_id, head.version, orders))
         ).all()
         ordering = [recorded(row.stream_id, row.version, row.header) for row in rows]
         headers = _headers(c, subjects, ordering)
@@ -287,7 +288,7 @@ def _headers(c: Connection, subjects: Mapping[UUID, Subject], ordering: Iterable
     found: Headers = {}
     for some in chunks(list(wanted)):
         rows = c.execute(
-            select(head.stream_id, head.version, head.header).where(tuple_(head.stream_id, head.version).in_(some))
+            select(head.stream_id, head.version, head.header).where(among(head.stream_id, head.version, some))
         )
         found |= {(row.stream_id, row.version): read_header(row.header) for row in rows}
     return found

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Table, bindparam, delete, select, tuple_, update
+from sqlalchemy import Connection, Table, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lifecycle.ledger.tables import event_position
@@ -96,12 +96,16 @@ def awaiting(c: Connection, epoch: int) -> list[UUID]:
 
 def awaited(c: Connection, pairs: Iterable[tuple[int, UUID]]) -> set[tuple[int, UUID]]:
     """Those of these (epoch, stream) that are on record already."""
+    column, wanted = epoch_erasure.c, list(pairs)
     found: set[tuple[int, UUID]] = set()
-    every = list(pairs)
-    column = epoch_erasure.c
-    for start in range(0, len(every), _PAIRS):
-        some = tuple_(column.epoch, column.stream_id).in_(every[start : start + _PAIRS])
-        found |= {(row.epoch, row.stream_id) for row in c.execute(select(epoch_erasure).where(some))}
+    for start in range(0, len(wanted), _PAIRS):
+        some = set(wanted[start : start + _PAIRS])
+        rows = c.execute(
+            select(epoch_erasure).where(
+                column.epoch.in_({epoch for epoch, _ in some}), column.stream_id.in_({stream for _, stream in some})
+            )
+        )
+        found |= some & {(row.epoch, row.stream_id) for row in rows}
     return found
 
 
