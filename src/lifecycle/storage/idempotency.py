@@ -9,8 +9,9 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, select, tuple_
+from sqlalchemy import Connection, delete, select
 
+from lifecycle.columns import among
 from lifecycle.storage.tables import command_seen
 
 KEPT = timedelta(days=90)
@@ -49,7 +50,7 @@ def seen(c: Connection, commands: Iterable[tuple[UUID, str]]) -> dict[tuple[UUID
     found: dict[tuple[UUID, str], Seen] = {}
     pairs = iter(dict.fromkeys(commands))
     while some := list(islice(pairs, _MANY)):
-        rows = c.execute(_SEEN.where(tuple_(column.stream_id, column.cmd).in_(some)))
+        rows = c.execute(_SEEN.where(among(column.stream_id, column.cmd, some)))
         found |= {(row.stream_id, row.cmd): Seen(*row) for row in rows}
     return found
 
