@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import binascii
+import errno
 import hmac
 import json
 import os
@@ -27,7 +28,7 @@ import zipfile
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -593,6 +594,7 @@ class Bundle:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._opened = ExitStack()
         self._zip: zipfile.ZipFile | None = None
         try:
             mode = path.stat().st_mode
@@ -601,32 +603,40 @@ class Bundle:
         if stat.S_ISDIR(mode):
             self._sizes = _list_folder(path)
         elif stat.S_ISREG(mode):
-            self._zip = _open_zip(path)
-            self._sizes = _list_zip(self._zip)
+            self._sizes = self._zipped()
         else:
             raise _failed("The bundle is neither a folder nor a file.")
         if sum(self._sizes.values()) > MAX_TOTAL:
+            self.close()
             raise _invalid("files", f"The bundle is larger than {MAX_TOTAL} bytes unpacked.")
+
+    def _zipped(self) -> dict[str, int]:
+        self._zip = self._opened.enter_context(_open_zip(self._path))
+        try:
+            return _list_zip(self._zip)
+        except Verdict:
+            self.close()
+            raise
 
     def __contains__(self, name: str) -> bool:
         return name in self._sizes
 
     def close(self) -> None:
-        if self._zip is not None:
-            self._zip.close()
+        """Also what is read half, when a step refuses in the middle of a file."""
+        self._opened.close()
 
     def pieces(self, name: str) -> Iterator[bytes]:
         """The bytes of one file, at most as many as were declared when the bundle was opened."""
         left = self._sizes[name]
         try:
-            with self._open(name) as handle:
+            with self._opened.enter_context(self._open(name)) as handle:
                 while piece := handle.read(CHUNK):
                     left -= len(piece)
                     if left < 0:
                         raise _invalid("files", f"{name} is larger than it says.")
                     yield piece
-        except OSError:
-            raise _failed(f"{name} cannot be read.") from None
+        except OSError as error:
+            raise _unreadable(error, name) from None
         except _ZIP_ERRORS:
             raise _invalid("files", f"{name} is damaged: its packed bytes are not what the ZIP says of them.") from None
 
@@ -682,6 +692,13 @@ def _list_folder(path: Path) -> dict[str, int]:
     return sizes
 
 
+def _unreadable(error: OSError, what: str) -> Verdict:
+    """A place outside the file is the ZIP's own lie; anything else is the machine's trouble."""
+    if error.errno == errno.EINVAL:
+        return _invalid("files", f"{what} is not where the ZIP says.")
+    return _failed(f"{what} cannot be read.")
+
+
 def _open_zip(path: Path) -> zipfile.ZipFile:
     """Look at the end of the file first: a directory of millions of names is never read into memory."""
     try:
@@ -695,8 +712,8 @@ def _open_zip(path: Path) -> zipfile.ZipFile:
         if int.from_bytes(end[10:12], "little") > len(NAMES) or int.from_bytes(end[12:16], "little") > CHUNK:
             raise _invalid("files", "The ZIP lists more files than a bundle has.")
         return zipfile.ZipFile(path)
-    except OSError:
-        raise _failed("The bundle cannot be read.") from None
+    except OSError as error:
+        raise _unreadable(error, "The bundle") from None
     except _ZIP_ERRORS:
         raise _invalid("files", "The bundle is not a ZIP that can be read.") from None
 

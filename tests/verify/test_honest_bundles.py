@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from verify.book import Book, Person, Stream, sid_with
+from verify.book import Book, Person, Signer, Stream, Tree, policy, sid_with
 from verify.checking import accepted, asked, run, seen
 
 from lifecycle import verify
@@ -123,10 +123,7 @@ def test_several_checkpoints_each_continues_the_one_before(tmp_path: Path) -> No
 def test_every_size_is_consistent_with_every_smaller_one() -> None:
     book = Book()
     book.crowd(*range(70))
-    closed = [book.close() for _ in range(1)][0]
-    from verify.book import Tree
-
-    leaves = closed.tree.levels[0]
+    leaves = book.close().tree.levels[0]
     for size in range(2, len(leaves) + 1):
         tree = Tree(leaves[:size])
         for old in range(1, size):
@@ -137,8 +134,6 @@ def test_every_size_is_consistent_with_every_smaller_one() -> None:
 
 
 def test_every_leaf_of_every_size_is_included_where_it_is_and_nowhere_else() -> None:
-    from verify.book import Tree
-
     leaves = [bytes([n]) * 32 for n in range(40)]
     for size in range(1, 41):
         tree = Tree(leaves[:size])
@@ -191,8 +186,6 @@ def test_a_quorum_of_two_of_three_is_met_by_two(tmp_path: Path) -> None:
 def test_a_full_auditor_makes_it_level_two_and_a_mirror_level_three(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from verify.book import Signer, policy
-
     book = Book()
     person = life(book)
     book.crowd(*range(250), *range(50))
