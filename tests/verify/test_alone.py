@@ -61,7 +61,7 @@ def test_copied_away_it_accepts_and_refuses(book: Book, draft: Draft, tmp_path: 
 def test_without_the_signature_check_it_says_what_is_missing(book: Book, draft: Draft, tmp_path: Path) -> None:
     (tmp_path / "policy").write_text(policy(book.log, book.witnesses))
     bundle = draft.zip(tmp_path / "b.zip")
-    copied = shutil.copy(SOURCE, tmp_path / "verify.py")
+    copied = str(shutil.copy(SOURCE, tmp_path / "verify.py"))
     program = (
         "import sys, runpy; sys.modules['cryptography'] = None; "
         f"sys.argv = ['verify.py', {str(bundle)!r}, '--key', {str(tmp_path / 'policy')!r}]; "
