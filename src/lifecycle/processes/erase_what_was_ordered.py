@@ -24,7 +24,7 @@ from lifecycle.errors import StoreUnavailable
 from lifecycle.ledger.envelope import Header, Part, read_header
 from lifecycle.policy.vocabulary import Role
 from lifecycle.processes.trying import again
-from lifecycle.storage import erasing
+from lifecycle.storage import erasing, journal_seen
 from lifecycle.storage.appending import Appending, Head, load_heads
 from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
@@ -89,6 +89,7 @@ class EraseWhatWasOrdered:
         self._vault = vault
         self._journal = journal
         self._policies = policies
+        self.notes_journal = True  # not while a restored store still has to catch up with its journal
 
     def __call__(self, orders: Sequence[Order], now: datetime) -> None:
         for start in range(0, len(orders), TOGETHER):
@@ -148,6 +149,8 @@ class EraseWhatWasOrdered:
     def _destroy(self, doomed: Sequence[Doomed], now: datetime) -> dict[Order, int]:
         epochs: dict[Order, int] = {}
         with self._database.write("eraser") as c:
+            if self.notes_journal:
+                journal_seen.note(c, self._journal.mark())
             current = open_epochs(c)[0]
             for each in sorted(doomed, key=lambda one: one.order):
                 epoch = self._destroy_whole(c, each, now) if each.whole else self._destroy_parts(c, each)
