@@ -220,9 +220,11 @@ def test_an_entry_has_49_bytes_or_does_not_exist(committed, tag):
         envelope.event_entry(committed, tag)
 
 
-def test_a_system_entry_has_a_limit():
-    with pytest.raises(ValueError, match="64 kB"):
-        envelope.system_entry({"x": "y" * 70_000})
+def test_a_system_entry_fits_into_an_entry_bundle():
+    around = len(envelope.system_entry({"x": ""}))
+    assert len(envelope.system_entry({"x": "y" * (65_535 - around)})) == 65_535
+    with pytest.raises(ValueError, match="65,535"):
+        envelope.system_entry({"x": "y" * (65_536 - around)})
 
 
 def test_a_header_s_pseudonym_is_not_in_its_repr():

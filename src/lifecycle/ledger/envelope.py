@@ -13,16 +13,19 @@ from typing import Any, ClassVar, NamedTuple
 import orjson
 
 from lifecycle.errors import LifecycleError
+from lifecycle.ledger import tree
 
 LEAF = b"lifecycle/leaf/v1"
 TAG = b"lifecycle/tag/v1"
 
 EVENT_ENTRY = b"\x01"
 SYSTEM_ENTRY = b"\x03"
-MAX_SYSTEM_ENTRY = 64 * 1024
+MAX_SYSTEM_ENTRY = 0xFFFF  # c2sp.org/tlog-tiles, "Log entries": a length has two bytes
 SALT_BYTES = 64
 SID_BYTES = 32
 COMMITMENT_BYTES = 32
+
+leaf_hash = tree.leaf_hash  # of an entry
 
 _FIELDS = frozenset({"at", "data", "meta", "n", "parts", "prev", "sid", "type", "v"})
 _META = frozenset({"cmd", "policy", "role"})
@@ -149,13 +152,8 @@ def event_entry(committed: bytes, its_tag: bytes) -> bytes:
 def system_entry(record: dict[str, Any]) -> bytes:
     entry = SYSTEM_ENTRY + canonical(record)
     if len(entry) > MAX_SYSTEM_ENTRY:
-        raise ValueError("a system entry has at most 64 kB")
+        raise ValueError("a system entry has at most 65,535 bytes")
     return entry
-
-
-def leaf_hash(entry: bytes) -> bytes:
-    """RFC 6962, section 2.1."""
-    return sha256(b"\x00" + entry).digest()
 
 
 def written(at: datetime) -> str:
