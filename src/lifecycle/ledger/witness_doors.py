@@ -66,6 +66,7 @@ class DropDoor:
         until = time.monotonic() + self._wait
         try:
             make_folder(self._folder)
+            self._file(origin, ANSWER_SUFFIX).unlink(missing_ok=True)  # the same question may have another answer now
             replace_file(self._file(origin, REQUEST_SUFFIX), request)
             while (answer := self._answer(request, origin)) is None:
                 if time.monotonic() >= until:

@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from lifecycle.clock import Clock
 from lifecycle.ledger.add_checkpoint import MAX_REQUEST, NOT_FOUND, TOO_LARGE, Answer
@@ -59,11 +60,10 @@ def application(folder: Path, clock: Clock | None = None) -> Starlette:
     )
 
 
-def server(folder: Path, clock: Clock | None = None) -> uvicorn.Server:
+def server(app: ASGIApp) -> uvicorn.Server:
     """A server that writes no log of who asked."""
-    WitnessFolder(folder).key()  # a witness that cannot sign does not open its door
     config = uvicorn.Config(
-        application(folder, clock),
+        app,
         log_level="error",
         access_log=False,
         server_header=False,
@@ -79,7 +79,7 @@ def server(folder: Path, clock: Clock | None = None) -> uvicorn.Server:
 
 def run(folder: Path, host: str, port: int, ready: Callable[[int], None]) -> None:
     """Serve until interrupted; `ready` is told the port, which matters when 0 asked for any."""
-    ours = server(folder)
+    WitnessFolder(folder).key()  # a witness that cannot sign does not open its door
     try:
         listening = socket.create_server((host, port))
     except OSError as error:
@@ -88,7 +88,7 @@ def run(folder: Path, host: str, port: int, ready: Callable[[int], None]) -> Non
         ) from error
     with listening:
         ready(listening.getsockname()[1])
-        ours.run(sockets=[listening])
+        server(application(folder)).run(sockets=[listening])
 
 
 async def _body(request: Request) -> bytes | None:
