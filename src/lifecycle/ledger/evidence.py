@@ -19,12 +19,15 @@ class Kind(StrEnum):
     """What the two notes show; the file says it in words to whoever finds it."""
 
     FORK = "fork"
+    REWRITTEN = "rewritten"
     UNPROVEN = "unproven"
     ROLLBACK = "rollback"
 
 
 _MEANING = {
     Kind.FORK: "The log signed two histories that exclude each other. The two notes alone prove it to anybody.",
+    Kind.REWRITTEN: "The log signed a tree that does not begin with the one that it signed before. The hashes under"
+    " proof, read as a consistency proof (RFC 9162, 2.1.4.2), lead to the newer root, but to another older one.",
     Kind.UNPROVEN: "No valid proof was given that the newer tree continues the older one. Ask the log for one; if it"
     " has none, it has rewritten its history. A stranger can cause this file by sending a wrong proof.",
     Kind.ROLLBACK: "A tree was shown that is smaller than one cosigned before. A late or repeated request looks the"
