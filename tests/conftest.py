@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import judges
 import pytest
 from postgres import Server, server_of, stop_server_of
 
@@ -35,6 +36,14 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Co
     server = server_of(run_folder(tmp_path_factory, pytestconfig))
     yield server
     server.drop_spares()
+
+
+@pytest.fixture(scope="session")
+def go(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[judges.Go]:
+    """Go's own transparency log code, as a judge of ours; skipped by name, or failed in CI, where Go is missing."""
+    judge = judges.go_judge(run_folder(tmp_path_factory, pytestconfig))
+    yield judge
+    judge.close()
 
 
 @pytest.fixture(scope="session")
