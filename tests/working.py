@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
-from appends import Person, an_activity
+from appends import MONDAY, Person, an_activity
+from published import Log
 from sqlalchemy import event
 
 from lifecycle.ledger.sequencer import sequence
@@ -40,3 +42,17 @@ def sequence_and_die(url: str, statement: int) -> None:
     with database.write("sequencer") as c:
         sequence(c)
     os.kill(os.getpid(), signal.SIGKILL)  # at the latest just after the commit
+
+
+def publish_and_die(url: str, home: str, statement: int) -> None:
+    """Publish, and be killed when the given statement has been executed, or at the end."""
+    log, seen = Log(Database(url), Path(home)), []
+
+    @event.listens_for(log.database.engine, "after_cursor_execute")
+    def count(*_: object) -> None:
+        seen.append(None)
+        if len(seen) == statement:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    log.publisher.publish(MONDAY)
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -1,11 +1,12 @@
-"""How instants are stored: whole microseconds since 1970 in UTC, the same number on every engine."""
+"""Columns alike on every engine: instants are whole microseconds since 1970 in UTC; pairs are found by an index."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect
+from sqlalchemy import BigInteger, Column, ColumnElement, Dialect, tuple_
 from sqlalchemy.types import TypeDecorator
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,3 +32,9 @@ class Instant(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
         return None if value is None else instant_of(value)
+
+
+def among(first: Column[Any], second: Column[Any], pairs: Sequence[tuple[Any, Any]]) -> ColumnElement[bool]:
+    """Whether (first, second) is one of these pairs. The first is asked for by itself too: by pairs alone SQLite
+    searches the whole table, and what is asked costs what is stored."""
+    return first.in_(list(dict.fromkeys(pair[0] for pair in pairs))) & tuple_(first, second).in_(pairs)

@@ -6,31 +6,47 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 DEFAULT_DB = "sqlite:///lifecycle.db"
+SQLITE = "sqlite:///"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`db` is an SQLAlchemy URL; `keys` is the folder of epoch keys and erasure journal."""
+    """`db` is an SQLAlchemy URL; `keys` the folder of keys, anchor and erasure journal."""
 
     db: str
     keys: Path
+    ledger_folder: Path | None = None
+
+    @property
+    def ledger(self) -> Path:
+        """The folder of the public log: beside the keys, never among them, unless somebody said where."""
+        return self.ledger_folder or ledger_beside(self.keys)
 
     @classmethod
     def read(
         cls,
         db: str | None = None,
         keys: str | os.PathLike[str] | None = None,
+        ledger: str | os.PathLike[str] | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> Settings:
         environ = os.environ if environ is None else environ
         url = db or environ.get("LIFECYCLE_DB") or DEFAULT_DB
         folder = keys or environ.get("LIFECYCLE_KEYS") or _beside(url)
-        return cls(url, Path(folder))
+        public = ledger or environ.get("LIFECYCLE_LEDGER")
+        return cls(url, Path(folder), Path(public) if public else None)
+
+
+def ledger_beside(keys: Path) -> Path:
+    return keys.with_name(f"{keys.name.removesuffix('.keys')}.ledger")
 
 
 def _beside(url: str) -> str:
     """Beside a SQLite file its keys lie in `FILE.keys`; for a server, in the working folder."""
-    prefix = "sqlite:///"
-    return f"{url.removeprefix(prefix)}.keys" if url.startswith(prefix) else "lifecycle.keys"
+    if not url.startswith(SQLITE):
+        return "lifecycle.keys"
+    path = unquote(url.removeprefix(SQLITE).partition("?")[0])
+    return f"{path}.keys"

@@ -106,12 +106,9 @@ class Names:
 
 
 def answers_of(outcomes: list[Outcome], names: Names) -> list[Any]:
-    """Repeats do not carry everything: a refusal's message, and the effects of what was nothing."""
     answers = []
     for outcome in outcomes:
-        said = json.loads(outcome.model_dump_json(exclude={"message", "receipt"}))
-        if outcome.outcome == "nothing":
-            del said["effects"]
+        said = json.loads(outcome.model_dump_json(exclude={"receipt"}))
         answers.append(names.plain(said) | {"has_receipt": outcome.receipt is not None})
     return answers
 

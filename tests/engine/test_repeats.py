@@ -17,9 +17,7 @@ from lifecycle.vault.tables import spent_command
 
 
 def same(first: Outcome, again: Outcome) -> bool:
-    """A refusal's message is not kept: it is told by code, clause and remedy."""
-    left_out = {"message"} if first.outcome == "refused" else set()
-    return first.model_dump(exclude=left_out) == again.model_dump(exclude=left_out)
+    return first == again
 
 
 def a_life() -> list[dict]:

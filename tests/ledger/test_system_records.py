@@ -15,7 +15,9 @@ GOLDEN = Path(__file__).parent.parent / "golden" / "system-v1.json"
 AT = datetime(2026, 11, 23, 10, 0, 0, 123456, tzinfo=UTC)
 RECORDS = {
     "genesis/1": lambda: system_records.genesis(AT, "lifecycle/00ff00ff00ff00ff", simulated=True),
-    "epoch-destroyed/1": lambda: system_records.epoch_destroyed(AT, 7, [bytes([n]) * 32 for n in (3, 1, 2)]),
+    "epoch-destroyed/1": lambda: system_records.epoch_destroyed(
+        AT, 7, system_records.final_leaves(bytes([n]) * 32 for n in (3, 1, 2))
+    ),
 }
 
 
@@ -31,4 +33,4 @@ def test_every_golden_record_is_still_written():
 
 def test_an_epoch_names_its_streams_in_no_order_of_ours():
     sids = [bytes([n]) * 32 for n in range(5)]
-    assert system_records.epoch_destroyed(AT, 1, sids) == system_records.epoch_destroyed(AT, 1, reversed(sids))
+    assert system_records.final_leaves(sids) == system_records.final_leaves(reversed(sids))

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from lifecycle.ledger.sequencer import sequence, write_genesis
 from lifecycle.storage import erasing
-from lifecycle.storage.append_only import GRANTS, ROLES, trigger_statements
+from lifecycle.storage.append_only import GRANTS, ROLES, final_triggers, publishing_triggers, trigger_statements
 from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database, Role
 from lifecycle.storage.failures import AppendOnly
@@ -127,7 +127,8 @@ def test_replacing_a_row_is_no_way_around(lived: tuple[Database, UUID], table: s
 def test_every_trigger_is_in_the_file(database: Database):
     with database.read() as c:
         found = set(c.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars())
-    assert found == {statement.split()[2] for statement in trigger_statements()}
+    made = [*trigger_statements(), *publishing_triggers(), *final_triggers()]
+    assert found == {statement.split()[2] for statement in made}
 
 
 def test_expunging_deletes_the_evidence_of_one_stream_and_leaves_the_log(lived: tuple[Database, UUID]):

@@ -87,8 +87,8 @@ def test_an_unknown_revision_is_a_newer_program_s(database: Database):
 
 
 def test_an_older_revision_must_be_migrated(database: Database, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002"))
-    monkeypatch.setattr(schema, "HEAD", "0002")
+    monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002", "0003", "0004"))
+    monkeypatch.setattr(schema, "HEAD", "0004")
     with pytest.raises(schema.Outdated, match="lifecycle migrate"):
         schema.check(database)
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lifecycle.cli.here import here, instant, opened, person
 from lifecycle.cli.subjects import AsOf, Subject
-from lifecycle.cli.telling import json_line, rows_of
+from lifecycle.cli.telling import json_line, rows_of, say
 from lifecycle.cli.words import LocalTime, plain, short
+from lifecycle.errors import Invalid
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from lifecycle.engine import Engine
 
 app = typer.Typer(no_args_is_help=True, help="Show again what was done, and how it came to be so.")
 
@@ -80,3 +88,63 @@ def _tell_trail(rows: list[dict[str, Any]], local: LocalTime) -> None:
         ("purpose", lambda row: row["purpose"]),
     )
     rows_of(f"Audit trail (times of {local.zone})", rows, columns)
+
+
+class WhomAbout(Invalid):
+    remedy = "give one of --subject, --receipt and --sid"
+
+    def __init__(self) -> None:
+        super().__init__("It is not said whom the bundle is about.")
+
+
+@app.command()
+def bundle(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option("--out", help="The ZIP file to write")],
+    subject: Annotated[str | None, typer.Option("--subject", help="email=…, phone=…, ref=… or id=…")] = None,
+    receipt: Annotated[Path | None, typer.Option(help="The receipt that was handed out at an erasure")] = None,
+    sid: Annotated[str | None, typer.Option(help="A pseudonym of the log; to prove absence, too")] = None,
+    values: Annotated[bool, typer.Option("--values", help="Disclose the values; the read is recorded")] = False,
+    previous: Annotated[
+        list[Path] | None, typer.Option(help="A checkpoint that the verifier holds: prove that this log continues it")
+    ] = None,
+    explode: Annotated[bool, typer.Option("--explode", help="Also write a tlog-proof for each event")] = False,
+) -> None:
+    """Write the evidence about one person: for a stranger, to be checked offline with `lifecycle verify`."""
+    from lifecycle.engine.bundling import write_bundle  # noqa: PLC0415
+
+    with opened(context) as engine:
+        who, pseudonym = _whom(engine, subject, receipt, sid)
+        written = write_bundle(
+            engine, out, subject_id=who, sid=pseudonym, disclosed=values,
+            previous=tuple(map(_size_of, previous or ())), explode=explode,
+        )  # fmt: skip
+    if here(context).json:
+        json_line(written.as_json())
+        return
+    about = "that nothing is held under this pseudonym" if written.is_absent else f"{written.events} events"
+    say(f"Written: {about}, under a checkpoint of {written.size} leaves.")
+
+
+def _whom(
+    engine: Engine, subject: str | None, receipt: Path | None, sid: str | None
+) -> tuple[UUID | None, bytes | None]:
+    from lifecycle.engine.bundling import NotAReceipt, sid_of_receipt  # noqa: PLC0415
+
+    if sum(said is not None for said in (subject, receipt, sid)) != 1:
+        raise WhomAbout
+    if subject is not None:
+        return engine.read.subject_id(person(subject)), None
+    try:
+        said = {"sid": sid} if receipt is None else json.loads(receipt.read_bytes())
+    except ValueError:
+        raise NotAReceipt from None
+    return None, sid_of_receipt(said)
+
+
+def _size_of(checkpoint: Path) -> int:
+    """Of a checkpoint that somebody brings only the size matters here: they check the proof themselves."""
+    from lifecycle.ledger.checkpoint import Checkpoint  # noqa: PLC0415
+    from lifecycle.ledger.note import read_note  # noqa: PLC0415
+
+    return Checkpoint.parse(read_note(checkpoint.read_bytes()).text).size

@@ -80,7 +80,7 @@ def opened(context: typer.Context) -> Iterator[Engine]:
 
     said = here(context)
     settings = said.settings
-    with open_engine(settings.db, keys=settings.keys) as engine:
+    with open_engine(settings.db, keys=settings.keys, ledger=settings.ledger) as engine:
         now = instant(said.now, "--now")
         if now is not None:
             engine.move_clock(now)

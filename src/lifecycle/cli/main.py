@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lifecycle.cli import audits, failures, operations, policies, stores, subjects, times, trustees
+from lifecycle.cli import audits, failures, logs, operations, policies, stores, subjects, times, trustees
 from lifecycle.cli.here import Here
 
 DONE, INTERRUPTED = 0, 130
@@ -49,6 +49,7 @@ def options(
 
 stores.add_to(app)
 times.add_to(app)
+logs.add_to(app)
 app.add_typer(subjects.app, name="subject")
 app.add_typer(trustees.app, name="trustee")
 app.add_typer(policies.app, name="policy")

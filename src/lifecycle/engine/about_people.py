@@ -161,7 +161,9 @@ class AboutPeople:
         subject = person.subject.id
         mac = person.own_keys().content_mac(question.content)
         stream = access_stream_of(subject) if outcome == "refused" else None
-        seen = Seen(subject, question.cmd, mac, outcome, *versions, self.decided.now, stream)
+        seen = Seen(
+            subject, question.cmd, mac, outcome, *versions, self.decided.now, stream, answers.told_beside(given)
+        )
         self.decided.remember(seen, given)
 
     # -- who is meant ------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import Connection, select
 
 from lifecycle.commands.outcome import Outcome
@@ -73,8 +74,11 @@ def again(c: Connection, id: str, seen: Seen) -> Outcome:
     """The first answer, rebuilt from the events that it led to."""
     stream = seen.answer_stream or seen.stream_id
     person = seen.stream_id if is_person_stream(seen.stream_id) else None
+    told = orjson.loads(seen.told) if seen.told else {}
     if seen.first_version is None:
-        return nothing(id, person, seen.last_version)
+        return nothing(
+            id, person, seen.last_version, tuple(Effect.model_validate(each) for each in told.get("effects", ()))
+        )
     last = seen.first_version if seen.outcome == "refused" else seen.last_version
     rows = c.execute(
         select(column.header)
@@ -83,7 +87,7 @@ def again(c: Connection, id: str, seen: Seen) -> Outcome:
     )
     headers = [read_header(row.header) for row in rows]
     if seen.outcome == "refused":
-        return _refused_again(id, person, seen.last_version, headers[0].data)
+        return _refused_again(id, person, seen.last_version, headers[0].data, told.get("message"))
     effects = next((header.data["effects"] for header in headers if header.data.get("effects")), ())
     return Outcome(
         id=id,
@@ -96,7 +100,18 @@ def again(c: Connection, id: str, seen: Seen) -> Outcome:
     )
 
 
-def _refused_again(id: str, person: UUID | None, version: int | None, data: dict[str, Any]) -> Outcome:
+def told_beside(outcome: Outcome) -> bytes | None:
+    """What a later repeat could not say from the events alone. Messages and effects never contain a value."""
+    if outcome.outcome == "refused":
+        return orjson.dumps({"message": outcome.message})
+    if outcome.outcome == "nothing" and outcome.effects:
+        return orjson.dumps({"effects": [effect.model_dump(mode="json") for effect in outcome.effects]})
+    return None
+
+
+def _refused_again(
+    id: str, person: UUID | None, version: int | None, data: dict[str, Any], message: str | None
+) -> Outcome:
     refusal = _refusals().get(data["code"], Refused)
     return Outcome(
         id=id,
@@ -105,7 +120,7 @@ def _refused_again(id: str, person: UUID | None, version: int | None, data: dict
         version=version,
         code=data["code"],
         clause=data.get("clause"),
-        message="Refused before under this id.",
+        message=message or "Refused before under this id.",
         remedy=refusal.remedy or None,
     )
 

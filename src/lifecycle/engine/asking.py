@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection, select
 
+from lifecycle.columns import among
 from lifecycle.commands.document import Command, SubjectCommand, TrusteeCommand
 from lifecycle.commands.registry import entry_of
 from lifecycle.commands.subject.link_identifier import IdentifierCommand
@@ -237,10 +238,10 @@ def _stored(
     head, body = event_header.c, event_body.c
     for some in in_pairs(events):
         chosen = select(head.stream_id, head.version, head.header)
-        for row in c.execute(chosen.where(tuple_(head.stream_id, head.version).in_(some))):
+        for row in c.execute(chosen.where(among(head.stream_id, head.version, some))):
             headers[(row.stream_id, row.version)] = row.header
         sealed = select(body.stream_id, body.version, body.part, body.ct)
-        for each in c.execute(sealed.where(tuple_(body.stream_id, body.version).in_(some))):
+        for each in c.execute(sealed.where(among(body.stream_id, body.version, some))):
             bodies[(each.stream_id, each.version, each.part)] = each.ct
     return headers, bodies
 

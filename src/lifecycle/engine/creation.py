@@ -12,6 +12,7 @@ from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.policy.publish_policy import PublishPolicy
 from lifecycle.engine.engine import Engine
 from lifecycle.errors import StoreUnavailable
+from lifecycle.ledger.log_keys import LogKeys
 from lifecycle.ledger.sequencer import log_size, write_genesis
 from lifecycle.ledger.system_records import FORMAT, genesis
 from lifecycle.policy.loading import parse_policy
@@ -49,7 +50,7 @@ def create(
     database = Database(settings.db)
     schema.migrate(database)
     _begin(database, settings.keys, instant, simulated_clock)
-    engine = Engine(database, settings.keys, clock)
+    engine = Engine(database, settings.keys, clock, settings.ledger)
     published = PublishPolicy(
         id=f"publish-{policy.version}", actor=Actor(id="init", role=Role.OPERATOR), text=policy_text
     )
@@ -67,7 +68,8 @@ def _begin(database: Database, keys: Path, now: datetime, is_simulated: bool) ->
         journal.create()
     with database.own() as c:
         Vault(EpochKeys(keys)).initialise(c, now)
-        origin = f"lifecycle/{secrets.token_hex(8)}"
+        origin = LogKeys(keys).left_behind() or f"lifecycle/{secrets.token_hex(8)}"
+        LogKeys(keys).create(origin)
         facts.state(c, {facts.SIMULATED: "yes" if is_simulated else "no", facts.ORIGIN: origin, facts.FORMAT: FORMAT})
         if is_simulated:
             simulated.start(c, now)

@@ -26,15 +26,17 @@ from lifecycle.engine import answers, standing
 from lifecycle.engine.asking import Question, Snapshot, question_of
 from lifecycle.engine.deciding import Deciding, decide_all
 from lifecycle.engine.group_commit import GroupCommit
+from lifecycle.engine.publishing import Publishing
 from lifecycle.engine.reading import Reading
 from lifecycle.errors import Conflict, Invalid, Refused, StoreUnavailable
+from lifecycle.ledger.publisher import Published
 from lifecycle.ledger.sequencer import sequence
 from lifecycle.processes.erase_what_was_ordered import EraseWhatWasOrdered
 from lifecycle.processes.finalise_when_an_epoch_ends import Ended, FinaliseWhenAnEpochEnds
 from lifecycle.projections.registry import PROJECTIONS
 from lifecycle.projections.retention_calendar import Falling, next_due
 from lifecycle.schedule.sweep import Progress, Sweep, Swept
-from lifecycle.settings import Settings
+from lifecycle.settings import Settings, ledger_beside
 from lifecycle.storage import facts, idempotency, schema, simulated
 from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
@@ -71,12 +73,13 @@ class NotRead(Refused):
 class Engine:
     """Appends facts under the policy. One object serves all threads of a process; close it when done."""
 
-    def __init__(self, database: Database, keys: Path, clock: Clock | None = None) -> None:
+    def __init__(self, database: Database, keys: Path, clock: Clock | None = None, ledger: Path | None = None) -> None:
         schema.check(database)
         self.database = database
         self.keys = keys
         with database.read() as c:
             self.is_simulated = facts.is_simulated(c)
+            origin = facts.origin(c)
         self.clock: Clock = SimulatedClock(database) if self.is_simulated else clock or SystemClock()
         self.vault = Vault(EpochKeys(keys))
         self.journal = ErasureJournal(keys)
@@ -85,6 +88,7 @@ class Engine:
         self.policies = Policies(database)
         self.follower = Follower(database, self.streams, self.policies, PROJECTIONS)
         views = Views(database, self.vault, self.policies, self.clock, self.follower)
+        self.log = Publishing(database, keys, ledger or ledger_beside(keys), origin)
         self.read = Reading(database, self.vault, views, self.drain)
         self.erasing = EraseWhatWasOrdered(database, self.streams, self.vault, self.journal, self.policies)
         self.ending = FinaliseWhenAnEpochEnds(database, self.streams, self.vault, self.vault.epoch_keys, self.policies)
@@ -230,6 +234,11 @@ class Engine:
         self.ending.resume(now)
         return resumed
 
+    def publish(self) -> Published:
+        """Give every committed event its position, and publish the log up to there; return the checkpoint."""
+        self.drain()
+        return self.log.publish(self.clock.now())
+
     def sweep(self, progress: Progress | None = None) -> Swept:
         """Carry out everything that is due by now; what the worker does at every tick."""
         swept = self.sweeping(self.clock.now(), progress)
@@ -318,15 +327,21 @@ def _says(outcome: Outcome, version: int) -> bool:
     return outcome.version is not None and outcome.version - len(outcome.events) < version <= outcome.version
 
 
-def open_engine(db: str | None = None, *, keys: str | Path | None = None, clock: Clock | None = None) -> Engine:
-    """Open an existing store. `db` is a URL; without it LIFECYCLE_DB and LIFECYCLE_KEYS are read.
+def open_engine(
+    db: str | None = None,
+    *,
+    keys: str | Path | None = None,
+    ledger: str | Path | None = None,
+    clock: Clock | None = None,
+) -> Engine:
+    """Open an existing store. `db` is a URL; without it LIFECYCLE_DB, LIFECYCLE_KEYS and LIFECYCLE_LEDGER are read.
 
     Errors: StoreUnavailable when the store is missing, older or newer than this program, or its keys are not there.
     """
-    settings = Settings.read(db, keys)
+    settings = Settings.read(db, keys, ledger)
     database = Database(settings.db)
     try:
-        engine = Engine(database, settings.keys, clock)
+        engine = Engine(database, settings.keys, clock, settings.ledger)
         engine.resume()
     except BaseException:
         database.close()

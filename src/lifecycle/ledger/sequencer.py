@@ -11,7 +11,8 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select,
 from lifecycle.domain.streams import SYSTEM
 from lifecycle.errors import StoreUnavailable
 from lifecycle.ledger.envelope import system_entry
-from lifecycle.ledger.tables import event_position, ledger_queue, log_entry, log_state
+from lifecycle.ledger.tables import event_position, ledger_queue, log_entry, log_state, log_tree
+from lifecycle.ledger.tree import EMPTY
 
 queue = ledger_queue.c
 _NEXT = select(queue.stream_id, queue.version, queue.entry).order_by(queue.event_id, queue.stream_id, queue.version)
@@ -32,7 +33,7 @@ def sequence(c: Connection, limit: int = 4096) -> int:
     queue, not a cursor, so a late commit is simply found next time. Versions of a stream keep their order, because
     an event's id is greater than its predecessor's, and the predecessor was committed before it was written.
     """
-    size = _locked_size(c)
+    size = locked_size(c)
     waiting = c.execute(_NEXT.limit(limit)).all()
     if not waiting:
         return 0
@@ -53,9 +54,10 @@ def _positions(size: int, waiting: Sequence[Row[UUID, int, bytes]]) -> list[dict
 
 
 def write_genesis(c: Connection, record: Mapping[str, Any]) -> None:
-    """Write leaf 0. It says for ever what kind of store this is."""
+    """Write leaf 0. It says for ever what kind of store this is. Of the tree nothing is known yet."""
     c.execute(insert(log_entry).values(position=0, entry=system_entry(dict(record))))
     c.execute(insert(log_state).values(one=1, size=1))
+    c.execute(insert(log_tree).values(one=1, size=0, root=EMPTY, frontier=b"", depth=0, streams=0, events=0))
 
 
 def enqueue_system_entry(c: Connection, record: Mapping[str, Any], event_id: UUID) -> None:
@@ -79,7 +81,8 @@ def log_size(c: Connection) -> int:
     return size or 0
 
 
-def _locked_size(c: Connection) -> int:
+def locked_size(c: Connection) -> int:
+    """How many leaves there are; nobody gives out positions until this transaction ends."""
     size: int | None = c.execute(_SIZE).scalar_one_or_none()
     if size is None:
         raise LogMissing("The log has no genesis entry.")

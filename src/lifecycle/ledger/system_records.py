@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from lifecycle.ledger.envelope import b64url, leaf_hash, written
-from lifecycle.ledger.tree import root
+from lifecycle.ledger.envelope import b64url, written
+from lifecycle.ledger.tree import leaf_hash, root
 
 Record = dict[str, Any]
 FORMAT = "1"
+GENESIS = "genesis/1"
+EPOCH_DESTROYED = "epoch-destroyed/1"
 
 
 def genesis(at: datetime, origin: str, *, simulated: bool) -> Record:
     """Leaf 0: what this log is (settled rule 8)."""
-    return {"at": written(at), "format": FORMAT, "kind": "genesis/1", "origin": origin, "simulated": simulated}
+    return {"at": written(at), "format": FORMAT, "kind": GENESIS, "origin": origin, "simulated": simulated}
 
 
-def epoch_destroyed(at: datetime, epoch: int, sids: Iterable[bytes]) -> Record:
-    """Which epoch's key died, how many streams' erasures that makes final, and the RFC 6962 root over their sids."""
-    final = sorted(sids)
+def final_leaves(sids: Iterable[bytes]) -> list[bytes]:
+    """The leaf hashes of the streams that an epoch's end makes final, in the order of their sids."""
+    return [leaf_hash(sid) for sid in sorted(sids)]
+
+
+def epoch_destroyed(at: datetime, epoch: int, leaves: Sequence[bytes]) -> Record:
+    """Which epoch's key died, how many streams' erasures that makes final, and the RFC 6962 root over them."""
     return {
         "at": written(at),
         "epoch": epoch,
-        "kind": "epoch-destroyed/1",
-        "records": len(final),
-        "root": b64url(root([leaf_hash(sid) for sid in final])),
+        "kind": EPOCH_DESTROYED,
+        "records": len(leaves),
+        "root": b64url(root(leaves)),
     }

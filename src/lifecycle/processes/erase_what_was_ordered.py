@@ -7,25 +7,25 @@ one journal write, one transaction a step.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
 from uuid import UUID
 
-from eventsourcing.persistence import IntegrityError
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection, select
 
+from lifecycle.columns import among
 from lifecycle.domain.event import Judged, Recorded
-from lifecycle.domain.streams import access_stream_of, is_person_stream
+from lifecycle.domain.streams import access_stream_of, is_access_stream, subject_of_access
 from lifecycle.domain.subject.events import ErasureCompleted, ErasureOrdered, IdentifierUnlinked, KeyDestroyed
 from lifecycle.domain.subject.fold import replay
 from lifecycle.domain.subject.state import Subject
-from lifecycle.errors import Conflict, StoreUnavailable
+from lifecycle.errors import StoreUnavailable
 from lifecycle.ledger.envelope import Header, Part, read_header
 from lifecycle.policy.vocabulary import Role
+from lifecycle.processes.trying import again
 from lifecycle.storage import erasing
-from lifecycle.storage.appending import Appending, load_heads
+from lifecycle.storage.appending import Appending, Head, load_heads
 from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
 from lifecycle.storage.erasing import Ordered
@@ -34,6 +34,7 @@ from lifecycle.storage.mapper import recorded
 from lifecycle.storage.policies import Policies
 from lifecycle.storage.tables import event_body, event_header
 from lifecycle.vault.erasure import destroy_holdings, destroy_identifiers, destroy_subject, fence_subject, keys_left
+from lifecycle.vault.installation import EpochChanged, lock_epochs
 from lifecycle.vault.journal import ErasureJournal, JournalEntry
 from lifecycle.vault.loading import open_epochs
 from lifecycle.vault.sealing import OpenParts
@@ -45,8 +46,6 @@ Headers = dict[tuple[UUID, int], Header]
 Order = tuple[UUID, int]  # stream and version of the event that ordered it
 STORES = ("event-bodies", "vault")
 TOGETHER = 500
-TRIES = 8
-T = TypeVar("T")
 
 
 class NotDestroyed(AssertionError):
@@ -69,6 +68,10 @@ class Doomed:
     whole: bool
     parts: tuple[tuple[int, int, Part], ...] = ()
     identifier: str | None = None
+
+    @property
+    def streams(self) -> list[UUID]:
+        return _both(self.subject.id) if self.whole else [self.subject.id]
 
     @property
     def kids(self) -> tuple[str, ...]:
@@ -94,9 +97,7 @@ class EraseWhatWasOrdered:
     def resume(self, now: datetime) -> int:
         """Go on with whatever a crash interrupted."""
         with self._database.read() as c:
-            orders = [
-                (order.stream_id, order.version) for order in erasing.pending(c) if is_person_stream(order.stream_id)
-            ]
+            orders = list(dict.fromkeys(_order(ordered) for ordered in erasing.pending(c)))
         self(orders, now)
         return len(orders)
 
@@ -108,7 +109,7 @@ class EraseWhatWasOrdered:
         self.write_journal(doomed, now)
         self.fence([each.subject.id for each in doomed if each.whole], now)
         epochs = self.destroy(doomed, now)
-        self._database.truncate_wal()
+        self._forget_deleted()
         self.verify(doomed)
         self.complete(doomed, epochs, now)
 
@@ -116,26 +117,24 @@ class EraseWhatWasOrdered:
 
     def write_journal(self, doomed: Sequence[Doomed], now: datetime) -> None:
         """Before anything is destroyed: what a restored database will have to erase again."""
-        written = {(entry.subject_id, entry.order) for entry in self._journal.entries()}
-        entries = [
-            JournalEntry(
-                *each.order,
-                now,
-                whole=each.whole,
-                kids=() if each.whole else each.kids,
-                identifiers=() if each.identifier is None else (each.identifier,),
+        self._journal.append(
+            *(
+                JournalEntry(
+                    *each.order,
+                    now,
+                    whole=each.whole,
+                    kids=() if each.whole else each.kids,
+                    identifiers=() if each.identifier is None else (each.identifier,),
+                )
+                for each in doomed
             )
-            for each in doomed
-            if each.order not in written
-        ]
-        if entries:
-            self._journal.append(*entries)
+        )
 
     def fence(self, people: Sequence[UUID], now: datetime) -> None:
         """From here on nobody gets these people's keys, and their streams take nothing that is sealed."""
         if not people:
             return
-        _again(lambda: self._fence(sorted(people), now))
+        again(lambda: self._fence(sorted(people), now), _unfinished())
 
     def _fence(self, people: Sequence[UUID], now: datetime) -> None:
         with self._database.write("eraser") as c:
@@ -144,7 +143,7 @@ class EraseWhatWasOrdered:
 
     def destroy(self, doomed: Sequence[Doomed], now: datetime) -> dict[Order, int]:
         """Keys, bodies, look-ups and command ids, in one transaction. Returns the epoch whose end makes it final."""
-        return _again(lambda: self._destroy(doomed, now))
+        return again(lambda: self._destroy(doomed, now), _unfinished())
 
     def _destroy(self, doomed: Sequence[Doomed], now: datetime) -> dict[Order, int]:
         epochs: dict[Order, int] = {}
@@ -172,6 +171,13 @@ class EraseWhatWasOrdered:
             erasing.regenerate(c, _both(person), destroyed.generation)
         return destroyed.epoch
 
+    def _forget_deleted(self) -> None:
+        """A reader who stands in the way fails this erasure, and not the commands that were committed with it."""
+        try:
+            self._database.truncate_wal()
+        except StoreUnavailable as error:
+            raise ErasureUnfinished(error.message) from None
+
     def verify(self, doomed: Sequence[Doomed]) -> None:
         """Look again before anything is called completed."""
         whole = [each.subject.id for each in doomed if each.whole]
@@ -184,36 +190,44 @@ class EraseWhatWasOrdered:
                 raise NotDestroyed("Keys or bodies are left after an erasure.")
 
     def complete(self, doomed: Sequence[Doomed], epochs: dict[Order, int], now: datetime) -> None:
-        """Say so on each record, and remember that the end of the epoch makes it final."""
-        _again(lambda: self._append_completed(doomed, epochs, now))
+        """Say so on each record, remember which epoch's end makes it final, and only then forget the order."""
+        again(lambda: self._append_completed(doomed, epochs, now), _unfinished())
         with self._database.write("eraser") as c:
             for each in doomed:
-                streams = _both(each.subject.id) if each.whole else [each.subject.id]
-                erasing.complete(c, streams, each.order[1], epochs[each.order])
+                erasing.complete(c, each.streams, each.order[1], None)
 
     def _append_completed(self, doomed: Sequence[Doomed], epochs: dict[Order, int], now: datetime) -> None:
-        appending = Appending()
-        policy = self._policies.in_force(now)
-        label = policy.judged_by if policy is not None else "none"
+        """In a transaction during which no epoch ends: whoever ends one counts what was completed in it."""
         with self._database.read() as c:
+            oldest = open_epochs(c)[-1]
             heads = load_heads(c, [each.order[0] for each in doomed])
             said = _completed(c, [each.order[0] for each in doomed])
-        for each in doomed:
-            if each.identifier is not None or each.order in said:
-                continue
-            event = ErasureCompleted(
-                occurred_at=now,
-                order=each.order[1],
-                whole=each.whole,
-                epoch=epochs[each.order],
-                keys=tuple(_destroyed(each)),
-                stores=STORES,
-            )
-            stream = each.order[0]
-            judged = Judged(self._vault.cmd(secrets.token_hex(16)), Role.SYSTEM.value, label)
-            _, heads[stream] = appending.append(heads[stream], OpenParts(), event, judged, now)
-        if appending.recorded:
-            self._streams.save(*appending.recorded, rows=appending.rows)
+            left = [each for each in doomed if each.order not in said]
+            # An epoch that ended since the keys were destroyed can make nothing final any more.
+            final = {each.order: max(epochs[each.order], oldest) for each in left}
+            pairs = dict.fromkeys((final[each.order], stream) for each in left for stream in each.streams)
+            awaited = erasing.awaited(c, pairs)
+        appending = Appending()
+        appending.rows.epoch_erasures += [{"epoch": e, "stream_id": s} for e, s in pairs if (e, s) not in awaited]
+        for each in left:
+            if each.identifier is None:
+                self._append(appending, heads, each, final[each.order], now)
+        with self._database.write("writer") as c:
+            lock_epochs(c, shared=True)
+            if open_epochs(c)[-1] != oldest:
+                raise EpochChanged("An epoch ended before an erasure in it was called completed.")
+            self._streams.save(*appending.recorded, rows=appending.rows, connection=c)
+
+    def _append(self, appending: Appending, heads: dict[UUID, Head], doomed: Doomed, epoch: int, now: datetime) -> None:
+        stream, version = doomed.order
+        keys = tuple(_destroyed(doomed))
+        event = ErasureCompleted(
+            occurred_at=now, order=version, whole=doomed.whole, epoch=epoch, keys=keys, stores=STORES
+        )
+        policy = self._policies.in_force(now)
+        label = policy.judged_by if policy is not None else "none"
+        judged = Judged(self._vault.cmd(secrets.token_hex(16)), Role.SYSTEM.value, label)
+        _, heads[stream] = appending.append(heads[stream], OpenParts(), event, judged, now)
 
     # -- what an order means -----------------------------------------------------------------------------------------
 
@@ -222,21 +236,21 @@ class EraseWhatWasOrdered:
             subjects = {s: self._streams.repository.get(s, projector_func=replay) for s, _ in orders}
         head = event_header.c
         rows = c.execute(
-            select(head.stream_id, head.version, head.header).where(tuple_(head.stream_id, head.version).in_(orders))
+            select(head.stream_id, head.version, head.header).where(among(head.stream_id, head.version, orders))
         ).all()
         ordering = [recorded(row.stream_id, row.version, row.header) for row in rows]
         headers = _headers(c, subjects, ordering)
         return [_one(subjects[each.originator_id], each, headers) for each in ordering]
 
 
-def _again(step: Callable[[], T]) -> T:
-    """A step is a transaction of its own; one that meets a writer or a rotation is made anew."""
-    for _ in range(TRIES):
-        try:
-            return step()
-        except (IntegrityError, Conflict):
-            continue
-    raise ErasureUnfinished("Others were always faster than the erasure.")
+def _unfinished() -> ErasureUnfinished:
+    return ErasureUnfinished("Others were always faster than the erasure.")
+
+
+def _order(ordered: Ordered) -> Order:
+    """Of a whole person the second stream is pending too, and may be so alone: whoever was late left it."""
+    stream = ordered.stream_id
+    return subject_of_access(stream) if is_access_stream(stream) else stream, ordered.version
 
 
 def _one(subject: Subject, ordering: Recorded, headers: Headers) -> Doomed:
@@ -274,7 +288,7 @@ def _headers(c: Connection, subjects: Mapping[UUID, Subject], ordering: Iterable
     found: Headers = {}
     for some in chunks(list(wanted)):
         rows = c.execute(
-            select(head.stream_id, head.version, head.header).where(tuple_(head.stream_id, head.version).in_(some))
+            select(head.stream_id, head.version, head.header).where(among(head.stream_id, head.version, some))
         )
         found |= {(row.stream_id, row.version): read_header(row.header) for row in rows}
     return found

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from eventsourcing.persistence import IntegrityError
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, insert, select
 from uuid_utils.compat import uuid7
 
 from lifecycle.domain.event import Judged
@@ -21,8 +20,10 @@ from lifecycle.domain.subject.events import ErasureFinalised
 from lifecycle.errors import Conflict
 from lifecycle.ledger.envelope import read_header
 from lifecycle.ledger.sequencer import enqueue_system_entry
-from lifecycle.ledger.system_records import Record, epoch_destroyed
+from lifecycle.ledger.system_records import epoch_destroyed, final_leaves
+from lifecycle.ledger.tables import final_record
 from lifecycle.policy.vocabulary import Role
+from lifecycle.processes.trying import again
 from lifecycle.storage import erasing
 from lifecycle.storage.appending import Appending, load_heads
 from lifecycle.storage.application import Streams
@@ -31,14 +32,13 @@ from lifecycle.storage.policies import Policies
 from lifecycle.storage.tables import epoch_erasure, event_header, stream_head
 from lifecycle.vault.epochs import EpochKeys
 from lifecycle.vault.loading import open_epochs
-from lifecycle.vault.rotation import Rotation, waiting
+from lifecycle.vault.rotation import Rotation, RotationUnfinished, waiting
 from lifecycle.vault.sealing import OpenParts
 from lifecycle.vault.tables import epoch as epochs
 from lifecycle.vault.vault import Vault
 
 LASTS = timedelta(hours=24)
 BATCH = 1_000
-TRIES = 8
 Progress = Callable[[int, int], None]
 
 
@@ -77,12 +77,16 @@ class FinaliseWhenAnEpochEnds:
     def __call__(self, now: datetime, progress: Progress | None = None) -> Ended:
         """End the present epoch, or go on with a rotation that was interrupted."""
         rotation = Rotation(self._keys)
-        with self._database.write("eraser") as c:
-            number = rotation.begin(c, now)
+        number = self.begin(rotation, now)
         self.wrap_again(rotation, progress)
         ended = self.destroy(rotation, now) or number - 1
         self._database.truncate_wal()
         return Ended(ended, self.finalise(ended, now))
+
+    def begin(self, rotation: Rotation, now: datetime) -> int:
+        """Begin the next epoch; of a rotation under way, return the one that was begun."""
+        with self._database.write("eraser") as c:
+            return rotation.begin(c, now)
 
     def wrap_again(self, rotation: Rotation, progress: Progress | None = None) -> None:
         with self._database.read() as c:
@@ -99,18 +103,19 @@ class FinaliseWhenAnEpochEnds:
 
     def destroy(self, rotation: Rotation, now: datetime) -> int | None:
         """Destroy the old key and let the log say so, in one transaction; None when it was done before."""
-        for _ in range(TRIES):
-            try:
-                with self._database.write("eraser") as c:
-                    ended = rotation.finish(c, now)
-                    if ended is not None:
-                        enqueue_system_entry(c, _destroyed(c, ended, now), uuid7())
-                    return ended
-            except IntegrityError:
-                continue  # another entry of the log's own came at the same instant
-            except Conflict:
-                self.wrap_again(rotation)  # somebody registered while the last batch was wrapped
-        raise Conflict("The epoch could not be ended: others were always faster.")
+        return again(lambda: self._destroy(rotation, now), _overtaken("The epoch could not be ended"))
+
+    def _destroy(self, rotation: Rotation, now: datetime) -> int | None:
+        try:
+            with self._database.write("eraser") as c:
+                ended = rotation.finish(c, now)
+                if ended is not None:
+                    leaves = _final(c, ended)
+                    enqueue_system_entry(c, epoch_destroyed(now, ended, leaves), uuid7())
+                return ended
+        except RotationUnfinished:
+            self.wrap_again(rotation)  # somebody registered, or held a row, while the last batch was wrapped
+            raise
 
     def finalise(self, ended: int, now: datetime) -> int:
         """Say on each record that nothing can bring back what was erased."""
@@ -131,12 +136,7 @@ class FinaliseWhenAnEpochEnds:
         return said
 
     def _say(self, streams: Sequence[UUID], number: int, now: datetime) -> int:
-        for _ in range(TRIES):
-            try:
-                return self._append(streams, number, now)
-            except IntegrityError:
-                continue
-        raise Conflict("Records could not be finalised: others were always faster.")
+        return again(lambda: self._append(streams, number, now), _overtaken("Records could not be finalised"))
 
     def _append(self, streams: Sequence[UUID], number: int, now: datetime) -> int:
         policy = self._policies.in_force(now)
@@ -156,6 +156,10 @@ class FinaliseWhenAnEpochEnds:
         return len(appending.recorded)
 
 
+def _overtaken(what: str) -> Conflict:
+    return Conflict(f"{what}: others were always faster.")
+
+
 def _said(c: Connection, streams: Sequence[UUID], number: int) -> set[UUID]:
     """Records that were finalised before a crash took the rest."""
     head = event_header.c
@@ -165,8 +169,11 @@ def _said(c: Connection, streams: Sequence[UUID], number: int) -> set[UUID]:
     return {row.stream_id for row in rows if read_header(row.header).data["epoch"] == number}
 
 
-def _destroyed(c: Connection, ended: int, now: datetime) -> Record:
-    streams = erasing.awaiting(c, ended)
-    used = stream_head.c.stream_id.in_(streams) & (stream_head.c.version > 0)
-    found = c.execute(select(stream_head.c.sid).where(used)).scalars()
-    return epoch_destroyed(now, ended, [bytes(sid) for sid in found])
+def _final(c: Connection, ended: int) -> list[bytes]:
+    """The streams that become final, kept as what the log's record says of them: any of them can be proved later."""
+    used = stream_head.c.stream_id.in_(erasing.awaiting(c, ended)) & (stream_head.c.version > 0)
+    leaves = final_leaves(bytes(sid) for sid in c.execute(select(stream_head.c.sid).where(used)).scalars())
+    if leaves:
+        rows = [{"epoch": ended, "number": number, "leaf": leaf} for number, leaf in enumerate(leaves)]
+        c.execute(insert(final_record), rows)
+    return leaves

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, select
 
 from lifecycle.storage import leases
 from lifecycle.storage.database import Database
+from lifecycle.storage.failures import spoken
 
 WORKER_LOCK = 0x6C6966650000_7001
 LEASE = timedelta(seconds=30)
@@ -36,14 +37,15 @@ class AdvisoryLeader:
         if self._session is not None and self._is_alive():
             return True
         self.step_down()
-        session = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        try:
-            if session.execute(select(func.pg_try_advisory_lock(WORKER_LOCK))).scalar_one():
-                self._session = session
-                return True
-        finally:
-            if self._session is None:
-                session.close()
+        with spoken():
+            session = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            try:
+                if session.execute(select(func.pg_try_advisory_lock(WORKER_LOCK))).scalar_one():
+                    self._session = session
+                    return True
+            finally:
+                if self._session is None:
+                    session.close()
         return False
 
     def _is_alive(self) -> bool:

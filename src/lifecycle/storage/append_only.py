@@ -11,6 +11,8 @@ _PUBLIC = (
     "simulated_clock", "store_facts", "tracking", "lease", "ledger_queue", "log_entry", "event_position", "log_state",
     "alembic_version",
 )  # fmt: skip
+# Made by the second migration.
+_PUBLISHED = ("log_tree", "log_system", "checkpoint", "map_bucket", "map_tile", "map_expunged")
 _VAULT = ("epoch", "subject_key", "data_key", "lookup", "installation_key", "tombstone", "spent_command")
 
 # Role → what it may do beyond reading. Everybody may read the public tables; the vault only who is named in _OPENS.
@@ -43,6 +45,16 @@ GRANTS = {
     ),
     "projector": ("INSERT, UPDATE ON tracking",),
     "reader": (),
+}
+# What the second migration grants beyond that.
+GRANTS_TO_PUBLISH = {
+    "sequencer": (
+        "INSERT ON log_tree, log_system, checkpoint, map_bucket, map_tile",
+        "UPDATE ON log_tree, map_bucket, map_tile",
+        "UPDATE (note) ON checkpoint",
+        "DELETE ON map_bucket, map_tile, map_expunged",
+    ),
+    "expunger": ("INSERT ON map_expunged",),
 }
 _OPENS = ("writer", "eraser")
 
@@ -98,6 +110,20 @@ def grant_statements() -> Iterator[str]:
     yield from _projection_grants()
 
 
+def publishing_grants() -> Iterator[str]:
+    for role in ROLES:
+        yield f"GRANT SELECT ON {', '.join(_PUBLISHED)} TO lifecycle_{role}"
+        for grant in GRANTS_TO_PUBLISH.get(role, ()):
+            yield f"GRANT {grant} TO lifecycle_{role}"
+
+
+def restoring_grants() -> Iterator[str]:
+    for role in ROLES:
+        yield f"GRANT SELECT ON final_record, journal_seen TO lifecycle_{role}"
+    yield "GRANT INSERT ON final_record TO lifecycle_eraser"
+    yield "GRANT INSERT, UPDATE ON journal_seen TO lifecycle_eraser"
+
+
 def _projection_grants() -> Iterator[str]:
     """Projections are made, dropped and rebuilt by the projector; everybody may read what it makes."""
     yield "GRANT CREATE ON SCHEMA projection TO lifecycle_projector"
@@ -144,8 +170,40 @@ _TRIGGERS: tuple[tuple[str, str, str], ...] = (
 )
 
 
+# Made by the second migration.
+_TRIGGERS_ON_PUBLISHED: tuple[tuple[str, str, str], ...] = (
+    ("log_tree", "UPDATE", "NEW.size >= OLD.size"),
+    ("log_tree", "DELETE", _NEVER),
+    ("log_system", "UPDATE", _NEVER),
+    ("log_system", "DELETE", _NEVER),
+    ("checkpoint", "UPDATE OF size, at", _NEVER),
+    ("checkpoint", "DELETE", _NEVER),
+)
+
+
+# Made by the third.
+_TRIGGERS_ON_FINAL: tuple[tuple[str, str, str], ...] = (
+    ("final_record", "UPDATE", _NEVER),
+    ("final_record", "DELETE", _NEVER),
+    ("journal_seen", "UPDATE", "NEW.entries >= OLD.entries"),
+    ("journal_seen", "DELETE", _NEVER),
+)
+
+
 def trigger_statements() -> Iterator[str]:
-    for number, (table, when, unless) in enumerate(_TRIGGERS, start=1):
+    yield from _triggers(_TRIGGERS)
+
+
+def publishing_triggers() -> Iterator[str]:
+    yield from _triggers(_TRIGGERS_ON_PUBLISHED)
+
+
+def final_triggers() -> Iterator[str]:
+    yield from _triggers(_TRIGGERS_ON_FINAL)
+
+
+def _triggers(wanted: tuple[tuple[str, str, str], ...]) -> Iterator[str]:
+    for number, (table, when, unless) in enumerate(wanted, start=1):
         act = when.split()[0].lower()
         yield (
             f"CREATE TRIGGER {table}_{act}_{number:02d} BEFORE {when} ON {table} WHEN NOT ({unless})"

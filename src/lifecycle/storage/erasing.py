@@ -26,6 +26,7 @@ _BODY = delete(event_body).where(
     event_body.c.version == bindparam("in_version"),
     event_body.c.part == bindparam("at_part"),
 )
+_PAIRS = 5_000  # in one query
 
 
 class Ordered(NamedTuple):
@@ -80,7 +81,7 @@ def forget_commands(c: Connection, stream_ids: Sequence[UUID]) -> list[str]:
 
 
 def complete(c: Connection, stream_ids: Sequence[UUID], version: int, epoch: int | None) -> None:
-    """Every store of ours has done the order; the erasure is final when `epoch` has ended. None: it is final now."""
+    """Every store of ours has done the order; the erasure is final when `epoch` has ended. None: that is on record."""
     order = pending_erasure.c
     c.execute(delete(pending_erasure).where(order.stream_id.in_(stream_ids), order.version == version))
     if epoch is not None:
@@ -91,6 +92,21 @@ def awaiting(c: Connection, epoch: int) -> list[UUID]:
     """Streams whose erasure becomes final when `epoch` has ended."""
     ended = epoch_erasure.c.epoch == epoch
     return list(c.execute(select(epoch_erasure.c.stream_id).where(ended).order_by(epoch_erasure.c.stream_id)).scalars())
+
+
+def awaited(c: Connection, pairs: Iterable[tuple[int, UUID]]) -> set[tuple[int, UUID]]:
+    """Those of these (epoch, stream) that are on record already."""
+    column, wanted = epoch_erasure.c, list(pairs)
+    found: set[tuple[int, UUID]] = set()
+    for start in range(0, len(wanted), _PAIRS):
+        some = set(wanted[start : start + _PAIRS])
+        rows = c.execute(
+            select(epoch_erasure).where(
+                column.epoch.in_({epoch for epoch, _ in some}), column.stream_id.in_({stream for _, stream in some})
+            )
+        )
+        found |= some & {(row.epoch, row.stream_id) for row in rows}
+    return found
 
 
 def finalise(c: Connection, epoch: int) -> None:

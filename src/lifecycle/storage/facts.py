@@ -25,3 +25,8 @@ def stated(c: Connection) -> dict[str, str]:
 def is_simulated(c: Connection) -> bool:
     found = c.execute(select(store_facts.c.value).where(store_facts.c.name == SIMULATED)).scalar_one_or_none()
     return found == "yes"
+
+
+def origin(c: Connection) -> str:
+    """The name of this store's log."""
+    return stated(c).get(ORIGIN, "")

@@ -9,8 +9,9 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, select, tuple_
+from sqlalchemy import Connection, delete, select
 
+from lifecycle.columns import among
 from lifecycle.storage.tables import command_seen
 
 KEPT = timedelta(days=90)
@@ -35,6 +36,7 @@ class Seen:
     last_version: int | None
     at: datetime
     answer_stream: UUID | None = None
+    told: bytes | None = None  # JSON: what the events do not say of the answer, without any value
 
     def row(self) -> dict[str, Any]:
         return asdict(self)
@@ -48,7 +50,7 @@ def seen(c: Connection, commands: Iterable[tuple[UUID, str]]) -> dict[tuple[UUID
     found: dict[tuple[UUID, str], Seen] = {}
     pairs = iter(dict.fromkeys(commands))
     while some := list(islice(pairs, _MANY)):
-        rows = c.execute(_SEEN.where(tuple_(column.stream_id, column.cmd).in_(some)))
+        rows = c.execute(_SEEN.where(among(column.stream_id, column.cmd, some)))
         found |= {(row.stream_id, row.cmd): Seen(*row) for row in rows}
     return found
 

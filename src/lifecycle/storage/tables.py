@@ -58,6 +58,7 @@ stream_head = Table(
     Column("event_id", Uuid),
     Column("at", Instant),
     Column("fenced", Boolean, nullable=False),
+    Index("ix_stream_head_sid", "sid"),
     sqlite_with_rowid=False,
 )
 
@@ -73,6 +74,7 @@ command_seen = Table(
     Column("last_version", Integer),
     Column("at", Instant, nullable=False),
     Column("answer_stream", Uuid),
+    Column("told", LargeBinary),  # what its events do not say of the answer, without any value: message, effects
     Index("ix_command_seen_at", "at"),
     sqlite_with_rowid=False,
 )
@@ -127,6 +129,15 @@ tracking = Table(
     metadata,
     Column("application_name", Text, primary_key=True),
     Column("notification_id", BigInteger, nullable=False),
+)
+
+# One row: how far into the erasure journal this database has come. A journal that says more is that of a later day.
+journal_seen = Table(
+    "journal_seen",
+    metadata,
+    Column("one", SmallInteger, CheckConstraint("one = 1", name="ck_journal_seen_one"), primary_key=True),
+    Column("entries", BigInteger, nullable=False),
+    Column("chain", Text, nullable=False),
 )
 
 # Duties that one process at a time has, until when. Used where there are no session locks.

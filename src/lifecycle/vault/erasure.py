@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
+from lifecycle.columns import among
 from lifecycle.vault.sealing import KEY_BYTES, data_key_aad, unwrap, wrap
 from lifecycle.vault.tables import Answer, chunks, data_key, lookup, subject_key, tombstone
 from lifecycle.vault.vault import Vault
@@ -111,7 +112,7 @@ def keys_left(db: Connection, people: Collection[UUID], kids: Collection[tuple[U
         for table in (subject_key, data_key, lookup):
             left += db.execute(select(func.count()).select_from(table).where(table.c.subject_id.in_(some))).scalar_one()
     for pairs in chunks(list(kids)):
-        single = tuple_(data_key.c.subject_id, data_key.c.kid).in_(pairs)
+        single = among(data_key.c.subject_id, data_key.c.kid, pairs)
         left += db.execute(select(func.count()).select_from(data_key).where(single)).scalar_one()
     return left
 

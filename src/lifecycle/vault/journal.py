@@ -42,6 +42,11 @@ class JournalEntry:
         if self.whole and (self.kids or self.identifiers):
             raise ValueError("an order dooms all or something, not both")
 
+    @property
+    def content(self) -> tuple[object, ...]:
+        """All but the time: two entries with the same content doom the same."""
+        return (self.subject_id, self.order, self.whole, self.kids, self.identifiers)
+
     def as_json(self) -> dict[str, Any]:
         return {
             "at": microseconds(self.at),
@@ -77,7 +82,7 @@ class ErasureJournal:
         self._read_to = 0
         self._chain = ""
         self._entries: list[JournalEntry] = []
-        self._orders: set[tuple[UUID, int]] = set()
+        self._said: set[tuple[object, ...]] = set()
 
     def create(self) -> None:
         """Once, with the database. A journal that is missing later means that a restore could raise the dead."""
@@ -86,11 +91,19 @@ class ErasureJournal:
             files.create_once(self.path, b"")
 
     def append(self, *entries: JournalEntry) -> None:
-        """When this returns, the entries are on the disk: only now may anything be destroyed."""
+        """When this returns, the entries are on the disk: only now may anything be destroyed.
+
+        What it says already is not written again, whatever its time. The same order with another content is: in a
+        restored database the same version of a record may order something else.
+        """
         with self._opened(os.O_RDWR) as descriptor:
+            new = [entry for entry in entries if entry.content not in self._said]
+            if not new:
+                os.fsync(descriptor)  # whoever wrote it may have died before it was on the disk
+                return
             os.ftruncate(descriptor, self._read_to)  # what a crash left of a line
             os.lseek(descriptor, self._read_to, os.SEEK_SET)
-            for piece in (_line(self._chain, [entry.as_json() for entry in entries]), b"\n"):
+            for piece in (_line(self._chain, [entry.as_json() for entry in new]), b"\n"):
                 _write_all(descriptor, piece)
                 os.fsync(descriptor)
             self._catch_up(descriptor)
@@ -99,9 +112,10 @@ class ErasureJournal:
         with self._opened(os.O_RDONLY):
             return list(self._entries)
 
-    def contains(self, subject_id: UUID, order: int) -> bool:
+    def contains(self, entry: JournalEntry) -> bool:
+        """Whether it says this, whatever the time."""
         with self._opened(os.O_RDONLY):
-            return (subject_id, order) in self._orders
+            return entry.content in self._said
 
     @contextmanager
     def _opened(self, how: int) -> Iterator[int]:
@@ -144,7 +158,7 @@ class ErasureJournal:
             raise _broken("A line of the erasure journal is broken.")
         self._chain = said["chain"]
         self._entries += entries
-        self._orders.update((entry.subject_id, entry.order) for entry in entries)
+        self._said.update(entry.content for entry in entries)
 
 
 def _broken(how: str) -> KeysUnavailable:

@@ -174,6 +174,11 @@ def payload_commitment(disclosure: bytes) -> str:
 
 def open_part(sid: bytes, n: int, part: SealedPart, ciphertext: bytes, dk: bytes | None) -> JsonValue:
     """Open one part, checking everything that its header says of it. A part without `kid` was never sealed."""
+    return payload_of(open_disclosure(sid, n, part, ciphertext, dk), part.hid)
+
+
+def open_disclosure(sid: bytes, n: int, part: SealedPart, ciphertext: bytes, dk: bytes | None) -> bytes:
+    """The exact bytes that were sealed: what a stranger needs to check the value against the header."""
     if _digest(ciphertext) != part.ct:
         raise Tampered("A ciphertext is not the one that its header pins.")
     disclosure = ciphertext
@@ -183,7 +188,7 @@ def open_part(sid: bytes, n: int, part: SealedPart, ciphertext: bytes, dk: bytes
         disclosure = _decrypted(AESGCM(dk), ciphertext, _aad(sid, n, part.kid, part.hid))
     if payload_commitment(disclosure) != part.pc:
         raise Tampered("A value is not the one that its header commits to.")
-    return _payload(disclosure, part.hid)
+    return disclosure
 
 
 def _disclosure(salt: bytes, hid: str, value: JsonValue) -> bytes:
@@ -209,7 +214,7 @@ def _decrypted(key: AESGCM, ciphertext: bytes, aad: bytes) -> bytes:
         raise Tampered("A ciphertext does not open in this place under its key.") from None
 
 
-def _payload(disclosure: bytes, hid: str) -> JsonValue:
+def payload_of(disclosure: bytes, hid: str) -> JsonValue:
     said: Any = orjson.loads(disclosure)
     if type(said) is not list or len(said) != 3 or said[1] != hid:
         raise Tampered("A value belongs to another holding than its header says.")

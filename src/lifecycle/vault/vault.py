@@ -19,7 +19,7 @@ from lifecycle.vault.epochs import EpochKeys
 from lifecycle.vault.files import KeyMissing
 from lifecycle.vault.installation import EpochChanged, Found, Identifier, Installation
 from lifecycle.vault.loading import begin_first_epoch, load_installation, open_epochs
-from lifecycle.vault.sealing import SealedPart, SubjectKeys, Tampered, open_part
+from lifecycle.vault.sealing import SealedPart, SubjectKeys, Tampered, open_disclosure, payload_of
 from lifecycle.vault.tables import Answer, chunks, data_key, subject_key, tombstone
 from lifecycle.vault.wrapping import unwrap_subject
 
@@ -118,6 +118,11 @@ class Vault:
 
     def open_values(self, db: Connection, wanted: Sequence[Wanted]) -> list[Personal[JsonValue]]:
         """Open many values of any number of people with one query for their keys."""
+        opened = zip(wanted, self.open_disclosures(db, wanted), strict=True)
+        return [said if isinstance(said, Withheld) else payload_of(said, value.part.hid) for value, said in opened]
+
+    def open_disclosures(self, db: Connection, wanted: Sequence[Wanted]) -> list[bytes | Withheld]:
+        """The exact bytes that were sealed, for whoever has to show them to a stranger."""
         rows = self._data_keys(db, wanted)
         return [_opened(value, rows.get((value.keys.subject_id, value.part.kid))) for value in wanted]
 
@@ -161,7 +166,7 @@ class Vault:
         return rows
 
 
-def _opened(value: Wanted, row: Answer | None) -> Personal[JsonValue]:
+def _opened(value: Wanted, row: Answer | None) -> bytes | Withheld:
     keys, part = value.keys, value.part
     dk: bytes | None = None
     if part.kid == keys.rk_kid:
@@ -174,4 +179,4 @@ def _opened(value: Wanted, row: Answer | None) -> Personal[JsonValue]:
         dk = keys.unwrap(bytes(row.wrapped), row.hid, row.kid)
     if value.ciphertext is None:
         raise Tampered("A ciphertext is missing though its key was not destroyed.")
-    return open_part(value.sid, value.n, part, value.ciphertext, dk)
+    return open_disclosure(value.sid, value.n, part, value.ciphertext, dk)

@@ -1,0 +1,37 @@
+"""ledger … and verify: publishing the log, and checking what it proves."""
+
+from __future__ import annotations
+
+import typer
+
+from lifecycle.cli.here import here, opened
+from lifecycle.cli.telling import json_line, say
+
+ledger = typer.Typer(no_args_is_help=True, help="The public log: positions, tree, checkpoints.")
+AS_IT_IS = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(ledger, name="ledger")
+    app.command(context_settings=AS_IT_IS)(verify)
+
+
+@ledger.command()
+def publish(context: typer.Context) -> None:
+    """Give every event its place, sign a checkpoint, and write the files that auditors and mirrors read."""
+    with opened(context) as engine:
+        published = engine.publish()
+        answer = {"origin": engine.log.origin, "size": published.size, "folder": str(engine.log.folder.folder)}
+    if here(context).json:
+        json_line(answer | {"checkpoint": published.note.decode()})
+    else:
+        say(f"Published {published.size} leaves. The log's folder has `checkpoint`, and `log.vkey` for verifiers.")
+
+
+def verify(context: typer.Context) -> None:
+    """Check a bundle of evidence: lifecycle verify BUNDLE --key FILE. It opens no store; --help says the rest."""
+    from lifecycle import verify as verifier  # noqa: PLC0415 -- the same file runs alone
+
+    said = here(context)
+    moved = [*(["--json"] if said.json else []), *(["--now", said.now] if said.now else [])]
+    raise typer.Exit(verifier.main([*context.args, *moved]))

@@ -1,0 +1,145 @@
+"""From a person, or the receipt of somebody erased, to a bundle of evidence on the disk."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+
+from lifecycle.audit import bundle as evidence_of
+from lifecycle.audit.bundle import Evidence, Keys, Stream
+from lifecycle.audit.explode import exploded
+from lifecycle.audit.summary import summary
+from lifecycle.domain.streams import access_stream_of, is_person_stream
+from lifecycle.errors import Invalid
+from lifecycle.ledger.envelope import SID_BYTES, unb64url
+from lifecycle.storage.tables import stream_head
+
+if TYPE_CHECKING:
+    from lifecycle.engine.engine import Engine
+
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the same evidence makes the same file
+
+
+class NotAReceipt(Invalid):
+    remedy = "give the file that was handed out at the erasure, with `sid` and `salt`"
+
+    def __init__(self) -> None:
+        super().__init__("This is not an erasure receipt.")
+
+
+@dataclass(frozen=True, slots=True)
+class Bundled:
+    """What was written: under which checkpoint, about how many events."""
+
+    path: Path
+    size: int
+    events: int
+    is_absent: bool
+
+    def as_json(self) -> dict[str, Any]:
+        return {"path": str(self.path), "size": self.size, "events": self.events, "absent": self.is_absent}
+
+
+def sid_of_receipt(receipt: Mapping[str, Any]) -> bytes:
+    """The pseudonym in an erasure receipt, or in what an auditor asks about."""
+    try:
+        sid = unb64url(receipt["sid"])
+    except (KeyError, TypeError, ValueError):
+        raise NotAReceipt from None
+    if len(sid) != SID_BYTES:
+        raise NotAReceipt
+    return sid
+
+
+def streams_of(c: Connection, *, subject_id: UUID | None = None, sid: bytes | None = None) -> list[Stream]:
+    """A person's two streams; for a sid that nobody has, one that is absent."""
+    if subject_id is None:
+        found = c.execute(select(stream_head.c.stream_id).where(stream_head.c.sid == sid)).scalar_one_or_none()
+        if found is None or not is_person_stream(found):
+            assert sid is not None, "either a person or a sid is asked for"
+            return [Stream("record", sid)]
+        subject_id = found
+    wanted = {subject_id: "record", access_stream_of(subject_id): "access"}
+    rows = c.execute(
+        select(stream_head.c.stream_id, stream_head.c.sid).where(stream_head.c.stream_id.in_(list(wanted)))
+    )
+    sids = {row.stream_id: bytes(row.sid) for row in rows}
+    return [
+        Stream("record", sids[subject_id], subject_id),
+        Stream("access", sids[access_stream_of(subject_id)], access_stream_of(subject_id)),
+    ]
+
+
+def write_bundle(
+    engine: Engine,
+    out: Path,
+    *,
+    subject_id: UUID | None = None,
+    sid: bytes | None = None,
+    disclosed: bool = False,
+    previous: tuple[int, ...] = (),
+    explode: bool = False,
+) -> Bundled:
+    """Write the evidence as a ZIP file, whole or not at all. The log is published first where its key is at hand."""
+    if engine.log.may_sign:
+        engine.publish()
+    with engine.database.read() as c:
+        streams = streams_of(c, subject_id=subject_id, sid=sid)
+        evidence = engine.log.evidence(c)
+        keys = _keys(engine, c, streams) if disclosed else None
+        with _zip(out) as archive:
+            for name, chunks in evidence_of.bundle(
+                c, evidence, streams, keys=keys, disclosed=disclosed, previous=previous
+            ):
+                _add(archive, name, chunks)
+            told = summary(c, evidence, streams, keys, now=engine.clock.now(), simulated=engine.is_simulated)
+            _add(archive, "summary.html", [told.html.encode()])
+        if explode:
+            _explode(c, evidence, streams, out)
+    return Bundled(out, evidence.size, told.events, streams[0].id is None)
+
+
+def _keys(engine: Engine, c: Connection, streams: list[Stream]) -> Keys | None:
+    person = streams[0].id
+    found = None if person is None else engine.vault.keys_of(c, [person]).get(person)
+    return None if found is None else Keys(engine.vault, found)
+
+
+@contextmanager
+def _zip(out: Path) -> Iterator[zipfile.ZipFile]:
+    """A file that is there under its name only when it is finished; readable by its owner alone."""
+    with NamedTemporaryFile(dir=out.parent, prefix=f".{out.name}.", delete=False) as file:
+        try:
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+                yield archive
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+    Path(file.name).replace(out)
+
+
+def _add(archive: zipfile.ZipFile, name: str, chunks: Any) -> None:
+    member = zipfile.ZipInfo(name, EPOCH)
+    member.compress_type = zipfile.ZIP_DEFLATED
+    with archive.open(member, "w", force_zip64=True) as file:
+        for chunk in chunks:
+            file.write(chunk)
+
+
+def _explode(c: Connection, evidence: Evidence, streams: list[Stream], out: Path) -> None:
+    """Beside the bundle: a proof an event, for tools that know nothing of us."""
+    folder = out.with_name(f"{out.stem}.proofs")
+    folder.mkdir(exist_ok=True)
+    for name, content in exploded(c, evidence, streams):
+        (folder / name).write_bytes(content)

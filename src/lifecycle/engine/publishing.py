@@ -1,0 +1,56 @@
+"""The store's public log: published when asked, and the evidence that can be had from it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from lifecycle.audit.bundle import Evidence
+from lifecycle.errors import Refused
+from lifecycle.ledger.anchor import Anchor
+from lifecycle.ledger.ledger_files import LedgerFolder
+from lifecycle.ledger.log_keys import LogKeys
+from lifecycle.ledger.log_proofs import LogProofs
+from lifecycle.ledger.map_proofs import MapProofs
+from lifecycle.ledger.publisher import Published, Publisher, newest_checkpoint
+from lifecycle.storage.database import Database
+from lifecycle.storage.map_facts import facts_of
+
+TOKEN = "checkpoint.tsr"  # noqa: S105 -- the name of a file
+
+
+class NothingPublished(Refused):
+    code = "nothing-published"
+    remedy = "run `lifecycle ledger publish` where the key of the log is"
+
+    def __init__(self) -> None:
+        super().__init__("No checkpoint of this log has been published.")
+
+
+class Publishing:
+    """What this process may do with the log: everybody reads it, whoever has its key publishes."""
+
+    def __init__(self, database: Database, keys: Path, ledger: Path, origin: str) -> None:
+        self.origin = origin
+        self.folder = LedgerFolder(ledger)
+        self.anchor = Anchor(keys)
+        self.keys = LogKeys(keys)
+        self._database = database
+        self._publisher = Publisher(database, facts_of, self.folder, self.anchor, self.keys, origin)
+
+    @property
+    def may_sign(self) -> bool:
+        return self.keys.path.exists()
+
+    def publish(self, now: datetime) -> Published:
+        return self._publisher.publish(now)
+
+    def evidence(self, c: Connection) -> Evidence:
+        """Under the newest checkpoint. `c` is a snapshot that lasts as long as the evidence is read."""
+        newest = newest_checkpoint(c)
+        if newest is None:
+            raise NothingPublished
+        log = LogProofs(c, self.folder, newest.size)
+        return Evidence(self.origin, newest.note, log, MapProofs(c, log), self.folder.read(TOKEN))

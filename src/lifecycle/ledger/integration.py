@@ -1,0 +1,209 @@
+"""Takes leaves that have their positions into the tree and the subject map, and ends with the entry of that map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, NamedTuple, TypeAlias
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_, update
+
+from lifecycle.errors import Conflict, StoreUnavailable
+from lifecycle.ledger.envelope import EVENT_ENTRY, SYSTEM_ENTRY, leaf_hash
+from lifecycle.ledger.map_rows import StoredMap
+from lifecycle.ledger.sequencer import LogMissing, locked_size, log_size
+from lifecycle.ledger.subject_map import MAP_ENTRY, MapEntry, State, packed
+from lifecycle.ledger.tables import event_position, log_entry, log_state, log_system, log_tree, map_expunged
+from lifecycle.ledger.tree import HASH_BYTES, Frontier
+
+AT_ONCE = 50_000  # leaves in one transaction
+_IN_A_QUERY = 5_000
+
+
+class LogDamaged(StoreUnavailable):
+    """Rows of the log are missing or were changed: nothing more is signed over them."""
+
+    remedy = "restore a backup, then run `lifecycle restore check`"
+
+
+class IntegratedMeanwhile(Conflict):
+    """Another publisher was faster, or this one slept past its time; its work is lost and nothing is harmed."""
+
+
+class Erasure(NamedTuple):
+    """The event that completed a person's whole erasure, and the sids of both their streams."""
+
+    record: UUID
+    version: int
+    sids: tuple[bytes, ...]
+
+
+class StreamFacts(NamedTuple):
+    """What the map has to know of a stream beside its events."""
+
+    sid: bytes
+    erasure: Erasure | None = None
+
+
+# The rows of streams are no business of this room: whoever wires it says how to ask for them. A stream that is not in
+# the answer was expunged.
+FactsOf: TypeAlias = Callable[[Connection, Collection[UUID]], Mapping[UUID, StreamFacts]]
+
+
+@dataclass(frozen=True, slots=True)
+class LogTree:
+    """The tree of the leaves that the subject map covers, as its row says."""
+
+    size: int
+    root: bytes
+    frontier: bytes
+    depth: int
+    streams: int
+    events: int
+
+    def grown(self) -> Frontier:
+        edge = [self.frontier[at : at + HASH_BYTES] for at in range(0, len(self.frontier), HASH_BYTES)]
+        return Frontier(self.size, edge)
+
+
+_TREE = select(*(log_tree.c[name] for name in LogTree.__slots__))
+_LEAVES = (
+    select(log_entry.c.position, log_entry.c.entry, event_position.c.stream_id, event_position.c.version)
+    .outerjoin(event_position, event_position.c.position == log_entry.c.position)
+    .where(log_entry.c.position >= bindparam("first"), log_entry.c.position < bindparam("past"))
+    .order_by(log_entry.c.position)
+)
+
+
+def read_tree(c: Connection, *, locked: bool = False) -> LogTree:
+    row = c.execute(_TREE.with_for_update() if locked else _TREE).one_or_none()
+    if row is None:
+        raise LogMissing("The log has no genesis entry.")
+    return LogTree(*row)
+
+
+def is_whole(c: Connection, tree: LogTree) -> bool:
+    """Whether the tree ends with a map entry, so that it may be signed."""
+    last = select(log_entry.c.entry).where(log_entry.c.position == tree.size - 1)
+    entry: bytes | None = c.execute(last).scalar_one_or_none()
+    return entry is not None and entry[:1] == MAP_ENTRY
+
+
+def integrate(c: Connection, facts_of: FactsOf, limit: int = AT_ONCE) -> bool:
+    """Take up to `limit` leaves into tree and map, in the caller's transaction; True when more are waiting.
+
+    The last leaves get the map entry with them. Positions are not given meanwhile, but only from the moment when the
+    known leaves are done: whoever sequences waits for milliseconds, not for a backlog.
+    """
+    before = read_tree(c, locked=True)
+    known = log_size(c)
+    if known == before.size and is_whole(c, before):
+        return False
+    growth = _Growth(c, before, facts_of)
+    growth.take(min(known, before.size + limit))
+    if growth.size < known:
+        growth.store()
+        return True
+    growth.take(locked_size(c))
+    growth.append_map_entry()
+    growth.store()
+    return False
+
+
+def whole_entries(entries: Sequence[Any], expected: int) -> None:
+    """Raise LogDamaged unless these are so many entries. SQLite gives back what was put in, of whatever type."""
+    if len(entries) != expected:
+        raise LogDamaged("Leaves of the log are missing.")
+    if any(type(entry) is not bytes for entry in entries):
+        raise LogDamaged("A leaf of the log was changed.")
+
+
+class _Growth:
+    """One transaction's work."""
+
+    def __init__(self, c: Connection, before: LogTree, facts_of: FactsOf) -> None:
+        self._c = c
+        self._before = before
+        self._facts_of = facts_of
+        self._frontier = before.grown()
+        self._map = StoredMap(c, before.depth, before.streams)
+        self._events = before.events
+        if self._frontier.root() != before.root:
+            raise LogDamaged("The edge of the tree does not lead to its root.")
+
+    @property
+    def size(self) -> int:
+        return self._frontier.size
+
+    def take(self, past: int) -> None:
+        first = self.size
+        if first == past:
+            return
+        rows = self._c.execute(_LEAVES, {"first": first, "past": past}).all()
+        whole_entries([row.entry for row in rows], past - first)
+        self._frontier.extend([leaf_hash(row.entry) for row in rows])
+        self._events += sum(row.entry[:1] == EVENT_ENTRY for row in rows)
+        system = [{"position": row.position} for row in rows if row.entry[:1] == SYSTEM_ENTRY]
+        if system:
+            self._c.execute(insert(log_system), system)
+        # Along a stream positions increase with versions, so the last one stays.
+        self._into_map({row.stream_id: (row.version, row.entry[1:33]) for row in rows if row.stream_id is not None})
+
+    def _into_map(self, newest: Mapping[UUID, tuple[int, bytes]]) -> None:
+        facts = self._facts_of(self._c, newest)
+        erased = self._erased({its.erasure for its in facts.values() if its.erasure is not None})
+        alive = State.ALIVE
+        moved = {its.sid: packed(its.sid, *newest[stream], alive) for stream, its in facts.items() if stream in newest}
+        self._map.put(moved, erased)
+
+    def _erased(self, erasures: Collection[Erasure]) -> set[bytes]:
+        """The sids of both streams of people whose completed erasure is covered."""
+        wanted = {(erasure.record, erasure.version): erasure.sids for erasure in erasures}
+        position = event_position.c
+        covered: set[bytes] = set()
+        for some in _chunks(wanted, _IN_A_QUERY // 2):
+            there = select(position.stream_id, position.version).where(
+                tuple_(position.stream_id, position.version).in_(some), position.position < self.size
+            )
+            for row in self._c.execute(there):
+                covered.update(wanted[row.stream_id, row.version])
+        return covered
+
+    def append_map_entry(self) -> None:
+        self._expunge()
+        covered = self.size
+        streams, events = self._map.streams, self._events
+        entry = MapEntry(self._map.depth, covered, streams, events, self._map.root()).packed
+        self._c.execute(insert(log_entry).values(position=covered, entry=entry))
+        self._c.execute(update(log_state).values(size=covered + 1))
+        self._frontier.append(leaf_hash(entry))
+
+    def _expunge(self) -> None:
+        sids = set(self._c.execute(select(map_expunged.c.sid)).scalars())
+        self._map.put({}, expunged=sids)
+        for some in _chunks(sids, _IN_A_QUERY):
+            self._c.execute(delete(map_expunged).where(map_expunged.c.sid.in_(some)))
+
+    def store(self) -> None:
+        """The row is locked; that its size is still the one that was read is asked all the same."""
+        tree = replace(
+            self._before,
+            size=self.size,
+            root=self._frontier.root(),
+            frontier=b"".join(self._frontier.hashes),
+            depth=self._map.depth,
+            streams=self._map.streams,
+            events=self._events,
+        )
+        values: dict[str, Any] = {name: getattr(tree, name) for name in LogTree.__slots__}
+        moved = update(log_tree).where(log_tree.c.size == self._before.size).values(values)
+        if self._c.execute(moved).rowcount != 1:
+            raise IntegratedMeanwhile("Another publisher has taken these leaves already.")
+
+
+def _chunks(wanted: Collection[Any], many: int) -> Iterator[Sequence[Any]]:
+    left = iter(wanted)
+    while some := list(islice(left, many)):
+        yield some
