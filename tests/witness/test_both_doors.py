@@ -42,7 +42,9 @@ def test_a_log_is_cosigned_from_its_first_checkpoint_on(door, witness, log):
 def test_the_same_checkpoint_is_cosigned_again_with_a_newer_time(door, witness, log):
     first, again = door.add(log.request(0)), door.add(log.request(20))
     times = [
-        cosignature.verify(Note(log.checkpoint().text(), read_signatures(said.answer.body.decode())), [witness.key().verifying])[0].at
+        cosignature.verify(
+            Note(log.checkpoint().text(), read_signatures(said.answer.body.decode())), [witness.key().verifying]
+        )[0].at
         for said in (first, again)
     ]
     assert times[0] < times[1]

@@ -9,7 +9,8 @@ from typing import ClassVar, NamedTuple
 from lifecycle.errors import LifecycleError, StoreUnavailable
 from lifecycle.ledger import evidence
 from lifecycle.ledger.checkpoint import Checkpoint, open_checkpoint
-from lifecycle.ledger.durable_files import alone, make_folder, replace_file
+from lifecycle.ledger.durable_files import FOR_ALL, alone, make_folder
+from lifecycle.ledger.ledger_files import replace_file
 from lifecycle.ledger.log_sources import FolderSource, LogSource, SourceDamaged
 from lifecycle.ledger.note import Note, VerifyingKey, read_note
 from lifecycle.ledger.tiles import (
@@ -196,7 +197,7 @@ class _Copying:
         if self._here.read(path) == content:
             return
         make_folder((self._target / path).parent)
-        replace_file(self._target / path, content)
+        replace_file(self._target / path, content, FOR_ALL)
         self._files += 1
 
     def _prune(self, old: int, new: int) -> None:

@@ -16,8 +16,9 @@ from lifecycle.ledger.add_checkpoint import (
     MalformedAnswer,
     origin_hash,
 )
-from lifecycle.ledger.durable_files import make_folder, replace_file
+from lifecycle.ledger.durable_files import FOR_ALL, make_folder
 from lifecycle.ledger.fetching import PATIENCE, Unreachable, post
+from lifecycle.ledger.ledger_files import replace_file
 
 _PAUSE = 0.1  # seconds between two looks into a folder
 
@@ -67,7 +68,7 @@ class DropDoor:
         try:
             make_folder(self._folder)
             self._file(origin, ANSWER_SUFFIX).unlink(missing_ok=True)  # the same question may have another answer now
-            replace_file(self._file(origin, REQUEST_SUFFIX), request)
+            replace_file(self._file(origin, REQUEST_SUFFIX), request, FOR_ALL)
             while (answer := self._answer(request, origin)) is None:
                 if time.monotonic() >= until:
                     raise Silent("The witness has not answered in the folder yet.")

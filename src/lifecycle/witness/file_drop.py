@@ -19,7 +19,8 @@ from lifecycle.ledger.add_checkpoint import (
     Answer,
     MalformedAnswer,
 )
-from lifecycle.ledger.durable_files import alone, make_folder, replace_file
+from lifecycle.ledger.durable_files import FOR_ALL, alone, make_folder
+from lifecycle.ledger.ledger_files import replace_file
 from lifecycle.witness.cosigning import Witness
 from lifecycle.witness.folder import WitnessFolder, WitnessUnavailable
 
@@ -75,7 +76,7 @@ def _answered(witness: Witness, path: Path) -> Answered | None:
         answer = Answer(TOO_LARGE, b"A request of more than 256 kB is not read.\n")
     else:
         answer = witness.add_checkpoint(request)
-    replace_file(beside, answer.written(request))
+    replace_file(beside, answer.written(request), FOR_ALL)
     return Answered(path.name, answer)
 
 

@@ -12,8 +12,9 @@ from lifecycle.errors import LifecycleError, StoreUnavailable
 from lifecycle.ledger import cosignature
 from lifecycle.ledger.add_checkpoint import origin_hash
 from lifecycle.ledger.checkpoint import Checkpoint
-from lifecycle.ledger.durable_files import OWNER_ONLY, alone, create_file, make_folder, replace_file
+from lifecycle.ledger.durable_files import FOR_ALL, OWNER_ONLY, alone, create_file, make_folder
 from lifecycle.ledger.genesis import refuse_simulated
+from lifecycle.ledger.ledger_files import replace_file
 from lifecycle.ledger.note import (
     COSIGNATURE,
     BadSignature,
@@ -116,7 +117,7 @@ class WitnessFolder:
         with self._errors(), alone(self.folder / f".{LOGS}.lock"):
             if key not in self.log_keys().get(key.name, []):
                 path = self.folder / LOGS
-                replace_file(path, path.read_bytes() + f"log {key.vkey}\n".encode())
+                replace_file(path, path.read_bytes() + f"log {key.vkey}\n".encode(), FOR_ALL)
                 self.log_keys()
         return key
 
@@ -176,4 +177,4 @@ class Cosigned:
         return checkpoint, data
 
     def keep(self, note: bytes) -> None:
-        replace_file(self._path, note)
+        replace_file(self._path, note, FOR_ALL)
