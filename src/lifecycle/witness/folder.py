@@ -17,6 +17,7 @@ from lifecycle.ledger.genesis import refuse_simulated
 from lifecycle.ledger.ledger_files import replace_file
 from lifecycle.ledger.note import (
     COSIGNATURE,
+    ED25519,
     BadSignature,
     MalformedKey,
     SigningKey,
@@ -108,6 +109,8 @@ class WitnessFolder:
         without it the witness cannot know, because requests to a witness have no place for leaf 0.
         """
         key = VerifyingKey.parse(vkey)
+        if key.kind != ED25519:
+            raise MalformedKey("A log signs with a key for notes (type 1).")
         if genesis is not None:
             proof = TlogProof.parse(genesis)
             proof.verify(leaf_hash(proof.extra), TrustPolicy(logs={key: None}, quorum=NONE))

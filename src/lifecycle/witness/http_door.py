@@ -28,14 +28,14 @@ _HASH = re.compile("[0-9a-f]{64}")
 _TIMEOUT, _UNAVAILABLE = 408, 503
 
 
-def application(folder: Path, clock: Clock | None = None) -> Starlette:
+def application(folder: Path, clock: Clock | None = None, patience: float = _PATIENCE) -> Starlette:
     """The two calls, as any ASGI server can run them."""
     its = WitnessFolder(folder)
     witness = Witness(its, clock)
 
     async def add_checkpoint(request: Request) -> Response:
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(patience):
                 body = await _body(request)
         except TimeoutError:
             return _plain(Answer(_TIMEOUT, b"The request did not arrive in time.\n"))
