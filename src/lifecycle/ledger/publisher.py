@@ -19,7 +19,7 @@ from lifecycle.errors import Conflict, StoreUnavailable
 from lifecycle.ledger import integration
 from lifecycle.ledger.anchor import Anchor, AnchorMoved
 from lifecycle.ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
-from lifecycle.ledger.growing import add_files, roots_on_the_way
+from lifecycle.ledger.growing import NewLeaves, add_files, roots_on_the_way
 from lifecycle.ledger.integration import FactsOf, LogDamaged, LogTree, is_whole, read_tree
 from lifecycle.ledger.ledger_files import CHECKPOINT, VKEYS, LedgerFolder, LedgerUnavailable
 from lifecycle.ledger.log_keys import LogKeys
@@ -99,8 +99,8 @@ class Publisher:
             if not is_whole(c, tree):
                 raise AnchorMoved  # another publisher is in the middle of a backlog
             self._outdated(newest_checkpoint(c), anchored)
-            first = self._shown(keys)
-            self.add_files(c, self._checked(c, tree, anchored, first), first, tree.size)
+            leaves = NewLeaves(c, min(self._shown(keys), tree.size), tree.size)
+            self.add_files(leaves, self._checked(c, tree, anchored, leaves))
         note = self.sign(keys, tree, anchored)
         self.record(tree, note, now)
         return self.show(keys)
@@ -113,9 +113,9 @@ class Publisher:
             with self._store.write("sequencer") as c:
                 more = integration.integrate(c, self._facts_of, at_once)
 
-    def add_files(self, c: Connection, hashes: Hashes, first: int, size: int) -> None:
+    def add_files(self, leaves: NewLeaves, hashes: Hashes) -> None:
         """The files of the checkpoint that is shown are there; those of a later one may be, after a crash."""
-        add_files(c, self._folder, hashes, first, size)
+        add_files(leaves, self._folder, hashes)
 
     def sign(self, keys: list[SigningKey], tree: LogTree, anchored: Anchored | None) -> bytes:
         """Sign, and swap the anchor. Errors: AnchorMoved if it is not the one that the tree was compared with."""
@@ -175,19 +175,19 @@ class Publisher:
             raise AnchorMoved  # it was signed just now
         raise _outdated()
 
-    def _checked(self, c: Connection, tree: LogTree, anchored: Anchored | None, first: int) -> Hashes:
+    def _checked(self, c: Connection, tree: LogTree, anchored: Anchored | None, leaves: NewLeaves) -> Hashes:
         """See that the tree to be signed continues what was signed, and is that of the log's own rows.
 
         Returns the stored hashes at the size that is shown. A tile that lies is no proof of a rollback.
         """
         stop, before = (anchored[0].size, anchored[0].root) if anchored is not None else (0, EMPTY)
-        if first > stop:
+        if leaves.first > stop:
             raise AnchorMoved  # it was signed and shown just now
         if stop > tree.size:
             raise RolledBack("The tree has fewer leaves than its last checkpoint.")
         for folder in (self._folder, None):
-            hashes = log_hashes(c, folder, first)
-            at_anchor, root = roots_on_the_way(c, hashes, first, tree.size, stop)
+            hashes = log_hashes(c, folder, leaves.first)
+            at_anchor, root = roots_on_the_way(leaves, hashes, stop)
             if (at_anchor, root) == (before, tree.root):
                 return hashes
         if at_anchor != before:
