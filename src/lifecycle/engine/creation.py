@@ -1,4 +1,4 @@
-"""Making a store: tables, keys, journal, the genesis entry, the first policy."""
+"""Making a store: tables, keys, journal, the genesis entry, the log's key, the first policy."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.policy.publish_policy import PublishPolicy
 from lifecycle.engine.engine import Engine
 from lifecycle.errors import StoreUnavailable
+from lifecycle.ledger.log_keys import LogKeys
 from lifecycle.ledger.sequencer import log_size, write_genesis
 from lifecycle.policy.loading import parse_policy
 from lifecycle.policy.periods import start_of
@@ -62,6 +63,7 @@ def _begin(database: Database, keys: Path, now: datetime, is_simulated: bool) ->
         if log_size(c):
             if Policies(database).all(c):
                 raise AlreadyInitialised("The database is a store already.")
+            LogKeys(keys).create(facts.stated(c)[facts.ORIGIN])
             return  # an earlier init was interrupted before it published the policy
     journal = ErasureJournal(keys)
     if not journal.path.exists():
@@ -73,6 +75,7 @@ def _begin(database: Database, keys: Path, now: datetime, is_simulated: bool) ->
         if is_simulated:
             simulated.start(c, now)
         write_genesis(c, _genesis(origin, now, is_simulated))
+    LogKeys(keys).create(origin)  # after the origin is known for ever: it is the key's name
 
 
 def _genesis(origin: str, now: datetime, is_simulated: bool) -> dict[str, object]:
