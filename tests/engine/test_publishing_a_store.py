@@ -13,11 +13,11 @@ from lifecycle.domain.streams import access_stream_of
 from lifecycle.engine.publishing import publisher_of
 from lifecycle.ledger import tree
 from lifecycle.ledger.checkpoint import open_checkpoint
+from lifecycle.ledger.checkpoint_rows import Published
 from lifecycle.ledger.ledger_files import LedgerFolder
 from lifecycle.ledger.log_keys import LogKeys
 from lifecycle.ledger.log_proofs import LogProofs
 from lifecycle.ledger.map_proofs import MapProofs
-from lifecycle.ledger.publisher import Published
 from lifecycle.settings import Settings
 from lifecycle.storage import facts, map_facts
 from lifecycle.storage.tables import event_header, stream_head

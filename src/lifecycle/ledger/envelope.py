@@ -97,7 +97,7 @@ def header_bytes(
     """RFC 8785 canonical JSON. Keys are ASCII and numbers whole: only then is the fast encoder canonical."""
     name, _, version = kind.rpartition("/")
     header = {
-        "at": _written(at),
+        "at": written(at),
         "data": data,
         "meta": dict(meta),
         "n": n,
@@ -156,7 +156,8 @@ def system_entry(record: dict[str, Any]) -> bytes:
     return entry
 
 
-def _written(at: datetime) -> str:
+def written(at: datetime) -> str:
+    """An instant as headers and system entries have it: UTC, six digits, Z."""
     if at.tzinfo is not UTC:
         if at.tzinfo is None:
             raise TypeError("an instant without a zone")

@@ -112,6 +112,17 @@ def integrate(c: Connection, facts_of: FactsOf, limit: int = AT_ONCE) -> bool:
     return False
 
 
+def rebuild_map(c: Connection, facts_of: FactsOf) -> bytes:
+    """Make the rows of the subject map anew, as they are to be at the tree's size; return the map's root.
+
+    Errors: LogDamaged if the log's rows are not whole.
+    """
+    growth = _Growth(c, read_tree(c, locked=True), facts_of)
+    root = growth.rebuild_map()
+    growth.store()
+    return root
+
+
 def whole_entries(entries: Sequence[Any], expected: int) -> None:
     """Raise LogDamaged unless these are so many entries. SQLite gives back what was put in, of whatever type."""
     if len(entries) != expected:
@@ -141,17 +152,31 @@ class _Growth:
         first = self.size
         if first == past:
             return
-        # Past SQLAlchemy's types, which cost more than the query: ids come as the driver has them.
-        rows = self._c.exec_driver_sql(_LEAVES.format(first=first, past=past)).all()
-        entries, streams, versions = zip(*rows, strict=True) if rows else ((), (), ())
-        whole_entries(entries, past - first)
+        entries, newest = self._read(first, past)
         self._frontier.extend(map(leaf_hash, entries))
         self._events += sum(entry[:1] == EVENT_ENTRY for entry in entries)
         system = [first + at for at, entry in enumerate(entries) if entry[:1] == SYSTEM_ENTRY]
         insert_many(self._c, log_system, {"position": system})
+        self._into_map(newest)
+
+    def _read(self, first: int, past: int) -> tuple[Sequence[bytes], dict[UUID, tuple[int, bytes]]]:
+        """Entries, and the newest version and commitment of each stream among them."""
+        # Past SQLAlchemy's types, which cost more than the query: ids come as the driver has them.
+        rows = self._c.exec_driver_sql(_LEAVES.format(first=first, past=past)).all()
+        entries, streams, versions = zip(*rows, strict=True) if rows else ((), (), ())
+        whole_entries(entries, past - first)
         # Along a stream positions increase with versions, so the last one stays.
         newest = {stream: at for at, stream in enumerate(streams) if stream is not None}
-        self._into_map({_id(stream): (versions[at], entries[at][1:33]) for stream, at in newest.items()})
+        return entries, {_id(stream): (versions[at], entries[at][1:33]) for stream, at in newest.items()}
+
+    def rebuild_map(self) -> bytes:
+        """Empty the map and fill it from all positions; what says that a stream was expunged is nowhere else."""
+        there = [leaf for leaf in self._map.all_leaves() if leaf[-1] == State.EXPUNGED]
+        self._map.clear()
+        self._map.put({leaf[:32]: leaf for leaf in there})
+        for first in range(0, self.size, AT_ONCE):
+            self._into_map(self._read(first, min(first + AT_ONCE, self.size))[1])
+        return self._map.root()
 
     def _into_map(self, newest: Mapping[UUID, tuple[int, bytes]]) -> None:
         facts = self._facts_of(self._c, newest)

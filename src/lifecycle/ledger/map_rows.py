@@ -67,6 +67,12 @@ class StoredMap:
         else:
             self._rehash({bucket: _top_hash(leaves) for bucket, leaves in changed.items()})
 
+    def clear(self) -> None:
+        """Take all streams out; a map never gets shallower."""
+        self._c.execute(delete(map_bucket))
+        self._c.execute(delete(map_tile))
+        self.streams = 0
+
     def rebuild_rows(self) -> None:
         """Make the inner rows anew from the buckets."""
         self._grow(self.depth)

@@ -8,35 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol, TypeAlias
 
-from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection
 
-from lifecycle.errors import Conflict, StoreUnavailable
+from lifecycle.errors import Conflict
 from lifecycle.ledger import integration
 from lifecycle.ledger.anchor import Anchor, AnchorMoved
 from lifecycle.ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from lifecycle.ledger.checkpoint_rows import Published, RolledBack, newest_checkpoint, remember
 from lifecycle.ledger.growing import NewLeaves, add_files, roots_on_the_way
 from lifecycle.ledger.integration import FactsOf, LogDamaged, LogTree, is_whole, read_tree
 from lifecycle.ledger.ledger_files import CHECKPOINT, VKEYS, LedgerFolder, LedgerUnavailable
 from lifecycle.ledger.log_keys import LogKeys
 from lifecycle.ledger.log_proofs import log_hashes
-from lifecycle.ledger.note import SigningKey, read_note
+from lifecycle.ledger.loss import Loss, declare_loss
+from lifecycle.ledger.note import SigningKey
 from lifecycle.ledger.sequencer import log_size
-from lifecycle.ledger.tables import checkpoint
 from lifecycle.ledger.tree import EMPTY, Hashes
 
 TRIES = 8
 Anchored: TypeAlias = tuple[Checkpoint, bytes]
-
-
-class RolledBack(StoreUnavailable):
-    """The log is older than what was signed, or another one: signing it would show two histories."""
-
-    remedy = "let nobody write, and run `lifecycle restore check`: it compares the store with its last checkpoint"
 
 
 class AnchorMissing(LedgerUnavailable):
@@ -49,15 +42,6 @@ class Store(Protocol):
     def read(self) -> AbstractContextManager[Connection]: ...
 
     def write(self, role: Literal["sequencer"]) -> AbstractContextManager[Connection]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """The newest checkpoint, and its note with all signatures that are known."""
-
-    size: int
-    root: bytes
-    note: bytes
 
 
 class Publisher:
@@ -104,6 +88,17 @@ class Publisher:
         note = self.sign(keys, tree, anchored)
         self.record(tree, note, now)
         return self.show(keys)
+
+    def declare_loss(self, now: datetime) -> Loss:
+        """After a restore that lost events, and before anybody writes: take back the leaves that were published.
+
+        Publish then, and the log goes on above its last checkpoint. Errors: as `lifecycle.ledger.loss` says.
+        """
+        anchored = self.anchored(self._keys.signing(self._origin))
+        if anchored is None:
+            raise _outdated()
+        with self._store.write("sequencer") as c:
+            return declare_loss(c, self._folder, *anchored, now)
 
     # -- the steps ---------------------------------------------------------------------------------------------------
 
@@ -193,20 +188,6 @@ class Publisher:
         if at_anchor != before:
             raise RolledBack("The log is not the one that its last checkpoint was signed for.")
         raise LogDamaged("The rows of the log do not lead to the root of its tree.")
-
-
-def newest_checkpoint(c: Connection) -> Published | None:
-    row = c.execute(select(checkpoint).order_by(checkpoint.c.size.desc()).limit(1)).one_or_none()
-    if row is None:
-        return None
-    note: bytes = row.note.encode()
-    return Published(row.size, Checkpoint.parse(read_note(note).text).root, note)
-
-
-def remember(c: Connection, size: int, note: bytes, at: datetime) -> None:
-    """Keep a signed note; another publisher may have kept the same one."""
-    statement = (sqlite if c.dialect.name == "sqlite" else postgresql).insert(checkpoint)
-    c.execute(statement.on_conflict_do_nothing(), {"size": size, "note": note.decode(), "at": at})
 
 
 def _outdated() -> AnchorMissing:
