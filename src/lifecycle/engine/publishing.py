@@ -48,7 +48,8 @@ class Publishing:
         return self._publisher.publish(now)
 
     def declare_loss(self, now: datetime) -> None:
-        raise NotImplementedError  # merged with the publisher's
+        """After a restore: take back the leaves that the folder has and the database has not, and say so for ever."""
+        self._publisher.declare_loss(now)
 
     def evidence(self, c: Connection) -> Evidence:
         """Under the newest checkpoint. `c` is a snapshot that lasts as long as the evidence is read."""
