@@ -181,14 +181,18 @@ class _Copying:
         raise SourceDamaged(f"The file {path} is missing or has other entries than the signed ones.")
 
     def _candidates(self, tile: Tile) -> Iterator[bytes]:
-        return self._files_for(tile.path, Tile(tile.level, tile.index).path)
+        whole = Tile(tile.level, tile.index).path
+        if tile.width < TILE_WIDTH:  # verified together with the rest of the edge, so none may come from another run
+            return self._log_files(tile.path, whole)
+        return self._files_for(tile.path, whole)
 
     def _files_for(self, path: str, whole: str) -> Iterator[bytes]:
-        """What may be a file: our own copy of an interrupted run, the log's, and the full one in a partial one's place.
-
-        c2sp.org/tlog-tiles, "Partial Tiles": the log may drop a partial file when the full one is there.
-        """
+        """What may be a file: what an interrupted run has left here, before what the log has."""
         yield from _there(self._here.read(path))
+        yield from self._log_files(path, whole)
+
+    def _log_files(self, path: str, whole: str) -> Iterator[bytes]:
+        """c2sp.org/tlog-tiles, "Partial Tiles": the log may drop a partial file when the full one is there."""
         yield from _there(self._source.read(path))
         if whole != path:
             yield from _there(self._source.read(whole))
