@@ -29,7 +29,7 @@ from lifecycle.storage.tables import event_header, pending_erasure
 from lifecycle.vault.sealing import RECORD, Tampered
 from lifecycle.vault.tables import data_key
 
-THREADS, EACH = 8, 25
+THREADS, EACH = 8, 15
 
 
 def in_threads(act: Callable[[int], Any], threads: int = THREADS) -> list[Any]:
@@ -395,7 +395,7 @@ def test_commands_cost_what_they_are_about_and_not_what_is_stored(store: Store):
     others("few", 10)
     cost("warm")  # what is loaded once is loaded
     few = cost("ann")
-    others("many", 400)
+    others("many", 150)
     cost("ben")
     many = cost("cy")
     assert many[0] == few[0]
