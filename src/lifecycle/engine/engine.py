@@ -31,7 +31,7 @@ from lifecycle.engine.reading import Reading
 from lifecycle.engine.restoring import Restoring
 from lifecycle.engine.sealing_off import compare
 from lifecycle.errors import Conflict, Invalid, Refused, StoreUnavailable
-from lifecycle.ledger.publisher import Published
+from lifecycle.ledger.checkpoint_rows import Published
 from lifecycle.ledger.sequencer import sequence
 from lifecycle.processes.erase_what_was_ordered import EraseWhatWasOrdered
 from lifecycle.processes.finalise_when_an_epoch_ends import Ended, FinaliseWhenAnEpochEnds

@@ -10,11 +10,12 @@ from sqlalchemy import Connection
 from lifecycle.audit.bundle import Evidence
 from lifecycle.errors import Refused
 from lifecycle.ledger.anchor import Anchor
+from lifecycle.ledger.checkpoint_rows import Published, newest_checkpoint
 from lifecycle.ledger.ledger_files import LedgerFolder
 from lifecycle.ledger.log_keys import LogKeys
 from lifecycle.ledger.log_proofs import LogProofs
 from lifecycle.ledger.map_proofs import MapProofs
-from lifecycle.ledger.publisher import Published, Publisher, newest_checkpoint
+from lifecycle.ledger.publisher import Publisher
 from lifecycle.storage.database import Database
 from lifecycle.storage.map_facts import facts_of
 
