@@ -142,8 +142,8 @@ class _Run:
         if tuple(bounds) != (0, size - 1):
             self._found.add("log-size-differs", size=size)
         nowhere = select(event_position.c.position).outerjoin(log_entry, position == event_position.c.position)
-        for place in self._c.execute(nowhere.where(position.is_(None)).limit(self._found.limit)).scalars():
-            self._found.add("position-of-no-event", position=place)
+        for at in self._c.execute(nowhere.where(position.is_(None)).limit(self._found.limit)).scalars():
+            self._found.add("position-of-no-event", position=at)
 
     def _queue(self, now: datetime) -> None:
         queue, header = ledger_queue.c, event_header.c

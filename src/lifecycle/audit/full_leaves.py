@@ -1,4 +1,4 @@
-"""A full audit's way through the leaves, in order: the root, the files, what each leaf says, whether it has an event."""
+"""A full audit's way through the leaves, in order: the root, the files, what each leaf says, if it has an event."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from lifecycle.audit.full_findings import Findings
 from lifecycle.errors import LifecycleError
@@ -102,7 +102,7 @@ class Leaves:
 
     # -- the tree and its files --------------------------------------------------------------------------------------
 
-    def _hash(self, first: int, past: int, rows: Sequence[Row[Any]]) -> None:
+    def _hash(self, first: int, past: int, rows: Sequence[Any]) -> None:
         if len(rows) != past - first:
             there = {row.position for row in rows}
             for position in range(first, past):
@@ -134,7 +134,7 @@ class Leaves:
 
     # -- one leaf ----------------------------------------------------------------------------------------------------
 
-    def _look(self, row: Row[Any], is_listed: bool) -> None:
+    def _look(self, row: Any, is_listed: bool) -> None:
         kind, position = _bytes(row.entry)[:1], row.position
         if is_listed != (kind == SYSTEM_ENTRY):
             self._found.add("system-index-differs", position=position)
@@ -150,7 +150,7 @@ class Leaves:
         else:
             self._found.add("leaf-malformed", position=position)
 
-    def _event(self, row: Row[Any]) -> None:
+    def _event(self, row: Any) -> None:
         if row.opened is None:
             if row.position not in self.lost and row.position not in self.expunged:
                 self._found.add("leaf-without-event", position=row.position)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, func, literal, select, tuple_
+from sqlalchemy import Connection, func, literal, select, tuple_
 
 from lifecycle.audit.full_erasures import NONE, erasures_of, record_of
 from lifecycle.audit.full_final import Final
@@ -125,7 +125,7 @@ class Map:
                     yield sid, packed(sid, *newest[head.stream_id], state)
             step(len(heads))
 
-    def _heads(self) -> Iterator[Sequence[Row[Any]]]:
+    def _heads(self) -> Iterator[Sequence[Any]]:
         query = _HEADS
         while heads := self._c.execute(query).all():
             yield heads
