@@ -42,8 +42,9 @@ CORA, DAN, EVE = ({"email": f"{name}@example.com"} for name in ("cora", "dan", "
 def lived(url: str, home: Path) -> Store:
     """Living, partly erased, erased and finalised people; two epochs ended; four checkpoints; something unpublished."""
     store = Store(url, home / "keys")
-    for number in range(40):  # so that the map has several buckets
-        store.consent(subject={"email": f"p{number}@example.com"})
+    given = {"purposes": ["free-trial"], "notice": "1.0", "channel": "web-form"}
+    crowd = [{"email": f"p{number}@example.com"} for number in range(40)]  # so that the map has several buckets
+    store.engine.execute_many([store.document("give-consent", subject=each, **given) for each in crowd])
     for who in (ANN, BEN, CORA, DAN, EVE):
         store.consent(subject=who)
         store.collect(subject=who, data={"name": "Somebody", "phone": "+6591234567"})
