@@ -108,15 +108,15 @@ def mirror(
 
 
 def _vkeys(file: Path) -> list[VerifyingKey]:
-    from lifecycle.ledger.note import MalformedKey, VerifyingKey  # noqa: PLC0415
+    from lifecycle.ledger.note import ED25519, MalformedKey, VerifyingKey  # noqa: PLC0415
 
     try:
         lines = file.read_text("utf-8").splitlines()
     except UnicodeDecodeError:
         lines = [""]
     keys = [VerifyingKey.parse(line) for line in lines if line and not line.startswith("#")]
-    if not keys:
-        raise MalformedKey("The file names no key.")
+    if not keys or any(key.kind != ED25519 for key in keys):
+        raise MalformedKey("The file does not name the keys of a log (type 1), a line each.")
     return keys
 
 
