@@ -47,7 +47,7 @@ def full(
     known = None if key is None else _vkeys(key)
     with opened(context) as engine:
         with progress("auditing") as bar:
-            audited = engine.log.audit(SystemClock().now(), keys=known, limit=limit, progress=bar)
+            audited = engine.log.audit(SystemClock().now(), engine.vault, keys=known, limit=limit, progress=bar)
         if own is not None and not audited.counts:
             vouching.cosign(engine.log, audited, own, SystemClock().now())
     answer = audited.as_json() | {"cosigned": own is not None and not audited.counts}
