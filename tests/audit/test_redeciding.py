@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from examples import changed_text, in_purpose
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from postgres import on_postgresql, on_sqlite
 from whole.stores import Store
 
+from examples import changed_text, in_purpose
 from lifecycle.audit.past import ERASED, INDEX
 
 COLOURFUL = changed_text(
