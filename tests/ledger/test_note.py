@@ -6,6 +6,8 @@ import base64
 from contextlib import suppress
 
 import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +38,9 @@ FOO_NOTE = (
 WIT1 = ("PRIVATE+KEY+Wit1+55ee4561+AeadRiG7XM4XiieCHzD8lxysXMwcViy5nYsoXURWGrlE",
         "Wit1+55ee4561+AVhZSmQj9+SoL+p/nN0Hh76xXmF7QcHfytUrI1XfSClk")  # fmt: skip
 REMORA = "remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmtw2"
+_OF_ORDER_8 = int.from_bytes(
+    bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"), "little"
+)
 
 KEY = SigningKey.from_seed("log.example/one", bytes(range(32)))
 OTHER = SigningKey.from_seed("log.example/two", b"2" * 32)
@@ -233,3 +238,28 @@ def test_two_keys_that_share_name_and_id_are_refused_rather_than_confused():
     with pytest.raises(MalformedKey, match="same name and id"):
         verify(read_note(sign("t\n", [KEY])), [one, two])
     assert verify(read_note(sign("t\n", [KEY])), [KEY.verifying, KEY.verifying]) == (KEY.verifying,)
+
+
+@pytest.mark.parametrize("y", [0, 1, 2**255 - 20, 2**255 - 19, 2**255 - 18])
+@pytest.mark.parametrize("sign_of_x", [0, 2**255])
+def test_a_point_that_anybody_can_sign_for_is_no_key(y, sign_of_x):
+    with pytest.raises(MalformedKey, match="anybody"):
+        VerifyingKey("a", COSIGNATURE, (y + sign_of_x).to_bytes(32, "little"))
+
+
+def test_why_such_a_point_is_no_key():
+    """The neutral point as a key, and as the signature: it verifies whatever was said."""
+    neutral = (1).to_bytes(32, "little")
+    Ed25519PublicKey.from_public_bytes(neutral).verify(neutral + bytes(32), b"anything")
+    for y in (_OF_ORDER_8, 2**255 - 19 - _OF_ORDER_8):
+        key = Ed25519PublicKey.from_public_bytes(y.to_bytes(32, "little"))
+        assert any(_verifies(key, neutral + bytes(32), bytes([said])) for said in range(64))
+        with pytest.raises(MalformedKey, match="anybody"):
+            VerifyingKey("a", 1, y.to_bytes(32, "little"))
+
+
+def _verifies(key, signature, message):
+    with suppress(InvalidSignature):
+        key.verify(signature, message)
+        return True
+    return False
