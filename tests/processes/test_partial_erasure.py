@@ -25,21 +25,6 @@ def rows_of(store: Store, person: UUID) -> tuple[Row, dict[str, bytes]]:
         return key, {row.kid: bytes(row.wrapped) for row in data}
 
 
-def without_name(store: Store) -> UUID:
-    store.consent()
-    store.collect()
-    store.do("erase", subject=ANN, ground="7.3d", categories=["name"])
-    return store.engine.read.subject_id(ANN)
-
-
-def test_the_others_stay_readable_and_new_values_can_be_collected(store: Store):
-    without_name(store)
-    assert value_in_clear(store.engine, ANN) == {name: value for name, value in TRIAL.items() if name != "name"}
-    assert store.collect(data={"name": "Zoe"}).outcome == "done"
-    assert value_in_clear(store.engine, ANN)["name"] == "Zoe"
-    assert value_in_clear(store.reopen(), ANN)["name"] == "Zoe"
-
-
 def test_the_person_has_a_new_key_and_every_data_key_is_wrapped_anew(store: Store):
     store.consent()
     person = store.collect().subject
@@ -63,7 +48,7 @@ def test_the_person_has_a_new_key_and_every_data_key_is_wrapped_anew(store: Stor
                 keys.unwrap(old, hid, kid)
 
 
-def test_all_generations_of_a_corrected_value_go_with_the_holding(store: Store):
+def test_all_generations_of_a_corrected_value_go_and_each_key_is_named_with_its_commitment(store: Store):
     store.consent()
     store.collect()
     for name in ("Anna", "Anne"):
@@ -75,16 +60,9 @@ def test_all_generations_of_a_corrected_value_go_with_the_holding(store: Store):
     assert len(before) - len(after) == 3
     (completed,) = [each for each in headers_of(store.engine.database, person) if each.kind == "erasure-completed/1"]
     assert {key["kid"] for key in completed.data["keys"]} == set(before) - set(after)
-    assert {row["value"] for row in store.engine.read.holdings(ANN) if row["category"] == "name"} == {None}
-
-
-def test_every_destroyed_key_is_named_with_the_commitment_that_its_header_made(store: Store):
-    person = without_name(store)
-    headers = headers_of(store.engine.database, person)
-    committed = {part.kid: part.kc for header in headers for part in header.parts}
-    (completed,) = [each for each in headers if each.kind == "erasure-completed/1"]
-    assert completed.data["keys"]
+    committed = {part.kid: part.kc for header in headers_of(store.engine.database, person) for part in header.parts}
     assert all(committed[key["kid"]] == key["kc"] for key in completed.data["keys"])
+    assert {row["value"] for row in store.engine.read.holdings(ANN) if row["category"] == "name"} == {None}
 
 
 def test_whoever_decided_on_the_old_keys_is_refused_the_append_and_decides_again(store: Store):

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lifecycle.cli import audits, failures, logs, operations, policies, stores, subjects, times, trustees
+from lifecycle.cli import audits, failures, logs, operations, policies, restores, stores, subjects, times, trustees
 from lifecycle.cli.here import Here
 
 DONE, INTERRUPTED = 0, 130
@@ -56,6 +56,8 @@ app.add_typer(policies.app, name="policy")
 app.add_typer(times.retention, name="retention")
 app.add_typer(operations.projections, name="projections")
 app.add_typer(operations.vault, name="vault")
+app.add_typer(restores.restore, name="restore")
+operations.vault.command(name="restore")(restores.vault_restore)
 app.add_typer(audits.app, name="audit")
 
 

@@ -110,7 +110,7 @@ def apply(
     if clock not in ("follow", "stand"):
         raise typer.BadParameter("only `follow` is known", param_hint="--clock")
     failed = False
-    with opened(context) as engine:
+    with opened(context, publishing=True) as engine:
         for outcome in apply_lines(engine, _lines(file), follow_clock=clock == "follow"):
             failed = failed or outcome.outcome in ("invalid", "conflict")
             if here(context).json or not sys.stdout.isatty():
@@ -132,7 +132,7 @@ def import_(
     first: list[Reject] = []
     if not file.is_file():
         raise NoSuchFile("file of documents")
-    with _rejects_to(rejects) as out, opened(context) as engine, progress("importing") as bar:
+    with _rejects_to(rejects) as out, opened(context, publishing=True) as engine, progress("importing") as bar:
 
         def rejected(reject: Reject) -> None:
             out.write(reject_line(reject))

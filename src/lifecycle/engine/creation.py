@@ -19,7 +19,7 @@ from lifecycle.policy.loading import parse_policy
 from lifecycle.policy.periods import start_of
 from lifecycle.policy.vocabulary import Role
 from lifecycle.settings import Settings
-from lifecycle.storage import facts, schema, simulated
+from lifecycle.storage import facts, journal_seen, schema, simulated
 from lifecycle.storage.database import Database
 from lifecycle.storage.policies import Policies
 from lifecycle.vault.epochs import EpochKeys
@@ -62,15 +62,17 @@ def _begin(database: Database, keys: Path, now: datetime, is_simulated: bool) ->
         if log_size(c):
             if Policies(database).all(c):
                 raise AlreadyInitialised("The database is a store already.")
+            LogKeys(keys).create(facts.origin(c))
             return  # an earlier init was interrupted before it published the policy
     journal = ErasureJournal(keys)
     if not journal.path.exists():
         journal.create()
     with database.own() as c:
         Vault(EpochKeys(keys)).initialise(c, now)
-        origin = LogKeys(keys).left_behind() or f"lifecycle/{secrets.token_hex(8)}"
-        LogKeys(keys).create(origin)
+        origin = f"lifecycle/{secrets.token_hex(8)}"
         facts.state(c, {facts.SIMULATED: "yes" if is_simulated else "no", facts.ORIGIN: origin, facts.FORMAT: FORMAT})
+        journal_seen.begin(c)
         if is_simulated:
             simulated.start(c, now)
         write_genesis(c, genesis(now, origin, simulated=is_simulated))
+    LogKeys(keys).create(origin)  # after the origin is known for ever: it is the key's name

@@ -22,14 +22,16 @@ from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.parsing import Malformed, faults_of, parse_command
 from lifecycle.commands.subject.read_clear import ReadClear
 from lifecycle.domain.subject.events import ErasureOrdered
-from lifecycle.engine import answers, standing
+from lifecycle.engine import answers, standing, vault_dumps
 from lifecycle.engine.asking import Question, Snapshot, question_of
 from lifecycle.engine.deciding import Deciding, decide_all
 from lifecycle.engine.group_commit import GroupCommit
 from lifecycle.engine.publishing import Publishing
 from lifecycle.engine.reading import Reading
+from lifecycle.engine.restoring import Restoring
+from lifecycle.engine.sealing_off import compare
 from lifecycle.errors import Conflict, Invalid, Refused, StoreUnavailable
-from lifecycle.ledger.publisher import Published
+from lifecycle.ledger.checkpoint_rows import Published
 from lifecycle.ledger.sequencer import sequence
 from lifecycle.processes.erase_what_was_ordered import EraseWhatWasOrdered
 from lifecycle.processes.finalise_when_an_epoch_ends import Ended, FinaliseWhenAnEpochEnds
@@ -73,7 +75,15 @@ class NotRead(Refused):
 class Engine:
     """Appends facts under the policy. One object serves all threads of a process; close it when done."""
 
-    def __init__(self, database: Database, keys: Path, clock: Clock | None = None, ledger: Path | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        keys: Path,
+        clock: Clock | None = None,
+        ledger: Path | None = None,
+        *,
+        even_sealed_off: bool = False,
+    ) -> None:
         schema.check(database)
         self.database = database
         self.keys = keys
@@ -84,11 +94,13 @@ class Engine:
         self.vault = Vault(EpochKeys(keys))
         self.journal = ErasureJournal(keys)
         self.journal.entries()  # missing or broken, it would not be known what a restored store has to erase again
+        self.log = Publishing(database, keys, ledger or ledger_beside(keys), origin)
+        if not even_sealed_off:
+            compare(database, self.journal, self.log.anchor).refuse()
         self.streams = Streams(database)
         self.policies = Policies(database)
         self.follower = Follower(database, self.streams, self.policies, PROJECTIONS)
         views = Views(database, self.vault, self.policies, self.clock, self.follower)
-        self.log = Publishing(database, keys, ledger or ledger_beside(keys), origin)
         self.read = Reading(database, self.vault, views, self.drain)
         self.erasing = EraseWhatWasOrdered(database, self.streams, self.vault, self.journal, self.policies)
         self.ending = FinaliseWhenAnEpochEnds(database, self.streams, self.vault, self.vault.epoch_keys, self.policies)
@@ -270,10 +282,14 @@ class Engine:
         with self.database.read() as c:
             return standing.vault_standing(c)
 
+    @property
+    def restoring(self) -> Restoring:
+        return Restoring(self)
+
     def back_up_vault(self, out: IO[bytes]) -> int:
         """Dump the vault's tables on their own (settled rule 1)."""
         with self.database.read() as c:
-            return standing.dump_vault(c, out)
+            return vault_dumps.dump(c, out)
 
     def forget_old_commands(self) -> int:
         """Forget the ids of commands that are older than 90 days."""
@@ -333,16 +349,19 @@ def open_engine(
     keys: str | Path | None = None,
     ledger: str | Path | None = None,
     clock: Clock | None = None,
+    even_sealed_off: bool = False,
 ) -> Engine:
     """Open an existing store. `db` is a URL; without it LIFECYCLE_DB, LIFECYCLE_KEYS and LIFECYCLE_LEDGER are read.
 
-    Errors: StoreUnavailable when the store is missing, older or newer than this program, or its keys are not there.
+    Errors: StoreUnavailable when the store is missing, older or newer than this program, or its keys are not there;
+    SealedOff when the database was restored from a backup. `even_sealed_off` is for `lifecycle restore` alone.
     """
     settings = Settings.read(db, keys, ledger)
     database = Database(settings.db)
     try:
-        engine = Engine(database, settings.keys, clock, settings.ledger)
-        engine.resume()
+        engine = Engine(database, settings.keys, clock, settings.ledger, even_sealed_off=even_sealed_off)
+        if not even_sealed_off:
+            engine.resume()
     except BaseException:
         database.close()
         raise

@@ -10,11 +10,12 @@ from sqlalchemy import Connection
 from lifecycle.audit.bundle import Evidence
 from lifecycle.errors import Refused
 from lifecycle.ledger.anchor import Anchor
+from lifecycle.ledger.checkpoint_rows import Published, newest_checkpoint
 from lifecycle.ledger.ledger_files import LedgerFolder
 from lifecycle.ledger.log_keys import LogKeys
 from lifecycle.ledger.log_proofs import LogProofs
 from lifecycle.ledger.map_proofs import MapProofs
-from lifecycle.ledger.publisher import Published, Publisher, newest_checkpoint
+from lifecycle.ledger.publisher import Publisher
 from lifecycle.storage.database import Database
 from lifecycle.storage.map_facts import facts_of
 
@@ -46,6 +47,10 @@ class Publishing:
 
     def publish(self, now: datetime) -> Published:
         return self._publisher.publish(now)
+
+    def declare_loss(self, now: datetime) -> None:
+        """After a restore: take back the leaves that the folder has and the database has not, and say so for ever."""
+        self._publisher.declare_loss(now)
 
     def evidence(self, c: Connection) -> Evidence:
         """Under the newest checkpoint. `c` is a snapshot that lasts as long as the evidence is read."""

@@ -1,13 +1,10 @@
-"""What operators ask of a store: trustees as they stand, the vault's epochs, a dump of the vault's tables."""
+"""What operators ask of a store: trustees as they stand, the vault's epochs."""
 
 from __future__ import annotations
 
-import base64
 from datetime import datetime
-from typing import IO, Any
-from uuid import UUID
+from typing import Any
 
-import orjson
 from sqlalchemy import Connection, func, select
 
 from lifecycle.domain.trustee.events import TrusteeEngaged
@@ -15,7 +12,7 @@ from lifecycle.domain.trustee.trustee import Trustee
 from lifecycle.ledger.envelope import read_header
 from lifecycle.storage.tables import epoch_erasure, event_header, pending_erasure
 from lifecycle.vault.loading import open_epochs
-from lifecycle.vault.tables import epoch, metadata, subject_key
+from lifecycle.vault.tables import epoch, subject_key
 
 
 def told(trustee: Trustee) -> dict[str, Any]:
@@ -61,20 +58,3 @@ def vault_standing(c: Connection) -> dict[str, Any]:
 
 def _count(c: Connection, table: Any) -> int:
     return c.execute(select(func.count()).select_from(table)).scalar_one()
-
-
-def dump_vault(c: Connection, out: IO[bytes]) -> int:
-    """Every row of the vault as a JSON line {"table", "row"}, in one snapshot; bytes in base64. Returns how many."""
-    written = 0
-    for table in metadata.sorted_tables:
-        for row in c.execute(select(table)):
-            values = {str(name): _plain(value) for name, value in row._mapping.items()}
-            out.write(orjson.dumps({"table": table.name, "row": values}) + b"\n")
-            written += 1
-    return written
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    return str(value) if isinstance(value, UUID | datetime) else value

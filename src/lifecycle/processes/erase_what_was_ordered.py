@@ -7,43 +7,34 @@ one journal write, one transaction a step.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, select
 
-from lifecycle.columns import among
-from lifecycle.domain.event import Judged, Recorded
-from lifecycle.domain.streams import access_stream_of, is_access_stream, subject_of_access
-from lifecycle.domain.subject.events import ErasureCompleted, ErasureOrdered, IdentifierUnlinked, KeyDestroyed
-from lifecycle.domain.subject.fold import replay
-from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.event import Judged
+from lifecycle.domain.subject.events import ErasureCompleted
 from lifecycle.errors import StoreUnavailable
-from lifecycle.ledger.envelope import Header, Part, read_header
 from lifecycle.policy.vocabulary import Role
+from lifecycle.processes.doomed import Doomed, Order, both_streams, called_completed, doomed_by, order_of
 from lifecycle.processes.trying import again
-from lifecycle.storage import erasing
+from lifecycle.storage import erasing, journal_seen
 from lifecycle.storage.appending import Appending, Head, load_heads
 from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
 from lifecycle.storage.erasing import Ordered
 from lifecycle.storage.idempotency import KEPT
-from lifecycle.storage.mapper import recorded
 from lifecycle.storage.policies import Policies
-from lifecycle.storage.tables import event_body, event_header
+from lifecycle.storage.tables import event_body
 from lifecycle.vault.erasure import destroy_holdings, destroy_identifiers, destroy_subject, fence_subject, keys_left
 from lifecycle.vault.installation import EpochChanged, lock_epochs
 from lifecycle.vault.journal import ErasureJournal, JournalEntry
 from lifecycle.vault.loading import open_epochs
 from lifecycle.vault.sealing import OpenParts
 from lifecycle.vault.spent import spend_commands
-from lifecycle.vault.tables import chunks
 from lifecycle.vault.vault import Vault
 
-Headers = dict[tuple[UUID, int], Header]
-Order = tuple[UUID, int]  # stream and version of the event that ordered it
 STORES = ("event-bodies", "vault")
 TOGETHER = 500
 
@@ -58,26 +49,6 @@ class ErasureUnfinished(StoreUnavailable):
     remedy = "try again, or start again: what was ordered is carried out first"
 
 
-@dataclass(frozen=True, slots=True)
-class Doomed:
-    """What one order destroys. `parts` are the sealed parts, by (version, index)."""
-
-    order: Order
-    at: datetime
-    subject: Subject
-    whole: bool
-    parts: tuple[tuple[int, int, Part], ...] = ()
-    identifier: str | None = None
-
-    @property
-    def streams(self) -> list[UUID]:
-        return _both(self.subject.id) if self.whole else [self.subject.id]
-
-    @property
-    def kids(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(part.kid for _, _, part in self.parts if part.kid))
-
-
 class EraseWhatWasOrdered:
     """Carries out orders. Called after the append that ordered, at every start, and by the worker."""
 
@@ -89,6 +60,7 @@ class EraseWhatWasOrdered:
         self._vault = vault
         self._journal = journal
         self._policies = policies
+        self.notes_journal = True  # not while a restored store still has to catch up with its journal
 
     def __call__(self, orders: Sequence[Order], now: datetime) -> None:
         for start in range(0, len(orders), TOGETHER):
@@ -97,13 +69,13 @@ class EraseWhatWasOrdered:
     def resume(self, now: datetime) -> int:
         """Go on with whatever a crash interrupted."""
         with self._database.read() as c:
-            orders = list(dict.fromkeys(_order(ordered) for ordered in erasing.pending(c)))
+            orders = list(dict.fromkeys(order_of(ordered) for ordered in erasing.pending(c)))
         self(orders, now)
         return len(orders)
 
     def _carry_out(self, orders: Sequence[Order], now: datetime) -> None:
         with self._database.read() as c:
-            doomed = self._doomed(c, orders)
+            doomed = doomed_by(c, self._streams, orders)
         if not doomed:
             return
         self.write_journal(doomed, now)
@@ -139,7 +111,7 @@ class EraseWhatWasOrdered:
     def _fence(self, people: Sequence[UUID], now: datetime) -> None:
         with self._database.write("eraser") as c:
             for person in people:
-                erasing.fence(c, _both(person), fence_subject(c, person, now))
+                erasing.fence(c, both_streams(person), fence_subject(c, person, now))
 
     def destroy(self, doomed: Sequence[Doomed], now: datetime) -> dict[Order, int]:
         """Keys, bodies, look-ups and command ids, in one transaction. Returns the epoch whose end makes it final."""
@@ -148,6 +120,8 @@ class EraseWhatWasOrdered:
     def _destroy(self, doomed: Sequence[Doomed], now: datetime) -> dict[Order, int]:
         epochs: dict[Order, int] = {}
         with self._database.write("eraser") as c:
+            if self.notes_journal:
+                journal_seen.note(c, self._journal.mark())
             current = open_epochs(c)[0]
             for each in sorted(doomed, key=lambda one: one.order):
                 epoch = self._destroy_whole(c, each, now) if each.whole else self._destroy_parts(c, each)
@@ -155,7 +129,7 @@ class EraseWhatWasOrdered:
         return epochs
 
     def _destroy_whole(self, c: Connection, doomed: Doomed, now: datetime) -> int | None:
-        both = _both(doomed.subject.id)
+        both = both_streams(doomed.subject.id)
         erasing.extend(c, both[1:], Ordered(*doomed.order, doomed.at))
         spend_commands(c, erasing.forget_commands(c, both), now + KEPT)
         erasing.delete_all_bodies(c, both)
@@ -168,7 +142,7 @@ class EraseWhatWasOrdered:
         destroyed = destroy_holdings(c, self._vault, person, doomed.kids)
         erasing.delete_bodies(c, person, [(version, index) for version, index, _ in doomed.parts])
         if destroyed.generation is not None:
-            erasing.regenerate(c, _both(person), destroyed.generation)
+            erasing.regenerate(c, both_streams(person), destroyed.generation)
         return destroyed.epoch
 
     def _forget_deleted(self) -> None:
@@ -181,7 +155,7 @@ class EraseWhatWasOrdered:
     def verify(self, doomed: Sequence[Doomed]) -> None:
         """Look again before anything is called completed."""
         whole = [each.subject.id for each in doomed if each.whole]
-        streams = [stream for person in whole for stream in _both(person)]
+        streams = [stream for person in whole for stream in both_streams(person)]
         kids = {(each.subject.id, kid) for each in doomed if not each.whole for kid in each.kids}
         with self._database.read() as c:
             left = keys_left(c, whole, kids)
@@ -201,7 +175,7 @@ class EraseWhatWasOrdered:
         with self._database.read() as c:
             oldest = open_epochs(c)[-1]
             heads = load_heads(c, [each.order[0] for each in doomed])
-            said = _completed(c, [each.order[0] for each in doomed])
+            said = called_completed(c, [each.order[0] for each in doomed])
             left = [each for each in doomed if each.order not in said]
             # An epoch that ended since the keys were destroyed can make nothing final any more.
             final = {each.order: max(epochs[each.order], oldest) for each in left}
@@ -220,7 +194,7 @@ class EraseWhatWasOrdered:
 
     def _append(self, appending: Appending, heads: dict[UUID, Head], doomed: Doomed, epoch: int, now: datetime) -> None:
         stream, version = doomed.order
-        keys = tuple(_destroyed(doomed))
+        keys = doomed.destroyed
         event = ErasureCompleted(
             occurred_at=now, order=version, whole=doomed.whole, epoch=epoch, keys=keys, stores=STORES
         )
@@ -229,89 +203,6 @@ class EraseWhatWasOrdered:
         judged = Judged(self._vault.cmd(secrets.token_hex(16)), Role.SYSTEM.value, label)
         _, heads[stream] = appending.append(heads[stream], OpenParts(), event, judged, now)
 
-    # -- what an order means -----------------------------------------------------------------------------------------
-
-    def _doomed(self, c: Connection, orders: Sequence[Order]) -> list[Doomed]:
-        with self._streams.prefetched([stream for stream, _ in orders], c):
-            subjects = {s: self._streams.repository.get(s, projector_func=replay) for s, _ in orders}
-        head = event_header.c
-        rows = c.execute(
-            select(head.stream_id, head.version, head.header).where(among(head.stream_id, head.version, orders))
-        ).all()
-        ordering = [recorded(row.stream_id, row.version, row.header) for row in rows]
-        headers = _headers(c, subjects, ordering)
-        return [_one(subjects[each.originator_id], each, headers) for each in ordering]
-
 
 def _unfinished() -> ErasureUnfinished:
     return ErasureUnfinished("Others were always faster than the erasure.")
-
-
-def _order(ordered: Ordered) -> Order:
-    """Of a whole person the second stream is pending too, and may be so alone: whoever was late left it."""
-    stream = ordered.stream_id
-    return subject_of_access(stream) if is_access_stream(stream) else stream, ordered.version
-
-
-def _one(subject: Subject, ordering: Recorded, headers: Headers) -> Doomed:
-    stream = ordering.originator_id
-    order = (stream, ordering.originator_version)
-    event = ordering.event
-    if isinstance(event, IdentifierUnlinked):
-        return Doomed(order, ordering.recorded_at, subject, False, identifier=event.identifier)
-    assert isinstance(event, ErasureOrdered), "an order is one of two kinds"
-    holdings = None if event.whole else set(event.holdings)
-    versions = _versions(subject, event)
-    return Doomed(order, ordering.recorded_at, subject, event.whole, tuple(_parts(headers, stream, versions, holdings)))
-
-
-def _versions(subject: Subject, event: ErasureOrdered) -> Iterable[int]:
-    """The events that sealed something of what is to be destroyed."""
-    if event.whole:
-        return range(1, subject.version + 1)
-    return sorted({version for holding in event.holdings for version in subject.holdings[holding].parts})
-
-
-def _both(person: UUID) -> list[UUID]:
-    return [person, access_stream_of(person)]
-
-
-def _headers(c: Connection, subjects: Mapping[UUID, Subject], ordering: Iterable[Recorded]) -> Headers:
-    """All headers that these orders are about, in a few queries however many there are."""
-    wanted = dict.fromkeys(
-        (each.originator_id, version)
-        for each in ordering
-        if isinstance(each.event, ErasureOrdered)
-        for version in _versions(subjects[each.originator_id], each.event)
-    )
-    head = event_header.c
-    found: Headers = {}
-    for some in chunks(list(wanted)):
-        rows = c.execute(
-            select(head.stream_id, head.version, head.header).where(among(head.stream_id, head.version, some))
-        )
-        found |= {(row.stream_id, row.version): read_header(row.header) for row in rows}
-    return found
-
-
-def _parts(
-    headers: Headers, stream: UUID, versions: Iterable[int], holdings: set[str] | None
-) -> Iterable[tuple[int, int, Part]]:
-    for version in versions:
-        for index, part in enumerate(headers[(stream, version)].parts):
-            if holdings is None or part.hid in holdings:
-                yield version, index, part
-
-
-def _destroyed(doomed: Doomed) -> Iterable[KeyDestroyed]:
-    commitments = {part.kid: part.kc for _, _, part in doomed.parts if part.kid}
-    return [KeyDestroyed(kid=kid, kc=kc) for kid, kc in commitments.items()]
-
-
-def _completed(c: Connection, streams: Sequence[UUID]) -> set[Order]:
-    """Orders that were called completed before a crash took the rest."""
-    head = event_header.c
-    rows = c.execute(
-        select(head.stream_id, head.header).where(head.stream_id.in_(streams), head.kind == ErasureCompleted.kind)
-    )
-    return {(row.stream_id, int(read_header(row.header).data["order"])) for row in rows}

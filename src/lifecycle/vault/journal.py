@@ -11,7 +11,7 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -69,6 +69,13 @@ class JournalEntry:
         )
 
 
+class Mark(NamedTuple):
+    """A place in the journal: behind how many entries, and the chain up to there. The beginning is (0, "")."""
+
+    entries: int
+    chain: str
+
+
 class ErasureJournal:
     """Append-only lines, one an append, each chained to the one before, so that none is lost or changed unseen.
 
@@ -83,6 +90,7 @@ class ErasureJournal:
         self._chain = ""
         self._entries: list[JournalEntry] = []
         self._said: set[tuple[object, ...]] = set()
+        self._marks = {0: ""}  # by number of entries, at each line's end
 
     def create(self) -> None:
         """Once, with the database. A journal that is missing later means that a restore could raise the dead."""
@@ -111,6 +119,18 @@ class ErasureJournal:
     def entries(self) -> list[JournalEntry]:
         with self._opened(os.O_RDONLY):
             return list(self._entries)
+
+    def mark(self) -> Mark:
+        """Where the journal ends now."""
+        with self._opened(os.O_RDONLY):
+            return Mark(len(self._entries), self._chain)
+
+    def after(self, mark: Mark) -> list[JournalEntry]:
+        """What was written behind a place. Errors: JournalOlder if this journal has no such place."""
+        with self._opened(os.O_RDONLY):
+            if self._marks.get(mark.entries) != mark.chain:
+                raise JournalOlder
+            return self._entries[mark.entries :]
 
     def contains(self, entry: JournalEntry) -> bool:
         """Whether it says this, whatever the time."""
@@ -158,7 +178,18 @@ class ErasureJournal:
             raise _broken("A line of the erasure journal is broken.")
         self._chain = said["chain"]
         self._entries += entries
+        self._marks[len(self._entries)] = self._chain
         self._said.update(entry.content for entry in entries)
+
+
+class JournalOlder(KeysUnavailable):
+    """The database has come further in its journal than this file goes, or it is the journal of another store."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The erasure journal is older than the database, or another store's.",
+            f"put back the newest copy of {NAME}: what it lacks would not be erased again after a restore",
+        )
 
 
 def _broken(how: str) -> KeysUnavailable:

@@ -1,0 +1,299 @@
+"""The past of one person, opened again, and the moment of one past decision: what its handler may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from pydantic import JsonValue
+from sqlalchemy import Connection, select
+
+from lifecycle.audit.history import events_of
+from lifecycle.audit.opening import Place, open_parts
+from lifecycle.commands.context import Found
+from lifecycle.domain.catalogue import decode
+from lifecycle.domain.decision import Asked
+from lifecycle.domain.event import DomainEvent, Personal, Recorded, Withheld
+from lifecycle.domain.streams import policy_stream, trustee_stream
+from lifecycle.domain.subject import events as e
+from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.trustee import trustee as trustees
+from lifecycle.domain.trustee.trustee import Trustee
+from lifecycle.ledger.envelope import Header, read_header
+from lifecycle.policy.model import Policy
+from lifecycle.policy.periods import age_on, start_of
+from lifecycle.policy.vocabulary import IdentifierType
+from lifecycle.storage.policies import Policies
+from lifecycle.vault.sealing import RECORD, SubjectKeys
+from lifecycle.vault.tables import lookup
+from lifecycle.vault.vault import Vault
+
+AT_ONCE = timedelta(minutes=1)
+"""Two writers who do not see each other's append: their times of recording may cross by less than this."""
+
+ERASED = "value erased"
+SEALED = "value sealed for this reader"
+INDEX = "only the blind index of that day knew whose identifier it was"
+
+WITHHELD = "withheld"
+Event = TypeVar("Event", bound=DomainEvent)
+
+
+class Unlike(Exception):
+    """The record cannot have come about as it says; the message says why, without any value."""
+
+
+# -- everything about one person --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A policy version, and since when it could be judged by."""
+
+    policy: Policy
+    recorded_at: datetime
+
+    def in_force(self, at: datetime) -> bool:
+        return start_of(self.policy.effective, self.policy.time_zone) <= at
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The events of one person's record with words and values as far as they can still be opened. `index` are the
+    identifiers that the blind index finds this person by; None for a reader who may not look."""
+
+    id: UUID
+    events: tuple[Recorded, ...] = field(repr=False)
+    sealed: tuple[bool, ...]  # whether the event of that place has sealed parts, opened or not
+    keys: SubjectKeys | None = field(repr=False)
+    index: frozenset[str] | None
+    published: tuple[Published, ...]
+    trustee: Callable[[str], Sequence[Recorded]]
+
+    def value(self, hid: str, version: int) -> Personal[JsonValue]:
+        return self.events[version - 1].event.values.get(hid, Withheld.ERASED)
+
+    def denied(self, identifier: str) -> bool:
+        """Whether the person still goes by this identifier, and yet nobody is found by it."""
+        given_up = any(
+            event.identifier == identifier
+            if isinstance(event, e.IdentifierUnlinked)
+            else isinstance(event, e.ErasureOrdered) and event.whole
+            for event in (each.event for each in self.events)
+        )
+        return self.index is not None and not given_up and identifier not in self.index
+
+
+def opened(c: Connection, vault: Vault | None, policies: Policies, subject_id: UUID) -> Record:
+    """Read everything in the snapshot of `c`. Errors: Tampered when bytes are not what was sealed."""
+    stored = [event for event, _ in events_of(c, subject_id)]
+    headers = {event.originator_version: read_header(event.header) for event in stored}
+    places = [Place(version, part.hid) for version, header in headers.items() for part in header.parts]
+    found: Mapping[Place, Personal[JsonValue]] = dict.fromkeys(places, Withheld.SEALED)
+    keys = index = None
+    if vault is not None:
+        keys = vault.keys_of(c, [subject_id]).get(subject_id)
+        found = open_parts(c, vault, subject_id, headers, places)
+        index = frozenset(c.execute(select(lookup.c.identifier_id).where(lookup.c.subject_id == subject_id)).scalars())
+    events = tuple(_opened(event, headers[event.originator_version], found) for event in stored)
+    known: dict[str, Sequence[Recorded]] = {}
+
+    def trustee(name: str) -> Sequence[Recorded]:
+        if name not in known:
+            known[name] = [event for event, _ in events_of(c, trustee_stream(name))]
+        return known[name]
+
+    sealed = tuple(bool(header.parts) for header in headers.values())
+    return Record(subject_id, events, sealed, keys, index, _published(c, policies), trustee)
+
+
+def _opened(stored: Recorded, header: Header, found: Mapping[Place, Personal[JsonValue]]) -> Recorded:
+    parts = {part.hid: found[Place(header.n, part.hid)] for part in header.parts}
+    said = parts.pop(RECORD, {})
+    words = said if isinstance(said, dict | Withheld) else {}
+    event = decode(header.kind, header.data, words, parts)
+    return Recorded(
+        stored.originator_id, stored.originator_version, stored.recorded_at, event, stored.judged, stored.header
+    )
+
+
+def _published(c: Connection, policies: Policies) -> tuple[Published, ...]:
+    stream = [event for event, _ in events_of(c, policy_stream())]
+    return tuple(Published(policy, event.recorded_at) for policy, event in zip(policies.all(c), stream, strict=False))
+
+
+# -- one decision of the past -----------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Past:
+    """The moment of one decision: the state before it, the events that it led to, the policy that it names.
+
+    Fulfils `commands.context.PersonContext`: it answers as the engine did then, out of what the record says. Where that
+    is withheld it answers with a stand-in that suits the record best, and `lacks` says so.
+    """
+
+    record: Record
+    subject: Subject
+    events: Sequence[DomainEvent]  # without those of the registration
+    before: int  # events of the record that were there already
+    now: datetime
+    policy: Policy
+    done: frozenset[int]  # orders of erasure that were carried out by then
+    lacks: set[str] = field(default_factory=set)
+    current: Asked | None = None
+    _names: dict[str, str] = field(default_factory=dict, repr=False)
+    _ids: Iterator[str] = field(default_factory=lambda: iter(()), repr=False)
+    _numbers: dict[tuple[str, int], int] = field(default_factory=dict, repr=False)
+
+    # -- what the ways back ask ---------------------------------------------------------------------------------------
+
+    @property
+    def acts(self) -> list[DomainEvent]:
+        """Without what merely follows: periods that are over, storage only by law or hold, orders to erase."""
+        return [event for event in self.events if not _follows(event)]
+
+    def only(self, kind: type[Event]) -> Event | None:
+        """The one act, if it is of this kind."""
+        acts = self.acts
+        return acts[0] if len(acts) == 1 and isinstance(acts[0], kind) else None
+
+    def word(self, event: DomainEvent, name: str, *, needed: bool = False) -> str | None:
+        """What the caller wrote; a stand-in where it is withheld, which matters only if the decision needed it."""
+        said: Personal[str | None] = getattr(event, name)
+        if isinstance(said, Withheld):
+            if needed:
+                self.lack(said)
+            return WITHHELD
+        return said
+
+    def value(self, hid: str, version: int, format: str) -> str:
+        """A value that the decision needed; a stand-in that is like no other where it is withheld."""
+        found = self.record.value(hid, version)
+        if isinstance(found, str):
+            return found
+        self.lack(found if isinstance(found, Withheld) else Withheld.ERASED)
+        return stand_in(format, self._numbers.setdefault((hid, version), len(self._numbers)))
+
+    def newest(self, hid: str) -> int:
+        return self.subject.holdings[hid].generations[-1].version
+
+    def format(self, category: str) -> str:
+        declared = self.policy.categories.get(category)
+        return declared.format if declared else "text"
+
+    def lack(self, why: Withheld) -> None:
+        self.lacks.add(ERASED if why is Withheld.ERASED else SEALED)
+
+    def name(self, text: str, reference: str) -> None:
+        """Let these words be what the keyed reference stands for."""
+        self._names[text] = reference
+
+    def begin(self, asked: Asked) -> None:
+        self.current = asked
+        self._ids = self._given_out()
+
+    # -- what handlers ask --------------------------------------------------------------------------------------------
+
+    @property
+    def asked(self) -> Asked:
+        assert self.current is not None, "a handler runs within a decision"
+        return self.current
+
+    def values_of(self, holdings: Sequence[str]) -> dict[str, Personal[str]]:
+        return {id: self._value_of(id) for id in holdings}
+
+    def _value_of(self, id: str) -> Personal[str]:
+        holding = self.subject.holdings[id]
+        if holding.erased_at is not None:
+            return Withheld.ERASED
+        return self.value(id, self.newest(id), self.format(holding.category))
+
+    def reference(self, what: str, text: str) -> str:
+        if text in self._names:
+            return self._names[text]
+        if self.record.keys is None:
+            self.lack(Withheld.ERASED)
+            return WITHHELD
+        return self.record.keys.reference(what, text)
+
+    def trustee(self, trustee: str) -> Trustee:
+        """As it stood at the version that the share names, which has to be the one of that moment."""
+        events, shared = self.record.trustee(trustee), self.only(e.PersonalDataShared)
+        version = shared.agreement_version if shared is not None else len(events)
+        begun = all(event.recorded_at <= self.now + AT_ONCE for event in events[:version])
+        ended = any(event.recorded_at < self.now - AT_ONCE for event in events[version : version + 1])
+        if version > len(events) or not begun or ended:
+            raise Unlike("it names the trustee's agreements as they did not stand then")
+        return trustees.replay(Trustee(trustee), events[:version])
+
+    def find(self, type: IdentifierType, normalised: str) -> Found | None:
+        """The record says of an identifier that was linked that nobody had it, of one unlinked whose it was."""
+        unlinked = self.only(e.IdentifierUnlinked)
+        if unlinked is None:
+            return None
+        return Found(unlinked.identifier, unlinked.identifier in self.subject.identifiers)
+
+    def link(self, type: IdentifierType, normalised: str) -> str:
+        linked = self.only(e.IdentifierLinked)
+        return linked.identifier if linked is not None else WITHHELD
+
+    def new_id(self) -> str:
+        return next(self._ids)
+
+    def _given_out(self) -> Iterator[str]:
+        """In the order in which the events name them: so results compare equal."""
+        for event in self.events:
+            if isinstance(event, e.PersonalDataCollected):
+                yield from (new.holding for new in event.new)
+            if isinstance(event, e.BirthDateRecorded):
+                yield event.holding
+        while True:
+            yield WITHHELD
+
+    # -- how old the person was ---------------------------------------------------------------------------------------
+
+    def ages(self, at: datetime) -> list[int | None]:
+        """The age that the engine saw; several where that cannot be known any more: very young, and very old."""
+        held = self.subject.birth_date
+        if held is None:
+            return [None]
+        holding = self.subject.holdings[held]
+        if holding.erased_at is not None and holding.erased_by in self.done:
+            return [None]
+        value = self.record.value(held, self.newest(held))
+        born = _day(value)
+        known = [age_on(born, self.policy.day_of(at))] if born is not None else [0, 150]
+        return [*known, None] if holding.erased_at is not None else [*known]
+
+
+def _day(value: Personal[JsonValue]) -> date | None:
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _follows(event: DomainEvent) -> bool:
+    if isinstance(event, e.ProcessingRestricted):
+        return event.because != "asked"
+    return isinstance(event, e.RetentionExpired | e.ErasureOrdered)
+
+
+def stand_in(format: str, number: int) -> str:
+    """A well-formed value that nobody gave, another for each number."""
+    match format:
+        case "email":
+            return f"{WITHHELD}-{number}@example.com"
+        case "phone":
+            return f"0{number:029d}"
+        case "ip":
+            return f"2001:db8::{number % 0x10000:x}"
+        case "date":
+            return (date(1800, 1, 1) + timedelta(days=number)).isoformat()
+        case "url":
+            return f"https://{WITHHELD}.example.com/{number}"
+    return f"{WITHHELD} {number}"

@@ -1,0 +1,101 @@
+"""Whether the database is the one that its keys, its journal and its anchor last saw: a restored one is sealed off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from lifecycle.errors import StoreUnavailable
+from lifecycle.ledger.anchor import Anchor
+from lifecycle.ledger.checkpoint import Checkpoint
+from lifecycle.ledger.checkpoint_rows import newest_checkpoint
+from lifecycle.ledger.integration import read_tree
+from lifecycle.ledger.log_proofs import published_root
+from lifecycle.ledger.note import read_note
+from lifecycle.storage import journal_seen
+from lifecycle.storage.database import Database
+from lifecycle.storage.tables import pending_erasure
+from lifecycle.vault.journal import ErasureJournal, JournalEntry
+
+
+class SealedOff(StoreUnavailable):
+    """Nothing is read and nothing appended until what was erased since the backup is erased again."""
+
+    remedy = "run `lifecycle restore check`; it says what is missing, and what `lifecycle restore reapply` would do"
+
+
+class AnchorLost(SealedOff):
+    remedy = "put back the newest copy of `anchor` into the folder that LIFECYCLE_KEYS names"
+
+
+class AnotherHistory(SealedOff):
+    remedy = "restore another backup of this store: this database has a history that was never signed"
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What the outside knows and the database does not: erasures to carry out again, and how many leaves are lost."""
+
+    to_reapply: tuple[JournalEntry, ...] = ()
+    leaves_lost: int = 0
+
+    @property
+    def is_restored(self) -> bool:
+        return bool(self.to_reapply) or self.leaves_lost > 0
+
+    def refuse(self) -> None:
+        """Errors: SealedOff if the database was restored from a backup."""
+        if not self.is_restored:
+            return
+        lost = f"{self.leaves_lost} leaves of the log are missing" if self.leaves_lost else ""
+        erased = f"{len(self.to_reapply)} later erasures are not in it" if self.to_reapply else ""
+        raise SealedOff(f"The database is older than its keys: {' and '.join(filter(None, (lost, erased)))}.")
+
+
+def compare(database: Database, journal: ErasureJournal, anchor: Anchor) -> Findings:
+    """Compare the database with journal and anchor. Cheap: it reads a few rows, whatever the size.
+
+    What lies outside is read first: it is written before the database follows it, except for the anchor, which follows.
+
+    Errors: JournalOlder, AnchorLost, AnotherHistory: what lies outside cannot vouch for this database at all.
+    """
+    end, note = journal.mark().entries, anchor.read()
+    with database.read() as c:
+        return Findings(_unfinished(c, journal, end), _lost(c, anchor, note))
+
+
+def _unfinished(c: Connection, journal: ErasureJournal, end: int) -> tuple[JournalEntry, ...]:
+    """Entries behind the place that the database noted: after a crash their orders are pending, after a restore not."""
+    mark = journal_seen.seen(c)
+    if mark is None:
+        return ()
+    later = journal.after(mark)[: max(0, end - mark.entries)]
+    if not later:
+        return ()
+    order = pending_erasure.c
+    pending = {(row.stream_id, row.version) for row in c.execute(select(order.stream_id, order.version))}
+    return tuple(entry for entry in later if (entry.subject_id, entry.order) not in pending)
+
+
+def _lost(c: Connection, anchor: Anchor, note: bytes | None) -> int:
+    newest = newest_checkpoint(c)
+    anchored = _checkpoint(note)
+    if newest is not None and (anchored is None or anchored.size < newest.size):
+        anchored = _checkpoint(anchor.read())  # somebody published just now
+        if anchored is None or anchored.size < newest.size:
+            raise AnchorLost("The anchor is missing, or older than the checkpoint that was published last.")
+    if anchored is None:
+        return 0
+    tree = read_tree(c)
+    if tree.size < anchored.size:
+        return anchored.size - tree.size
+    # Between anchor and row a crash leaves the anchored checkpoint unrecorded, and the tree at its size.
+    root = published_root(c, anchored.size) or (tree.root if tree.size == anchored.size else anchored.root)
+    if root != anchored.root:
+        raise AnotherHistory("The log is not the one that its newest checkpoint was signed for.")
+    return 0
+
+
+def _checkpoint(note: bytes | None) -> Checkpoint | None:
+    return None if note is None else Checkpoint.parse(read_note(note).text)
