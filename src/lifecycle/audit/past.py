@@ -166,7 +166,7 @@ class Past:
         said: Personal[str | None] = getattr(event, name)
         if isinstance(said, Withheld):
             if needed:
-                self.lack(said)
+                self.lack()
             return WITHHELD
         return said
 
@@ -175,7 +175,7 @@ class Past:
         found = self.record.value(hid, version)
         if isinstance(found, str):
             return found
-        self.lack(found if isinstance(found, Withheld) else Withheld.ERASED)
+        self.lack()
         return stand_in(format, self._numbers.setdefault((hid, version), len(self._numbers)))
 
     def newest(self, hid: str) -> int:
@@ -185,8 +185,9 @@ class Past:
         declared = self.policy.categories.get(category)
         return declared.format if declared else "text"
 
-    def lack(self, why: Withheld) -> None:
-        self.lacks.add(ERASED if why is Withheld.ERASED else SEALED)
+    def lack(self) -> None:
+        """Something is withheld on which the decision hung."""
+        self.lacks.add(ERASED if self.record.index is not None else SEALED)
 
     def name(self, text: str, reference: str) -> None:
         """Let these words be what the keyed reference stands for."""
@@ -216,7 +217,7 @@ class Past:
         if text in self._names:
             return self._names[text]
         if self.record.keys is None:
-            self.lack(Withheld.ERASED)
+            self.lack()
             return WITHHELD
         return self.record.keys.reference(what, text)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from lifecycle.audit.past import INDEX, SEALED, WITHHELD, Past, Unlike
+from lifecycle.audit.past import INDEX, WITHHELD, Past, Unlike
 from lifecycle.domain.event import DomainEvent, Withheld
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject.state import Ground, Holding
@@ -188,7 +188,7 @@ def _link_identifier(past: Past) -> Iterator[Fields]:
     if past.record.denied(linked.identifier):
         raise Unlike("the blind index does not know the identifier")
     if past.record.index is None:
-        past.lacks.add(SEALED)
+        past.lack()
     elif linked.identifier not in past.record.index:
         past.lacks.add(INDEX)
     yield {"at": linked.occurred_at, "identifier": _identifier(linked.type)}
