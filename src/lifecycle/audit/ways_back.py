@@ -323,6 +323,7 @@ def _most(
     did."""
     over = {(ref.holding, ref.ground) for event in past.events for ref in _refs(event)} if ended else set()
     consents = {purpose for act in past.acts for purpose in getattr(act, "purposes", ())}
+    fallen = any(isinstance(act, e.ConsentWithdrawn) for act in past.acts)  # and the grounds that stood on it, by it
 
     def fits(purpose: str) -> bool:
         meant = [
@@ -335,6 +336,7 @@ def _most(
             held
             for holding, held in meant
             if _asked_for(ground, held) and holding.erased_at is None and (holding.id, held.number) not in over
+            if not (fallen and purpose in consents and held.basis is LegalBasis.CONSENT)
         ]
         consented = any(c.purpose == purpose and c.ended is None for c in past.subject.consents)
         return (
