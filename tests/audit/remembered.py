@@ -12,7 +12,7 @@ from typing import Any
 
 from uuid_utils.compat import uuid7
 
-from lifecycle.audit.past import Published, Record
+from lifecycle.audit.reopened import Published, Record
 from lifecycle.commands.context import Found
 from lifecycle.commands.parsing import parse_command
 from lifecycle.commands.registry import COMMANDS

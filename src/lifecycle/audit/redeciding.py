@@ -10,9 +10,11 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from lifecycle.audit.past import AT_ONCE, Past, Record, Unlike
+from lifecycle.audit.past import AT_ONCE, Past, Unlike
+from lifecycle.audit.reopened import Record
 from lifecycle.audit.telling import instant
-from lifecycle.audit.ways_back import WAYS, Fields
+from lifecycle.audit.ways_back import WAYS
+from lifecycle.audit.ways_back_from_endings import Fields
 from lifecycle.commands.registry import COMMANDS
 from lifecycle.domain.decision import Asked, Decision
 from lifecycle.domain.event import DomainEvent, Recorded, Withheld
