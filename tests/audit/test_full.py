@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,10 +16,12 @@ from uuid_utils.compat import uuid7
 from whole.stores import ANN, BEN, Store
 
 from lifecycle.audit.full import Audited, full_audit
+from lifecycle.audit.full_findings import CHECKS
 from lifecycle.domain.streams import access_stream_of
 from lifecycle.ledger import envelope
 from lifecycle.ledger.note import SigningKey, read_note
 from lifecycle.ledger.note import sign as sign_note
+from lifecycle.ledger.sequencer import enqueue_system_entry, sequence
 from lifecycle.ledger.subject_map import LEAF_BYTES
 from lifecycle.ledger.tables import (
     checkpoint,
@@ -32,11 +34,11 @@ from lifecycle.ledger.tables import (
     map_bucket,
     map_tile,
 )
-from lifecycle.storage.tables import event_body, event_header, stream_head
+from lifecycle.storage.tables import event_body, event_header, pending_erasure, stream_head
 from lifecycle.vault.tables import data_key, subject_key
 
 ENGINES = ("sqlite", "postgresql")
-CORA, DAN, EVE = ({"email": f"{name}@example.com"} for name in ("cora", "dan", "eve"))
+CORA, DAN, EVE, FAY = ({"email": f"{name}@example.com"} for name in ("cora", "dan", "eve", "fay"))
 
 
 def lived(url: str, home: Path) -> Store:
@@ -45,7 +47,7 @@ def lived(url: str, home: Path) -> Store:
     given = {"purposes": ["free-trial"], "notice": "1.0", "channel": "web-form"}
     crowd = [{"email": f"p{number}@example.com"} for number in range(40)]  # so that the map has several buckets
     store.engine.execute_many([store.document("give-consent", subject=each, **given) for each in crowd])
-    for who in (ANN, BEN, CORA, DAN, EVE):
+    for who in (ANN, BEN, CORA, DAN, EVE, FAY):
         store.consent(subject=who)
         store.collect(subject=who, data={"name": "Somebody", "phone": "+6591234567"})
     store.collect(subject=ANN, data={"ip-address": "192.0.2.1"})  # refused: on the second stream
@@ -82,7 +84,8 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def audited(store: Store, c: Connection, **how: Any) -> Audited:
     log = store.engine.log
     keys = [key.verifying for key in log.keys.signing(log.origin)]
-    return full_audit(c, log.folder, log.origin, keys, now=datetime.now(UTC), **how)
+    how = {"now": datetime.now(UTC), "vault": store.engine.vault, **how}
+    return full_audit(c, log.folder, log.origin, keys, **how)
 
 
 @contextmanager
@@ -126,6 +129,9 @@ class Town:
 
     def event(self, c: Connection, stream: UUID, version: int) -> Row[Any]:
         return c.execute(select(event_header).where(header.stream_id == stream, header.version == version)).one()
+
+    def signed(self, c: Connection) -> int:
+        return c.execute(select(func.max(checkpoint.c.size))).scalar_one()
 
     def head(self, c: Connection, stream: UUID) -> Row[Any]:
         return c.execute(select(stream_head).where(head.stream_id == stream)).one()
@@ -264,6 +270,27 @@ def attack_22_destroy_a_person_s_key(c: Connection, town: Town) -> None:
     c.execute(delete(subject_key).where(subject_key.c.subject_id == town.person(ANN)))
 
 
+def attack_22_overwrite_a_data_key(c: Connection, town: Town) -> None:
+    mine = (data_key.c.subject_id == town.person(ANN)) & (data_key.c.hid != "record")
+    c.execute(update(data_key).where(mine).values(wrapped=bytes(60)))
+
+
+def attack_22_overwrite_a_person_s_key(c: Connection, town: Town) -> None:
+    c.execute(update(subject_key).where(subject_key.c.subject_id == town.person(ANN)).values(wrapped=bytes(60)))
+
+
+def attack_13_swap_the_keys_of_two_people(c: Connection, town: Town) -> None:
+    rows = [
+        c.execute(select(data_key).where(data_key.c.subject_id == town.person(who), data_key.c.hid != "record")).first()
+        for who in (ANN, FAY)
+    ]
+    for one, other in (rows, rows[::-1]):
+        assert one is not None
+        assert other is not None
+        mine = (data_key.c.subject_id == one.subject_id) & (data_key.c.kid == one.kid)
+        c.execute(update(data_key).where(mine).values(wrapped=other.wrapped))
+
+
 def attack_22_say_that_another_key_was_destroyed(c: Connection, town: Town) -> None:
     """A part whose key an erasure names, with another commitment, is the trace of a key that was swapped before."""
     stream = town.person(BEN)
@@ -353,6 +380,121 @@ def a_person_s_second_stream_is_swapped(c: Connection, town: Town) -> None:
     c.execute(update(stream_head).where(head.stream_id == access_stream_of(town.person(BEN))).values(sid=bytes(32)))
 
 
+def append(
+    c: Connection,
+    town: Town,
+    stream: UUID,
+    kind: str = "notice-given/1",
+    *,
+    data: dict[str, Any] | None = None,
+    parts: list[dict[str, str]] | None = None,
+    cmd: str = "0" * 64,
+    behind: bytes = b"",
+    tag: bytes | None = None,
+    entry: bytes | None = None,
+) -> None:
+    """An event by somebody who has every right of the database and makes everything else fit."""
+    its = town.head(c, stream)
+    meta = {**envelope.read_header(town.event(c, stream, its.version).header).meta, "cmd": cmd}
+    n = its.version + 1
+    header = envelope.header_bytes(
+        at=its.at, data=data or {}, meta=meta, n=n, parts=parts or [], prev=envelope.b64url(its.commitment),
+        sid=its.sid, kind=kind,
+    ) + behind  # fmt: skip
+    salt, event_id = bytes(64), UUID(int=max(its.event_id.int, uuid7().int) + 1)
+    commitment = envelope.commitment(salt, header)
+    key = {"stream_id": stream, "version": n, "event_id": event_id}
+    own = envelope.event_entry(commitment, tag or envelope.tag(its.stream_key, n))
+    c.execute(insert(event_header).values(**key, kind=kind, header=header, salt=salt))
+    c.execute(insert(ledger_queue).values(**key, entry=entry or own))
+    moved = {"version": n, "commitment": commitment, "event_id": event_id}
+    c.execute(update(stream_head).where(head.stream_id == stream).values(moved))
+    if entry is None:
+        sequence(c)
+
+
+def attack_14_record_a_command_again(c: Connection, town: Town) -> None:
+    stream = town.person(ANN)
+    append(c, town, stream, cmd=envelope.read_header(town.event(c, stream, 1).header).meta["cmd"])
+
+
+def attack_16_backdate_an_event(c: Connection, town: Town) -> None:
+    c.execute(update(stream_head).where(head.stream_id == town.person(ANN)).values(at=datetime(2020, 1, 1, tzinfo=UTC)))
+    append(c, town, town.person(ANN))
+
+
+def attack_24_seal_for_somebody_erased(c: Connection, town: Town) -> None:
+    part = {"hid": "h", "kid": "k", "kc": "c", "ct": "t", "pc": "p"}
+    append(c, town, town.erased(c), parts=[part])
+
+
+def an_erasure_is_called_completed_that_nobody_ordered(c: Connection, town: Town) -> None:
+    data = {"epoch": 1, "keys": [], "order": 1, "stores": [], "whole": False}
+    append(c, town, town.person(ANN), "erasure-completed/1", data=data)
+
+
+def a_ciphertext_is_gone_by_an_order_that_is_not_completed(c: Connection, town: Town) -> None:
+    attack_22_destroy_a_ciphertext(c, town)
+    c.execute(insert(pending_erasure).values(stream_id=town.person(ANN), version=1, at=datetime.now(UTC)))
+
+
+def a_header_is_not_canonical(c: Connection, town: Town) -> None:
+    append(c, town, town.person(ANN), behind=b" ")
+
+
+def an_event_hides_from_the_scan_for_its_tag(c: Connection, town: Town) -> None:
+    append(c, town, town.person(ANN), tag=bytes(16))
+
+
+def an_entry_that_waits_is_another(c: Connection, town: Town) -> None:
+    append(c, town, town.person(ANN), entry=b"\x01" + bytes(48))
+
+
+def two_events_trade_places_in_the_log(c: Connection, town: Town) -> None:
+    one, other = (of(event_position, town.person(ANN), version) for version in (2, 3))
+    at, there = (c.execute(select(position.position).where(which)).scalar_one() for which in (one, other))
+    wanted = select(log_entry).where(log_entry.c.position.in_((at, there)))
+    entries = {row.position: row.entry for row in c.execute(wanted)}
+    c.execute(update(event_position).where(one).values(position=-1))
+    for which, place in ((other, at), (one, there)):
+        c.execute(update(event_position).where(which).values(position=place))
+        c.execute(update(log_entry).where(log_entry.c.position == place).values(entry=entries[at + there - place]))
+
+
+def put_leaf(c: Connection, town: Town, first_byte: int, entry: bytes) -> None:
+    """Replace the last leaf of a kind among those that are signed."""
+    rows = c.execute(select(log_entry).where(log_entry.c.position < town.signed(c)).order_by(log_entry.c.position))
+    at = [row.position for row in rows if row.entry[0] == first_byte][-1]
+    c.execute(update(log_entry).where(log_entry.c.position == at).values(entry=entry))
+
+
+def last_map_entry(c: Connection, town: Town) -> bytes:
+    return c.execute(select(log_entry.c.entry).where(log_entry.c.position == town.signed(c) - 1)).scalar_one()
+
+
+def attack_7_a_lying_map_root(c: Connection, town: Town) -> None:
+    put_leaf(c, town, 2, last_map_entry(c, town)[:-32] + bytes(32))
+
+
+def a_map_entry_counts_other_events(c: Connection, town: Town) -> None:
+    entry = last_map_entry(c, town)
+    put_leaf(c, town, 2, entry[:25] + bytes([entry[25] ^ 1]) + entry[26:])
+
+
+def a_leaf_is_no_entry(c: Connection, town: Town) -> None:
+    put_leaf(c, town, 1, b"\x09" + bytes(48))
+
+
+def a_second_genesis(c: Connection, town: Town) -> None:
+    put_leaf(c, town, 3, town.store.engine.log.first_leaf())
+
+
+def something_is_called_expunged_that_is_not(c: Connection, town: Town) -> None:
+    at = c.execute(select(position.position).where(of(event_position, town.person(ANN), 1))).scalar_one()
+    record = {"at": "2024-01-01T00:00:00.000000Z", "kind": "expunged/1", "leaves": [[at, at + 1]]}
+    put_leaf(c, town, 3, envelope.system_entry(record))
+
+
 def first_leaf_of_the_map(c: Connection) -> tuple[int, bytes]:
     row = c.execute(select(map_bucket).order_by(map_bucket.c.bucket).limit(1)).one()
     return row.bucket, bytes(row.leaves)
@@ -429,9 +571,26 @@ FOUND_BY: dict[Attack, set[str]] = {
     attack_22_destroy_a_ciphertext: {"body-missing"},
     attack_22_destroy_a_data_key: {"key-missing"},
     attack_22_destroy_a_person_s_key: {"key-missing"},
+    attack_13_swap_the_keys_of_two_people: {"key-does-not-open"},
+    attack_22_overwrite_a_data_key: {"key-does-not-open"},
+    attack_22_overwrite_a_person_s_key: {"key-does-not-open"},
     attack_22_say_that_another_key_was_destroyed: {"erasure-names-another-key", "leaf-does-not-open"},
     attack_23_put_an_erased_key_back: {"key-left"},
     attack_23_put_an_erased_ciphertext_back: {"erased-yet-here"},
+    attack_7_a_lying_map_root: {"map-root-differs", "root-differs"},
+    attack_14_record_a_command_again: {"command-repeated"},
+    attack_16_backdate_an_event: {"chain-broken"},
+    attack_24_seal_for_somebody_erased: {"sealed-after-erasure"},
+    an_erasure_is_called_completed_that_nobody_ordered: {"erasure-unordered"},
+    a_ciphertext_is_gone_by_an_order_that_is_not_completed: {"erasure-unfinished"},
+    a_header_is_not_canonical: {"header-malformed"},
+    an_event_hides_from_the_scan_for_its_tag: {"tag-differs"},
+    an_entry_that_waits_is_another: {"queue-differs"},
+    two_events_trade_places_in_the_log: {"order-differs", "root-differs", "file-differs"},
+    a_map_entry_counts_other_events: {"map-entry-differs"},
+    a_leaf_is_no_entry: {"leaf-malformed"},
+    a_second_genesis: {"system-entry-malformed"},
+    something_is_called_expunged_that_is_not: {"expunged-yet-here"},
     a_ciphertext_of_no_event: {"body-without-event"},
     a_ciphertext_behind_all_events: {"body-without-event"},
     a_leaf_is_edited: {"root-differs", "file-differs", "leaf-does-not-open"},
@@ -456,8 +615,12 @@ FOUND_BY: dict[Attack, set[str]] = {
 }
 # Of these nothing else is found: whoever tampered made everything else fit, or there is nothing else to see.
 ALONE = (
+    attack_14_record_a_command_again, attack_16_backdate_an_event, an_erasure_is_called_completed_that_nobody_ordered,
+    a_ciphertext_is_gone_by_an_order_that_is_not_completed, a_header_is_not_canonical,
+    an_event_hides_from_the_scan_for_its_tag, an_entry_that_waits_is_another,
     attack_1_edit_a_ciphertext, attack_2_edit_a_column, attack_20_an_entry_waits_for_no_event,
     attack_21_an_event_that_bypassed_the_log, attack_22_destroy_a_ciphertext, attack_22_destroy_a_data_key,
+    attack_13_swap_the_keys_of_two_people, attack_22_overwrite_a_data_key, attack_22_overwrite_a_person_s_key,
     attack_23_put_an_erased_key_back, attack_23_put_an_erased_ciphertext_back, a_head_is_moved,
     an_older_checkpoint_is_replaced, the_newest_checkpoint_is_signed_by_somebody_else,
 )  # fmt: skip
@@ -471,3 +634,51 @@ def test_whoever_tampers_is_found(store: Store, attack: Attack):
     assert set(answer.counts) >= FOUND_BY[attack], answer.findings
     if attack in ALONE:
         assert set(answer.counts) == FOUND_BY[attack], answer.findings
+
+
+def test_a_file_of_the_ledger_folder_that_was_changed_or_lost_is_named(store: Store):
+    folder = store.engine.log.folder.folder
+    with store.engine.database.read() as c:
+        size = store.engine.log.newest().size
+        for path in (f"tile/0/000.p/{size}", f"tile/entries/000.p/{size}"):
+            content = (folder / path).read_bytes()
+            (folder / path).write_bytes(content[:-1] + b"?")
+            assert [each.as_json() for each in audited(store, c).findings] == [
+                {"check": "file-differs", "what": CHECKS["file-differs"], "where": {"file": path}}
+            ]
+            (folder / path).unlink()
+            found = audited(store, c).findings
+            assert [(each.check, each.where) for each in found] == [("file-missing", {"file": path})]
+            (folder / path).write_bytes(content)
+        assert audited(store, c).findings == ()
+
+
+def test_what_waits_for_its_place_too_long_is_reported(store: Store):
+    with tampering(store) as c:
+        sequence(c)
+        enqueue_system_entry(
+            c, {"at": "2024-01-01T00:00:00.000000Z", "kind": "log-key-retired/1", "vkey": "v"}, uuid7()
+        )
+        assert audited(store, c).findings == ()
+        late = audited(store, c, now=datetime.now(UTC) + timedelta(seconds=62))
+    assert set(late.counts) == {"queue-waits"}
+
+
+def test_findings_are_told_up_to_a_limit_and_counted_beyond_it(store: Store):
+    with tampering(store) as c:
+        c.execute(delete(event_body))
+        answer = audited(store, c, limit=3)
+    assert answer.counts["body-missing"] > len(answer.findings) == 3
+
+
+def test_each_check_has_been_shown_to_find_something():
+    shown = {check for checks in FOUND_BY.values() for check in checks} | {"file-missing", "queue-waits"}
+    assert set(CHECKS) - shown == set()
+
+
+def test_progress_is_told_and_ends_at_its_total(store: Store):
+    told: list[tuple[int, int]] = []
+    with store.engine.database.read() as c:
+        audited(store, c, progress=lambda done, total: told.append((done, total)))
+    assert told == sorted(told)
+    assert told[-1][0] <= told[-1][1]

@@ -31,6 +31,7 @@ from lifecycle.ledger.tables import checkpoint, event_position, ledger_queue, lo
 from lifecycle.ledger.tree import HASH_BYTES
 from lifecycle.storage.tables import event_header, stream_head
 from lifecycle.vault.tables import epoch
+from lifecycle.vault.vault import Vault
 
 PATIENCE = 60  # seconds that an entry may wait for its place
 Progress = Callable[[int, int], None]
@@ -66,14 +67,16 @@ def full_audit(
     log_keys: Iterable[VerifyingKey],
     *,
     now: datetime,
+    vault: Vault | None = None,
     limit: int = LIMIT,
     progress: Progress | None = None,
 ) -> Audited:
     """Audit the newest checkpoint. `c` is one snapshot as whoever owns the tables; `now` is the machine's time.
+    With `vault` keys are compared with what was committed to; without it, only that they are there.
 
     Errors: NotPublished when there is no checkpoint of what the tree holds.
     """
-    return _Run(c, folder, origin, list(log_keys), Findings(limit), progress).run(now)
+    return _Run(c, folder, origin, list(log_keys), Findings(limit), progress).run(now, vault)
 
 
 class _Run:
@@ -98,14 +101,14 @@ class _Run:
         self._leaves = Leaves(c, folder, newest.size, origin, found)
         self._step = _Steps(progress, newest.size + self._tree.events + self._tree.streams)
 
-    def run(self, now: datetime) -> Audited:
+    def run(self, now: datetime, vault: Vault | None) -> Audited:
         found, leaves = self._found, self._leaves
         self._signature()
         leaves.run(self._step)
         self._tree_row(self._tree)
         self._ends()
         self._queue(now)
-        events = Events(self._c, found)
+        events = Events(self._c, vault, found)
         events.run(self._step)
         self._heads()
         leaves.destroyed |= self._ended_since()

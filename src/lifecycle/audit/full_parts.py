@@ -15,10 +15,12 @@ from lifecycle.domain.streams import access_stream_of, is_access_stream, is_pers
 from lifecycle.ledger.envelope import Header, Part, b64url
 from lifecycle.storage.appending import in_chunks
 from lifecycle.storage.tables import event_body, pending_erasure, stream_head
-from lifecycle.vault.sealing import payload_commitment
+from lifecycle.vault.sealing import SubjectKeys, Tampered, key_commitment, payload_commitment
 from lifecycle.vault.tables import data_key, lookup, subject_key
+from lifecycle.vault.vault import Vault
 
 Key = tuple[UUID, int]
+NO_KEY = ""  # no commitment is empty
 _body = event_body.c
 _BODIES = select(event_body).order_by(_body.stream_id, _body.version, _body.part)
 
@@ -26,16 +28,16 @@ _BODIES = select(event_body).order_by(_body.stream_id, _body.version, _body.part
 class Parts:
     """Bodies and keys of a batch of events, and what is wrong with them."""
 
-    def __init__(self, c: Connection, found: Findings) -> None:
+    def __init__(self, c: Connection, vault: Vault | None, found: Findings) -> None:
         self._c = c
+        self._vault = vault
         self._found = found
         self._bodies: dict[tuple[UUID, int, int], Any] = {}
         self._sids: dict[UUID, bytes] = {}
-        self._kids: set[tuple[UUID, str]] = set()
+        self._kids: dict[tuple[UUID, str], str] = {}  # the commitment of each key; NO_KEY where it does not open
         self._holders: set[UUID] = set()
         self._looked_up: set[UUID] = set()
         self._pending: set[UUID] = set()
-        self._seen: UUID | None = None
 
     def read(self, streams: Sequence[UUID], erasures: Mapping[UUID, Erasures], after: Key | None, until: Key) -> None:
         """Read what belongs to the events behind `after` up to `until`."""
@@ -43,7 +45,7 @@ class Parts:
             (row.stream_id, row.version, row.part): row.ct for row in self._c.execute(_between(after, until))
         }
         people = [record for record in dict.fromkeys(map(record_of, streams)) if is_person_stream(record)]
-        self._sids, self._kids, self._holders, self._looked_up, self._pending = {}, set(), set(), set(), set()
+        self._sids, self._kids, self._holders, self._looked_up, self._pending = {}, {}, set(), set(), set()
         erased = [person for person in people if erasures.get(person, NONE).whole is not None]
         for some in in_chunks(people):
             self._read_keys(some)
@@ -57,11 +59,22 @@ class Parts:
             self._pending.update(map(record_of, self._c.execute(orders).scalars()))
 
     def _read_keys(self, people: Sequence[UUID]) -> None:
-        """That a key is there is all that is asked; what it is stays in the vault."""
-        rows = self._c.execute(select(data_key.c.subject_id, data_key.c.kid).where(data_key.c.subject_id.in_(people)))
-        self._kids.update((row.subject_id, row.kid) for row in rows)
+        """Keys are unwrapped to be compared with what headers commit to, and nothing is opened with them."""
         holders = select(subject_key.c.subject_id).where(subject_key.c.subject_id.in_(people))
         self._holders.update(self._c.execute(holders).scalars())
+        keys = self._keys_of(people)
+        for row in self._c.execute(select(data_key).where(data_key.c.subject_id.in_(people))):
+            self._kids[row.subject_id, row.kid] = _commitment(keys.get(row.subject_id), row)
+
+    def _keys_of(self, people: Sequence[UUID]) -> dict[UUID, SubjectKeys]:
+        if self._vault is None:
+            return {}
+        try:
+            return self._vault.keys_of(self._c, people)
+        except Tampered:
+            if len(people) == 1:
+                return {}
+            return {person: keys for each in people for person, keys in self._keys_of([each]).items()}
 
     # -- a stream's keys ---------------------------------------------------------------------------------------------
 
@@ -103,7 +116,12 @@ class Parts:
             return "body-differs"
         if not part.kid:
             return None if payload_commitment(ct) == part.pc else "body-differs"
-        return None if (record_of(stream_id), part.kid) in self._kids else self._unexplained(stream_id, "key-missing")
+        commitment = self._kids.get((record_of(stream_id), part.kid))
+        if commitment is None:
+            return self._unexplained(stream_id, "key-missing")
+        if self._vault is not None and commitment != part.kc:
+            return self._unexplained(stream_id, "key-does-not-open")
+        return None
 
     def _gone(self, stream_id: UUID, part: Part, erasures: Erasures) -> str | None:
         if part.kid in erasures.keys:
@@ -129,6 +147,13 @@ class Parts:
         """What stands behind the last event."""
         for row in self._c.execute(_between(after, None).limit(self._found.limit)):
             self._found.add("body-without-event", version=row.version, part=row.part)
+
+
+def _commitment(keys: SubjectKeys | None, row: Any) -> str:
+    try:
+        return NO_KEY if keys is None else key_commitment(keys.unwrap(bytes(row.wrapped), row.hid, row.kid))
+    except Tampered:
+        return NO_KEY
 
 
 def _between(after: Key | None, until: Key | None) -> Any:

@@ -22,6 +22,7 @@ from lifecycle.ledger.envelope import Header, MalformedHeader, b64url
 from lifecycle.ledger.tables import event_position, ledger_queue, log_entry
 from lifecycle.storage.appending import in_chunks
 from lifecycle.storage.tables import event_header, stream_head
+from lifecycle.vault.vault import Vault
 
 AT_ONCE = 2_000
 Key = tuple[UUID, int]
@@ -62,11 +63,11 @@ class _Stream:
 class Events:
     """One run over all events of the database, sequenced or not."""
 
-    def __init__(self, c: Connection, found: Findings) -> None:
+    def __init__(self, c: Connection, vault: Vault | None, found: Findings) -> None:
         self._c = c
         self._found = found
         self._stream: _Stream | None = None
-        self._parts = Parts(c, found)
+        self._parts = Parts(c, vault, found)
         self.count = 0
 
     def run(self, step: Step) -> None:

@@ -47,7 +47,7 @@ def full(
     known = None if key is None else _vkeys(key)
     with opened(context) as engine:
         with progress("auditing") as bar:
-            audited = engine.log.audit(SystemClock().now(), keys=known, limit=limit, progress=bar)
+            audited = engine.log.audit(SystemClock().now(), engine.vault, keys=known, limit=limit, progress=bar)
         if own is not None and not audited.counts:
             vouching.cosign(engine.log, audited, own, SystemClock().now())
     answer = audited.as_json() | {"cosigned": own is not None and not audited.counts}
@@ -108,15 +108,15 @@ def mirror(
 
 
 def _vkeys(file: Path) -> list[VerifyingKey]:
-    from lifecycle.ledger.note import MalformedKey, VerifyingKey  # noqa: PLC0415
+    from lifecycle.ledger.note import ED25519, MalformedKey, VerifyingKey  # noqa: PLC0415
 
     try:
         lines = file.read_text("utf-8").splitlines()
     except UnicodeDecodeError:
         lines = [""]
     keys = [VerifyingKey.parse(line) for line in lines if line and not line.startswith("#")]
-    if not keys:
-        raise MalformedKey("The file names no key.")
+    if not keys or any(key.kind != ED25519 for key in keys):
+        raise MalformedKey("The file does not name the keys of a log (type 1), a line each.")
     return keys
 
 

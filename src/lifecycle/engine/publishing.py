@@ -26,6 +26,7 @@ from lifecycle.ledger.tables import checkpoint, log_entry
 from lifecycle.ledger.timestamps import stamped_bytes
 from lifecycle.storage.database import Database
 from lifecycle.storage.map_facts import facts_of
+from lifecycle.vault.vault import Vault
 
 TOKEN = "checkpoint.tsr"  # noqa: S105 -- the name of a file
 _LOOKED_BACK = 1_000  # checkpoints
@@ -102,6 +103,7 @@ class Publishing:
     def audit(
         self,
         now: datetime,
+        vault: Vault,
         *,
         keys: Iterable[VerifyingKey] | None = None,
         limit: int = LIMIT,
@@ -112,7 +114,8 @@ class Publishing:
             if newest_size(c) is None:
                 raise NothingPublished
             theirs = self.known_keys() if keys is None else keys
-            return full_audit(c, self.folder, self.origin, theirs, now=now, limit=limit, progress=progress)
+            vault.installation(c)  # of this snapshot, also when an epoch ends meanwhile
+            return full_audit(c, self.folder, self.origin, theirs, now=now, vault=vault, limit=limit, progress=progress)
 
     def newest(self) -> Published:
         with self._database.read() as c:
