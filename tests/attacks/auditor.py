@@ -54,6 +54,10 @@ class Said:
         raise AssertionError(f"the verifier said: {self.in_short} {self.told['message']}")
 
 
+class WitnessSilent(Exception):
+    """The witness did not cosign, and accuses nobody."""
+
+
 class CarriedDoor:
     """The file-drop door with the witness's auditor standing beside it: asked, answered, collected."""
 
@@ -125,10 +129,11 @@ class Auditor:
     # -- the witness -------------------------------------------------------------------------------------------------
 
     def cosign(self, note: bytes, prove: Callable[[int], Sequence[bytes]], genesis: bytes) -> bytes:
-        """The note with the witness's cosignature. Errors: WitnessContradicts."""
+        """The note with the witness's cosignature. Errors: WitnessContradicts, WitnessSilent."""
         its = WitnessAt(self.witness.key().verifying, CarriedDoor(self.witness.folder, self.clock))
         gained = ask_witnesses(note, [its], prove, genesis=genesis)
-        assert not gained.silent
+        if gained.silent:
+            raise WitnessSilent(*gained.silent.values())
         return gained.note
 
     @property

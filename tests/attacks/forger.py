@@ -17,6 +17,7 @@ from verify.book import Draft
 
 from lifecycle.audit import bundle as evidence_of
 from lifecycle.audit.bundle import Keys, Stream
+from lifecycle.domain.streams import access_stream_of
 from lifecycle.ledger import envelope
 from lifecycle.ledger.envelope import b64url
 from lifecycle.ledger.ledger_files import CHECKPOINT
@@ -217,6 +218,16 @@ class Forger:
             previous = [size for size in self.scene.auditor.sizes if size < evidence.size]
             files = evidence_of.bundle(c, evidence, streams, keys=keys, disclosed=disclosed, previous=previous)
             return drafted({name: b"".join(chunks) for name, chunks in files})
+
+    def person(self, id: UUID) -> Person:
+        """Somebody whom the forger made up."""
+        sid = stream_head.c.sid
+        with self.scene.dba() as c:
+            record, access = (
+                c.execute(select(sid).where(stream_head.c.stream_id == stream)).scalar_one()
+                for stream in (id, access_stream_of(id))
+            )
+        return Person(id, record, access)
 
     def shown_checkpoint(self) -> bytes:
         return (self.scene.ledger / CHECKPOINT).read_bytes()

@@ -56,6 +56,8 @@ class Files:
         shutil.copyfile(self._live, self._folder / f"{name}.db")
 
     def put_back(self, name: str, folder: Path) -> str:
+        for suffix in ("-wal", "-shm"):
+            (folder / f"store.db{suffix}").unlink(missing_ok=True)
         shutil.copyfile(self._folder / f"{name}.db", folder / "store.db")
         return f"sqlite:///{folder / 'store.db'}"
 

@@ -87,6 +87,8 @@ class Victim:
         store.live(ANN, BEN, CEM, DAN)
         self.people = {name: _person(store.engine, who) for name, who in _NAMES.items()}
         self.publish(store.engine, "yesterday")
+        self.stale = folder / "stale.zip"
+        write_bundle(store.engine, self.stale, sid=self.people["ann"].record, disclosed=True)
         self.old_rows = _vault_and_bodies(store.engine)
         self.clock.at += timedelta(days=1)
         self.receipt = _erasures(store)
@@ -182,12 +184,19 @@ class Scene:
         self.folder = folder
         self.keys = folder / "keys"
         self.ledger = ledger_beside(self.keys)
-        self.url = victim.shelf.put_back(database, folder)
-        shutil.copytree(victim.keys, self.keys)
-        shutil.copytree(victim.ledger, self.ledger)
+        self.back_to(database)
         self.clock = Clock(victim.clock.at + timedelta(hours=1))
         self.auditor = victim.auditor.copied(folder / "auditor", self.clock)
         self._numbers = count(1)
+
+    def back_to(self, database: str) -> None:
+        """Put everything of the store back as it was; the auditor forgets nothing."""
+        self.close()
+        for folder in (self.keys, self.ledger):
+            shutil.rmtree(folder, ignore_errors=True)
+        self.url = self.victim.shelf.put_back(database, self.folder)
+        shutil.copytree(self.victim.keys, self.keys)
+        shutil.copytree(self.victim.ledger, self.ledger)
 
     @cached_property
     def engine(self) -> Engine:
@@ -230,6 +239,7 @@ class Scene:
     def close(self) -> None:
         if "engine" in self.__dict__:
             self.engine.close()
+            del self.engine
 
 
 def _drop_triggers(c: Connection) -> None:
