@@ -1301,8 +1301,10 @@ def _v3_meaning(found: Found, kind: str, index: int, record: dict[str, Any], sid
     elif kind == "epoch-destroyed/1":
         epoch, records = _number(record["epoch"], "epoch"), _number(record["records"], "records")
         root = unb64url(record["root"], 32)
-        for each in _list(sids, "sids"):
-            found.final.add((_v10_final_sid(found, each, records, root), epoch))
+        numbers = [_v10_final_sid(found, each, records, root) for each in _list(sids, "sids")[:3]]
+        if numbers != sorted(set(numbers)):
+            raise Malformed("sids does not name each stream once, ascending")
+        found.final.update((number, epoch) for number in numbers)
     elif kind == "loss-declared/1":
         first, past = _number(record["first"], "first"), _number(record["past"], "past")
         _range_is_before(first, past, index)
@@ -1700,7 +1702,7 @@ def v11_full_audit(found: Found) -> None:
 def v12_mirror(found: Found) -> None:
     if found.asked.mirror is None:
         return
-    wanted = {tag: stream.role for stream in found.streams for tag in _next_tags(found, stream)}
+    wanted = {tag: stream.role for stream in found.streams for tag in _next_tags(stream)}
     scan = Scan(wanted, found.asked.previous.size if found.prove_previous_by_mirror and found.asked.previous else None)
     for entry in mirror_entries(found.asked.mirror, found.checkpoint.size):
         scan.entry(entry)
@@ -1720,14 +1722,11 @@ def v12_mirror(found: Found) -> None:
         found.not_checked.append(f"Later events of the {names} stream in the mirror: no first event tells its tags.")
 
 
-def _next_tags(found: Found, stream: Stream) -> list[bytes]:
-    """The tags that a later event of this stream would carry; of an absent one, as far as a receipt tells."""
-    key = stream.key
-    if not key and stream.number == 0 and not stream.present and found.asked.receipt is not None:
-        key = _stream_key(found.asked.receipt[1])
-    if not key:
+def _next_tags(stream: Stream) -> list[bytes]:
+    """The tags that a later event of this stream would carry; of one without events nobody knows them."""
+    if not stream.key:
         return []
-    mac = Mac(key)
+    mac = Mac(stream.key)
     return [mac.tag(n) for n in range(stream.count + 1, stream.count + 1 + TAGS_AHEAD)]
 
 

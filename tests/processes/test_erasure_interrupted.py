@@ -24,13 +24,12 @@ DEATHS = {
         ("destroy", "DELETE subject_key", 1),
         ("verify", "SELECT data_key", 1),
         ("complete", "INSERT event_header", 1),
-        ("complete", "DELETE pending_erasure", 1),
     ],
     "part": [
         ("write_journal", "fsync", 2),  # a line that may be on the disk, or not
         ("destroy", "UPDATE data_key", 1),
         ("destroy", "COMMIT", 1),
-        ("complete", "COMMIT", 1),
+        ("complete", "DELETE pending_erasure", 1),
     ],
     "identifier": [
         ("destroy", "DELETE lookup", 1),

@@ -36,7 +36,6 @@ STEPS = [
 ]
 DEATHS = [
     ("begin", "COMMIT", 1),  # the file of the new key is there, its row is not
-    ("wrap_again", "UPDATE subject_key", 1),
     ("wrap_again", "COMMIT", 2),  # between two batches
     ("destroy", "INSERT ledger_queue", 1),  # the file of the old key is gone, and nothing says so
     ("_say", "INSERT event_header", 1),

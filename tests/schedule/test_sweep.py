@@ -128,7 +128,6 @@ def test_a_sweep_costs_what_is_due_and_not_what_is_stored(store: Store):
 DEATHS = [
     ("sweeping", "_try", "INSERT event_header"),  # decided and not committed
     ("erasing", "write_journal", "fsync"),  # committed and not carried out
-    ("erasing", "destroy", "DELETE event_body"),
     ("erasing", "complete", "DELETE pending_erasure"),
 ]
 

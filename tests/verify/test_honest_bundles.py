@@ -342,6 +342,36 @@ def test_the_report_lists_the_events_and_never_a_value(tmp_path: Path, capsys: p
     assert "clerk" not in told
 
 
+def test_a_receipt_and_a_subject_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    book = Book(witnesses=0)
+    person = life(book)
+    book.erase(person)
+    sid = b64url(person.record.sid)
+    (tmp_path / "key").write_text(book.log.vkey)
+    (tmp_path / "receipt").write_text(json.dumps({"sid": sid, "salt": b64url(person.record.events[0].salt)}))
+    base = (book.close().of(person).zip(tmp_path / "b.zip"), "--key", tmp_path / "key", "--subject", sid)
+    code, said = run(capsys, *base, "--receipt", tmp_path / "receipt")
+    assert (code, [stream["state"] for stream in said["streams"]]) == (0, ["erased", "erased"])
+    assert not any("Whose bundle" in each for each in said["not_checked"])
+    assert run(capsys, *base[:3], "--subject", b64url(person.access.sid))[0] == 3
+
+
+def test_the_report_of_an_absence_and_of_a_long_stream(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    book = Book(witnesses=0)
+    stream = Stream(sid_with(1))
+    for _ in range(203):
+        book.record(stream, "activity-recorded")
+    (tmp_path / "key").write_text(book.log.vkey)
+    closed = book.close()
+    mirror = closed.mirror(tmp_path / "mirror")
+    for shown, told in [(Stream(sid_with(2)), "proved absent"), (stream, "… 3 more, checked like the others …")]:
+        bundle = closed.draft(shown).zip(tmp_path / "b.zip")
+        assert verify.main([str(bundle), "--key", str(tmp_path / "key"), "--mirror", str(mirror)]) == 0
+        said = capsys.readouterr().out
+        assert told in said
+        assert ("no first event tells its tags" in said) == (shown is not stream)
+
+
 def test_a_long_stream_is_told_in_part(tmp_path: Path) -> None:
     book = Book()
     person = book.register()

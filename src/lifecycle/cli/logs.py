@@ -32,6 +32,38 @@ def publish(context: typer.Context) -> None:
         say(f"Published {published.size} leaves. The log's folder has `checkpoint`, and `log.vkey` for verifiers.")
 
 
+@ledger.command(name="add-key")
+def add_key(context: typer.Context) -> None:
+    """Let a new key sign beside the present one. Give the line that is printed to auditors, then retire the older."""
+    with opened(context) as engine:
+        vkey = engine.log.add_key(engine.clock.now())
+        engine.publish()
+    json_line({"added": vkey}) if here(context).json else say(vkey)
+
+
+@ledger.command(name="retire-key")
+def retire_key(context: typer.Context) -> None:
+    """End the overlap: the older key signs one last checkpoint, and goes."""
+    with opened(context) as engine:
+        vkey = engine.log.retire_key(engine.clock.now())
+        engine.publish()
+    json_line({"retired": vkey}) if here(context).json else say(vkey)
+
+
+@ledger.command()
+def check(
+    context: typer.Context, deep: Annotated[bool, typer.Option("--deep", help="Read every row of the log")] = False
+) -> None:
+    """Look for what waits too long, gaps, and rows that do not fit. Exit code 1: something was found."""
+    with opened(context) as engine:
+        found = engine.log.faults(engine.clock.now(), deep=deep)
+    if here(context).json:
+        json_line({"faults": found})
+    else:
+        say("\n".join(found) or "Nothing is wrong with the log.")
+    raise typer.Exit(1 if found else 0)
+
+
 @ledger.command()
 def genesis(
     context: typer.Context, out: Annotated[Path, typer.Option("--out", help="The file to write")] = Path("genesis")

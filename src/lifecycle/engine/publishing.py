@@ -13,6 +13,7 @@ from lifecycle.audit.bundle import Evidence
 from lifecycle.audit.full import Audited, Progress, full_audit
 from lifecycle.audit.full_findings import LIMIT
 from lifecycle.errors import Refused
+from lifecycle.ledger import faults, key_rotation
 from lifecycle.ledger.anchor import Anchor
 from lifecycle.ledger.checkpoint_rows import Published, newest_checkpoint
 from lifecycle.ledger.ledger_files import CHECKPOINT, VKEYS, LedgerFolder
@@ -61,6 +62,20 @@ class Publishing:
     def declare_loss(self, now: datetime) -> None:
         """After a restore: take back the leaves that the folder has and the database has not, and say so for ever."""
         self._publisher.declare_loss(now)
+
+    def add_key(self, now: datetime) -> str:
+        """A new key signs beside the present one; returns its vkey, to be given to auditors."""
+        return key_rotation.add_key(self._database, self.keys, self.origin, now)
+
+    def retire_key(self, now: datetime) -> str:
+        """The older key signs one last checkpoint; returns its vkey."""
+        return key_rotation.retire_key(self._database, self.keys, self.origin, self._publisher, now)
+
+    def faults(self, now: datetime, *, deep: bool) -> list[str]:
+        """What is wrong with the rows of the log, in words; `deep` reads all of them."""
+        with self._database.read() as c:
+            found = faults.faults(c, now)
+            return [*found, *faults.deep_faults(c)] if deep else found
 
     def evidence(self, c: Connection) -> Evidence:
         """Under the newest checkpoint. `c` is a snapshot that lasts as long as the evidence is read."""

@@ -10,9 +10,10 @@ from lifecycle.errors import StoreUnavailable
 from lifecycle.ledger.anchor import Anchor
 from lifecycle.ledger.checkpoint import Checkpoint
 from lifecycle.ledger.checkpoint_rows import newest_checkpoint
-from lifecycle.ledger.integration import read_tree
-from lifecycle.ledger.log_proofs import published_root
+from lifecycle.ledger.integration import LogTree, read_tree
+from lifecycle.ledger.log_proofs import log_hashes, published_root
 from lifecycle.ledger.note import read_note
+from lifecycle.ledger.tree import root_from
 from lifecycle.storage import journal_seen
 from lifecycle.storage.database import Database
 from lifecycle.storage.tables import pending_erasure
@@ -90,11 +91,19 @@ def _lost(c: Connection, anchor: Anchor, note: bytes | None) -> int:
     tree = read_tree(c)
     if tree.size < anchored.size:
         return anchored.size - tree.size
-    # Between anchor and row a crash leaves the anchored checkpoint unrecorded, and the tree at its size.
-    root = published_root(c, anchored.size) or (tree.root if tree.size == anchored.size else anchored.root)
-    if root != anchored.root:
+    if _root_at(c, anchored.size, tree) != anchored.root:
         raise AnotherHistory("The log is not the one that its newest checkpoint was signed for.")
     return 0
+
+
+def _root_at(c: Connection, size: int, tree: LogTree) -> bytes:
+    """Between anchor and row a crash leaves the anchored checkpoint unrecorded; a restored log may outgrow it too.
+
+    Only then the leaves are read.
+    """
+    if tree.size == size:
+        return tree.root
+    return published_root(c, size) or root_from(size, log_hashes(c, None, size))
 
 
 def _checkpoint(note: bytes | None) -> Checkpoint | None:
