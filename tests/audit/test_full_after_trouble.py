@@ -67,6 +67,15 @@ def test_a_restored_store_whose_loss_was_declared_has_nothing_to_find(store: Sto
     assert audited(engine).findings == ()
 
 
+def test_a_log_that_replaces_its_key_has_nothing_to_find(store: Store):
+    store.engine.log.add_key(store.engine.clock.now())
+    store.engine.publish()
+    assert audited(store.engine).findings == ()
+    store.engine.log.retire_key(store.engine.clock.now())
+    store.engine.publish()
+    assert audited(store.engine).findings == ()
+
+
 # -- expunging ----------------------------------------------------------------------------------------------------------
 
 
