@@ -101,5 +101,10 @@ class Findings:
         return bool(self.counts)
 
 
+def place(sid: bytes | None, version: int | None = None) -> dict[str, Any]:
+    """Where in a stream; a stream that has no pseudonym is not named."""
+    return ({} if sid is None else {"stream": sid}) | ({} if version is None else {"version": version})
+
+
 def _told(value: Any) -> Any:
     return b64url(value) if isinstance(value, bytes) else value

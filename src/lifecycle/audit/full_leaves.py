@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, select
 
+from lifecycle.audit.full_files import Files
 from lifecycle.audit.full_findings import Findings
 from lifecycle.errors import LifecycleError
 from lifecycle.ledger.checkpoint import Checkpoint
@@ -18,9 +19,8 @@ from lifecycle.ledger.note import read_note
 from lifecycle.ledger.subject_map import MAP_ENTRY, MalformedMap, MapEntry, read_entry
 from lifecycle.ledger.system_records import EPOCH_DESTROYED, GENESIS
 from lifecycle.ledger.tables import checkpoint, event_position, final_record, log_entry, log_system
-from lifecycle.ledger.tiles import TILE_WIDTH, entries_path, entry_bundle, tile_bytes, tile_path
+from lifecycle.ledger.tiles import TILE_WIDTH
 from lifecycle.ledger.tree import Frontier, leaf_hash
-from lifecycle.ledger.tree import Row as Stored
 from lifecycle.storage.tables import event_header
 
 AT_ONCE = 16 * TILE_WIDTH
@@ -78,7 +78,7 @@ class Leaves:
         self._c = c
         self._found = found
         self._origin = origin
-        self._files = _Files(folder, found)
+        self._files = Files(folder, found)
         self.size = size
         self.frontier = Frontier()
         self.events = 0
@@ -203,66 +203,6 @@ class Leaves:
                 ranges[record["kind"]] += ranges_of(record)
                 self._last_loss = max(self._last_loss, row.position if record["kind"] == LOSS else -1)
         return Ranges(ranges[LOSS]), Ranges(ranges[EXPUNGED])
-
-
-class _Files:
-    """Compares the published files with the log's rows as these come, never more than a file's worth of a level."""
-
-    def __init__(self, folder: LedgerFolder, found: Findings) -> None:
-        self._folder = folder
-        self._found = found
-        self._hashes: dict[int, list[bytes]] = {}
-        self._next: dict[int, int] = {}
-        self._entries: list[bytes] = []
-        self._bundles = 0
-
-    def add_entries(self, entries: Sequence[bytes]) -> None:
-        self._entries += entries
-        while len(self._entries) >= TILE_WIDTH:
-            self._bundle()
-
-    def add_rows(self, rows: Iterable[Stored]) -> None:
-        for level, _, hashes in rows:
-            held = self._hashes.setdefault(level, [])
-            held += hashes
-            while len(held) >= TILE_WIDTH:
-                self._tile(level)
-
-    def finish(self) -> None:
-        if self._entries:
-            self._bundle()
-        for level, held in self._hashes.items():
-            if held:
-                self._tile(level)
-
-    def _tile(self, level: int) -> None:
-        some = taken(self._hashes[level], TILE_WIDTH)
-        index = self._next.get(level, 0)
-        self._next[level] = index + 1
-        self._compare(tile_path(level, index, len(some)), tile_path(level, index), tile_bytes(some))
-
-    def _bundle(self) -> None:
-        some = taken(self._entries, TILE_WIDTH)
-        index, self._bundles = self._bundles, self._bundles + 1
-        self._compare(entries_path(index, len(some)), entries_path(index), entry_bundle(some))
-
-    def _compare(self, path: str, whole: str, expected: bytes) -> None:
-        """c2sp.org/tlog-tiles, "Partial Tiles": a full file may stand in for a partial one."""
-        there = self._folder.read(path)
-        if there is None and whole != path:
-            there = self._folder.read(whole)
-            there = None if there is None else there[: len(expected)]
-        if there is None:
-            self._found.add("file-missing", file=path)
-        elif there != expected:
-            self._found.add("file-differs", file=path)
-
-
-def taken(held: list[bytes], many: int) -> list[bytes]:
-    """Up to so many from the front, taken out of the list."""
-    some = held[:many]
-    del held[:many]
-    return some
 
 
 def signed_in(note: str) -> Checkpoint | None:

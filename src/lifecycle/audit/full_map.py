@@ -9,9 +9,10 @@ from uuid import UUID
 from sqlalchemy import Connection, func, literal, select, tuple_
 
 from lifecycle.audit.full_erasures import NONE, erasures_of, record_of
+from lifecycle.audit.full_files import taken
 from lifecycle.audit.full_final import Final
 from lifecycle.audit.full_findings import Findings
-from lifecycle.audit.full_leaves import Leaves, Step, taken
+from lifecycle.audit.full_leaves import Leaves, Step
 from lifecycle.ledger.integration import LogTree
 from lifecycle.ledger.subject_map import (
     EMPTY_TOP,

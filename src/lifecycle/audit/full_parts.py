@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, literal, select, tuple_
 
 from lifecycle.audit.full_erasures import NONE, Erasures, both_of, record_of
-from lifecycle.audit.full_findings import Findings
+from lifecycle.audit.full_findings import Findings, place
 from lifecycle.domain.streams import access_stream_of, is_access_stream, is_person_stream
 from lifecycle.ledger.envelope import Header, Part, b64url
 from lifecycle.storage.appending import in_chunks
@@ -82,22 +82,21 @@ class Parts:
         """Once for each person: who is alive has a key, and of what was erased there is none."""
         if not is_person_stream(stream_id):
             return
-        where = {} if sid is None else {"stream": sid}
         if erasures.whole is None:
             if stream_id not in self._holders:
-                self._found.add("key-missing", **where)
+                self._found.add("key-missing", **place(sid))
             left = any((stream_id, kid) in self._kids for kid in erasures.keys)
         else:
             left = stream_id in self._holders or stream_id in self._looked_up
             left = left or any(person == stream_id for person, _ in self._kids)
         if left:
-            self._found.add("key-left", **where)
+            self._found.add("key-left", **place(sid))
 
     def access(self, person: UUID, sid: bytes | None, header: Header) -> None:
         """The first event names the pseudonym of the second stream."""
         theirs = self._sids.get(access_stream_of(person))
         if theirs is None or header.data.get("access_sid") != b64url(theirs):
-            self._found.add("access-stream-differs", **({} if sid is None else {"stream": sid}))
+            self._found.add("access-stream-differs", **place(sid))
 
     # -- an event's parts --------------------------------------------------------------------------------------------
 
@@ -106,8 +105,7 @@ class Parts:
             ct = self._bodies.pop((stream_id, version, index), None)
             wrong = self._gone(stream_id, part, erasures) if ct is None else self._here(stream_id, part, ct, erasures)
             if wrong is not None:
-                where = {} if sid is None else {"stream": sid}
-                self._found.add(wrong, **where, version=version, part=index)
+                self._found.add(wrong, **place(sid, version), part=index)
 
     def _here(self, stream_id: UUID, part: Part, ct: Any, erasures: Erasures) -> str | None:
         if erasures.whole is not None or part.kid in erasures.keys:
@@ -137,10 +135,7 @@ class Parts:
 
     def unread(self) -> None:
         for stream_id, version, part in self._bodies:
-            sid = self._sids.get(stream_id)
-            self._found.add(
-                "body-without-event", **({} if sid is None else {"stream": sid}), version=version, part=part
-            )
+            self._found.add("body-without-event", **place(self._sids.get(stream_id), version), part=part)
         self._bodies = {}
 
     def rest(self, after: Key | None) -> None:
@@ -158,10 +153,10 @@ def _commitment(keys: SubjectKeys | None, row: Any) -> str:
 
 def _between(after: Key | None, until: Key | None) -> Any:
     rows = _BODIES
-    place = tuple_(_body.stream_id, _body.version)
+    key = tuple_(_body.stream_id, _body.version)
     if after is not None:
-        rows = rows.where(place > _key(after))
-    return rows if until is None else rows.where(place <= _key(until))
+        rows = rows.where(key > _key(after))
+    return rows if until is None else rows.where(key <= _key(until))
 
 
 def _key(key: Key) -> Any:

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, literal, select, tuple_
 
 from lifecycle.audit.full_erasures import NONE, Erasures, erasures_of, record_of
-from lifecycle.audit.full_findings import Findings
+from lifecycle.audit.full_findings import Findings, place
 from lifecycle.audit.full_leaves import Step
 from lifecycle.audit.full_parts import Parts
 from lifecycle.domain.catalogue import KINDS, UPCASTS
@@ -88,7 +88,7 @@ class Events:
         for row in rows:
             if self._stream is None or self._stream.id != row.stream_id:
                 self._close()
-                self._open(row.stream_id, heads, erasures)
+                self._open(row, heads, erasures)
             assert self._stream is not None, "it was just opened"
             self._event(self._stream, row)
         self._parts.unread()
@@ -96,10 +96,11 @@ class Events:
 
     # -- streams -----------------------------------------------------------------------------------------------------
 
-    def _open(self, id: UUID, heads: dict[UUID, Row[Any]], erasures: dict[UUID, Erasures]) -> None:
+    def _open(self, row: Row[Any], heads: dict[UUID, Row[Any]], erasures: dict[UUID, Erasures]) -> None:
+        id = row.stream_id
         its = self._stream = _Stream(id, heads.get(id), erasures.get(record_of(id), NONE))
         if its.head is None:
-            self._found.add("events-without-head")
+            self._found.add("events-without-head", **place(_sid_in(row.header)))
         self._parts.keys(id, its.sid, its.erasures)
         for version, (order, whole) in its.erasures.completed.items():
             if id == record_of(id) and its.erasures.ordered.get(order) != whole:
@@ -184,9 +185,11 @@ class Events:
         self._found.add(check, **place(its.sid, version))
 
 
-def place(sid: bytes | None, version: int | None = None) -> dict[str, Any]:
-    """Where in a stream; a stream that has no pseudonym is not named."""
-    return ({} if sid is None else {"stream": sid}) | ({} if version is None else {"version": version})
+def _sid_in(header: Any) -> bytes | None:
+    try:
+        return envelope.read_header(header).sid
+    except MalformedHeader:
+        return None
 
 
 def behind(key: Key) -> Any:
