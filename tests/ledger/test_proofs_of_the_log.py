@@ -14,12 +14,12 @@ from postgres import on_sqlite
 from published import Log
 
 from lifecycle.ledger import tree
+from lifecycle.ledger.checkpoint_rows import Published
 from lifecycle.ledger.envelope import unb64url
 from lifecycle.ledger.integration import LogDamaged
 from lifecycle.ledger.log_proofs import LogProofs
 from lifecycle.ledger.map_proofs import MapProofs, NotPublished
 from lifecycle.ledger.map_rows import MapDamaged
-from lifecycle.ledger.publisher import Published
 from lifecycle.ledger.subject_map import bucket_of, packed, read_entry
 from lifecycle.ledger.tables import map_bucket, map_tile
 from lifecycle.storage.database import Database

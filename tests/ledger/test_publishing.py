@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from appends import Person
+from appends import MONDAY, Person
 from published import Log
 
+from lifecycle.ledger.integration import read_tree
+from lifecycle.ledger.subject_map import read_entry
+from lifecycle.ledger.tables import map_expunged, map_tile
 from lifecycle.storage.database import Database
+from lifecycle.storage.erasing import expunge
 
 
 @pytest.fixture
@@ -52,3 +56,21 @@ def test_a_backlog_is_taken_in_batches_and_gets_one_map_entry(log: Log, at_once:
     published = log.publish(at_once)
     assert published.size == 1 + 80 + 1
     log.assert_published(published)
+
+
+def test_a_map_that_is_rebuilt_is_the_one_that_grew(log: Log):
+    people = [Person() for _ in range(150)]
+    for turn in range(3):
+        log.live(*people[turn * 40 :], events=turn + 1)
+        log.publish()
+    with log.database.write("expunger") as c:
+        c.execute(map_expunged.insert().values(sid=people[0].head.sid))
+        expunge(c, [people[0].subject_id], MONDAY)
+    log.live(Person())
+    published = log.publish()
+    said = read_entry(log.entries()[published.size - 1])
+    with log.database.own() as c:
+        c.execute(map_tile.delete())
+    assert log.rebuild_map() == said.top_root
+    with log.database.read() as c:
+        assert read_tree(c).streams == said.streams == 151

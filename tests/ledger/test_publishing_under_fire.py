@@ -14,16 +14,17 @@ from typing import Any
 import pytest
 from appends import MONDAY, Person, an_activity
 from postgres import on_postgresql, on_sqlite
-from published import Log
+from published import Log, backed_up, restored
 from sqlalchemy import select, text
 from working import publish_and_die
 
 from lifecycle.ledger import integration, publisher
 from lifecycle.ledger.anchor import Anchor
+from lifecycle.ledger.checkpoint_rows import Published, RolledBack, remember
 from lifecycle.ledger.integration import IntegratedMeanwhile, LogDamaged, integrate, read_tree
 from lifecycle.ledger.ledger_files import LedgerDamaged, LedgerFolder
 from lifecycle.ledger.log_keys import LogKeyMissing
-from lifecycle.ledger.publisher import AnchorMissing, Published, Publisher, RolledBack
+from lifecycle.ledger.publisher import AnchorMissing, Publisher
 from lifecycle.ledger.tables import checkpoint, log_tree
 from lifecycle.storage.database import Database
 from lifecycle.storage.map_facts import facts_of
@@ -175,21 +176,6 @@ def test_the_row_of_the_tree_refuses_who_comes_late(log: Log, monkeypatch: pytes
 # -- restores and damage -----------------------------------------------------------------------------------------------
 
 
-def backed_up(log: Log, to: Path) -> None:
-    log.database.truncate_wal()
-    shutil.copyfile(log.database.path or "", to)
-
-
-def restored(log: Log, backup: Path) -> Log:
-    log.streams.close()
-    log.database.close()
-    assert log.database.path is not None
-    for beside in ("-wal", "-shm"):
-        Path(f"{log.database.path}{beside}").unlink(missing_ok=True)
-    shutil.copyfile(backup, log.database.path)
-    return Log(Database(log.database.url), log.home)
-
-
 @on_sqlite
 def test_a_database_that_was_rolled_back_is_not_signed(log: Log, tmp_path: Path):
     backed_up(log, tmp_path / "backup.db")
@@ -236,7 +222,7 @@ def test_a_forged_memory_of_the_checkpoint_does_not_help_a_fork(log: Log, tmp_pa
     old = restored(log, tmp_path / "backup.db")
     old.live(Person(), events=9)
     with old.database.write("sequencer") as c:
-        publisher.remember(c, newest.size, newest.note, MONDAY)
+        remember(c, newest.size, newest.note, MONDAY)
     with pytest.raises((RolledBack, LogDamaged)):
         old.publish()
     assert old.shown().size == newest.size

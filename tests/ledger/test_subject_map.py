@@ -13,6 +13,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from lifecycle.ledger import map_rows, tree
 from lifecycle.ledger.map_rows import MapDamaged, StoredMap
 from lifecycle.ledger.subject_map import (
+    EMPTY_TOP,
     LEAF_BYTES,
     NO_HEAD,
     MalformedMap,
@@ -23,9 +24,16 @@ from lifecycle.ledger.subject_map import (
     depth_for,
     read_entry,
     read_leaf,
+    top_leaf,
 )
 from lifecycle.ledger.tables import map_bucket, map_tile
 from lifecycle.storage.database import Database
+
+GOLDEN = {
+    "empty top leaf": "118df84e1b527c1af3b1f3a9d3b8e676600a25715de6d5c8eac8c45db6003c82",
+    "top leaf of three": "0000000367d4a470e9cf523eb71af2f7dbf1119c47289738a0405e579868747628067992",
+    "top root of forty": "f4a2aed25ee85fdd289fff2ad1d4121f2aa596ffcbb8d17e479bdb03882d3707",
+}
 
 
 def sid(number: int) -> bytes:
@@ -66,6 +74,20 @@ def test_a_leaf_and_an_entry_are_read_as_they_were_written():
     assert read_leaf(leaf(1, 2**40, State.ERASED).packed) == leaf(1, 2**40, State.ERASED)
     assert len(entry.packed) == 58
     assert read_entry(entry.packed) == entry
+
+
+def test_golden_leaves_roots_and_entries_of_the_map_never_change():
+    """Format 1: three streams in one bucket, then the 40 that make four."""
+    erased = MapLeaf(bytes(range(32)), 258, b"\x11" * 32, State.ERASED)
+    assert erased.packed.hex() == bytes(range(32)).hex() + "0000000000000102" + "11" * 32 + "01"
+    assert MapLeaf(b"\xff" * 32, 0, NO_HEAD, State.EXPUNGED).packed.hex() == "ff" * 32 + "00" * 40 + "02"
+    assert EMPTY_TOP.hex() == GOLDEN["empty top leaf"]
+    three = sorted(leaf(n, n).packed for n in (1, 2, 3))
+    assert top_leaf(three).hex() == GOLDEN["top leaf of three"]
+    many = {one.sid: one for one in (leaf(n) for n in range(40))}
+    root = naive_root(many, 2)
+    assert root.hex() == GOLDEN["top root of forty"]
+    assert MapEntry(2, 41, 40, 40, root).packed.hex() == "02020000000000000029" + "0000000000000028" * 2 + root.hex()
 
 
 @pytest.mark.parametrize("wrong", [b"", leaf(1).packed[:-1], leaf(1).packed[:-1] + b"\x03"])

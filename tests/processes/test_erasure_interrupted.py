@@ -10,6 +10,7 @@ from sqlalchemy import select
 from whole.stores import TRIAL, Store
 
 from lifecycle.engine import open_engine
+from lifecycle.processes.doomed import Doomed, doomed_by
 from lifecycle.processes.erase_what_was_ordered import EraseWhatWasOrdered
 from lifecycle.storage.tables import pending_erasure
 from lifecycle.vault.tables import subject_key
@@ -23,13 +24,12 @@ DEATHS = {
         ("destroy", "DELETE subject_key", 1),
         ("verify", "SELECT data_key", 1),
         ("complete", "INSERT event_header", 1),
-        ("complete", "DELETE pending_erasure", 1),
     ],
     "part": [
         ("write_journal", "fsync", 2),  # a line that may be on the disk, or not
         ("destroy", "UPDATE data_key", 1),
         ("destroy", "COMMIT", 1),
-        ("complete", "COMMIT", 1),
+        ("complete", "DELETE pending_erasure", 1),
     ],
     "identifier": [
         ("destroy", "DELETE lookup", 1),
@@ -155,10 +155,10 @@ def ordered(store: Store, kind: str, name: str) -> EraseWhatWasOrdered:
     return saga_of(store)
 
 
-def doomed_by(store: Store, saga: EraseWhatWasOrdered) -> list:
+def doomed_in(store: Store) -> list[Doomed]:
     with store.engine.database.read() as c:
         orders = c.execute(select(pending_erasure.c.stream_id, pending_erasure.c.version)).all()
-        return saga._doomed(c, [(row.stream_id, row.version) for row in orders])
+        return doomed_by(c, store.engine.streams, [(row.stream_id, row.version) for row in orders])
 
 
 @pytest.mark.parametrize("kind", ORDERS)
@@ -166,7 +166,7 @@ def test_steps_taken_twice_do_nothing_twice(store: Store, kind: str):
     expected = undisturbed(store, kind)
     person = lived(store, "ann")["ann"]
     saga, now = ordered(store, kind, "ann"), store.engine.clock.now()
-    doomed = doomed_by(store, saga)
+    doomed = doomed_in(store)
     for _ in range(2):
         saga.write_journal(doomed, now)
         saga.fence([person] if kind == "whole" else [], now)
@@ -182,7 +182,7 @@ def test_who_comes_late_to_an_order_that_another_carried_out_adds_nothing(store:
     """Two resume the same order; one is paused so long that the epoch has ended meanwhile."""
     person = lived(store, "ann")["ann"]
     late, now = ordered(store, kind, "ann"), store.engine.clock.now()
-    doomed = doomed_by(store, late)
+    doomed = doomed_in(store)
     with open_engine(store.settings.db, keys=store.settings.keys) as other:
         other.rotate()
     late.write_journal(doomed, now)

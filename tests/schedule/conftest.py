@@ -14,7 +14,7 @@ def store(database_url: str, keys: Path) -> Iterator[Store]:
     made.engine.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def dying() -> Iterator[Dying]:
     """Processes to be killed."""
     with Dying() as started:

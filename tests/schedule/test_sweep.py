@@ -118,7 +118,7 @@ def test_a_sweep_costs_what_is_due_and_not_what_is_stored(store: Store):
     store.engine.move_clock(DUE + timedelta(days=8))
     few = cost(store.engine)
     quoted(store, 5, "2024-08-17T10:00:00+08:00", "third")
-    quoted(store, 400, "2024-10-02T10:00:00+08:00", "many")
+    quoted(store, 150, "2024-10-02T10:00:00+08:00", "many")
     store.engine.move_clock(DUE + timedelta(days=16))
     many = cost(store.engine)
     assert many[0] == few[0]
@@ -128,7 +128,6 @@ def test_a_sweep_costs_what_is_due_and_not_what_is_stored(store: Store):
 DEATHS = [
     ("sweeping", "_try", "INSERT event_header"),  # decided and not committed
     ("erasing", "write_journal", "fsync"),  # committed and not carried out
-    ("erasing", "destroy", "DELETE event_body"),
     ("erasing", "complete", "DELETE pending_erasure"),
 ]
 

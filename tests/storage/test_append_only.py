@@ -29,6 +29,11 @@ NEVER = (
     "UPDATE stream_head SET sid = sid",
     "UPDATE store_facts SET value = 'no'",
     "DELETE FROM store_facts",
+    "UPDATE log_system SET position = position + 100",
+    "DELETE FROM log_system",
+    "UPDATE checkpoint SET size = size + 1",
+    "DELETE FROM checkpoint",
+    "DELETE FROM log_tree",
 )
 UNLESS_ORDERED = (
     "DELETE FROM event_body",
@@ -40,7 +45,15 @@ UNLESS_ORDERED = (
 # What each role may do beside reading: nothing that is not in this list.
 MAY: dict[str, tuple[str, ...]] = {
     "writer": ("UPDATE stream_head SET version = version", "UPDATE simulated_clock SET at = at"),
-    "sequencer": ("DELETE FROM ledger_queue", "UPDATE log_state SET size = size"),
+    "sequencer": (
+        "DELETE FROM ledger_queue",
+        "UPDATE log_state SET size = size",
+        "UPDATE log_tree SET size = size",
+        "UPDATE checkpoint SET note = note",
+        "UPDATE map_bucket SET leaves = leaves",
+        "DELETE FROM map_tile",
+        "DELETE FROM map_expunged",
+    ),
     "eraser": (*UNLESS_ORDERED, "UPDATE stream_head SET fenced = true", "DELETE FROM pending_erasure"),
     "expunger": tuple(f"DELETE FROM {it}" for it in ("event_header", "event_position", "event_body", "stream_head")),
     "projector": (),
@@ -55,6 +68,8 @@ def lived(database: Database) -> tuple[Database, UUID]:
     with database.own() as c:
         write_genesis(c, {"kind": "genesis"})
         c.execute(text("INSERT INTO store_facts VALUES ('simulated', 'yes')"))
+        c.execute(text("INSERT INTO log_system VALUES (0)"))
+        c.execute(text("INSERT INTO checkpoint VALUES (1, 'note', 0)"))
     streams = Streams(database)
     ann.append(streams, a_birth_date())
     with database.write("sequencer") as c:
@@ -124,10 +139,16 @@ def test_replacing_a_row_is_no_way_around(lived: tuple[Database, UUID], table: s
 
 
 @on_sqlite
+def test_the_tree_of_the_log_never_gets_smaller(lived: tuple[Database, UUID]):
+    assert tried(lived[0], "sequencer", "UPDATE log_tree SET size = size + 1")
+    assert not tried(lived[0], "sequencer", "UPDATE log_tree SET size = size - 1")
+
+
+@on_sqlite
 def test_every_trigger_is_in_the_file(database: Database):
     with database.read() as c:
         found = set(c.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars())
-    made = [*trigger_statements(), *publishing_triggers(), *final_triggers()]
+    made = (*trigger_statements(), *publishing_triggers(), *final_triggers())
     assert found == {statement.split()[2] for statement in made}
 
 

@@ -322,12 +322,13 @@ class Book:
         covered: int | None = None,
         events: int | None = None,
         depth: int | None = None,
+        misplaced: dict[bytes, int] | None = None,
     ) -> Closed:
         """Append the map entry that makes a checkpoint. Every figure of it can be a lie."""
         mapped = leaves(sorted((_map_leaf(each) for each in self.streams.values()), key=lambda leaf: leaf.sid))
         if depth is None:
             depth = next(d for d in range(0, 64, 2) if len(mapped) <= 32 << d)
-        subject_map = SubjectMap(mapped, depth)
+        subject_map = SubjectMap(mapped, depth, misplaced or {})
         counted = sum(entry[:1] == b"\x01" for entry in self.entries) if events is None else events
         numbers = (len(self.entries) if covered is None else covered, len(mapped), counted)
         entry = bytes([2, depth]) + b"".join(number.to_bytes(8, "big") for number in numbers) + subject_map.top.root
@@ -353,8 +354,11 @@ def _map_leaf(stream: Stream) -> MapLeaf:
 
 
 class SubjectMap:
-    def __init__(self, leaves: list[MapLeaf], depth: int) -> None:
+    """`misplaced` lies about where a stream belongs."""
+
+    def __init__(self, leaves: list[MapLeaf], depth: int, misplaced: dict[bytes, int]) -> None:
         self.depth = depth
+        self.misplaced = misplaced
         self.buckets: list[list[MapLeaf]] = [[] for _ in range(1 << depth)]
         for leaf in leaves:
             self.buckets[self.number(leaf.sid)].append(leaf)
@@ -367,7 +371,7 @@ class SubjectMap:
         )
 
     def number(self, sid: bytes) -> int:
-        return int.from_bytes(sid, "big") >> (256 - self.depth)
+        return self.misplaced.get(sid, int.from_bytes(sid, "big") >> (256 - self.depth))
 
     def leaf(self, number: int, position: int) -> dict[str, Any]:
         leaf = self.buckets[number][position]

@@ -265,7 +265,7 @@ def json_field(rng: random.Random, files: Files, others: Files) -> None:
     try:
         lines = _lines(files[name])
         theirs = _places(_lines(others[name]), []) if others.get(name) else []
-    except ValueError:
+    except (ValueError, RecursionError):
         return
     within = rng.random() < 0.4 and _headers(lines)
     places = _places(lines, []) if not within else _places([each for _, _, each in within], [])
@@ -285,7 +285,7 @@ def _headers(lines: list[Any]) -> list[tuple[Any, str, Any]]:
             if isinstance(line, dict) and isinstance(line.get(field), str):
                 try:
                     found.append((line, field, json.loads(line[field])))
-                except ValueError:
+                except (ValueError, RecursionError):
                     continue
     return found
 

@@ -5,10 +5,12 @@ Where an attack wins against what is at hand, the test says so, so that nobody c
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from verify.checking import accepted, asked, refused, run, seen
 from lifecycle import verify
 from lifecycle.ledger import envelope
 from lifecycle.ledger.envelope import b64url
+from lifecycle.vault.sealing import OpenParts, payload_commitment
 
 
 def life(book: Book) -> Person:
@@ -720,6 +723,16 @@ def test_an_epoch_ended_without_this_person(book: Book, person: Person, tmp_path
     assert refused(book, draft, tmp_path).step == "V10"
 
 
+def test_the_streams_of_an_ended_epoch_are_named_once_and_in_order(book: Book, person: Person, tmp_path: Path) -> None:
+    book.erase(person)
+    mine = book.finalise(person)
+    draft = book.close().of(person, epochs=[mine])
+    sids = draft.system[1]["sids"]
+    for lie in (sids[::-1], [*sids, sids[1]], [sids[0], sids[0]]):
+        draft.system[1]["sids"] = lie
+        assert refused(book, draft, tmp_path).step == "V3"
+
+
 def test_another_epochs_end_does_not_make_it_final(book: Book, person: Person, tmp_path: Path) -> None:
     book.erase(person)
     ended = book.end_epoch(2, person.record.sid, person.access.sid)
@@ -762,6 +775,131 @@ def test_an_older_map_is_shown_under_a_newer_checkpoint(book: Book, person: Pers
     assert refused(book, draft, tmp_path).step == "V3"
     draft.map["inclusion"] = new.tree.proof(old.size - 1)
     assert refused(book, draft, tmp_path).step == "V3"
+
+
+def test_the_map_names_another_last_event(book: Book, person: Person, tmp_path: Path) -> None:
+    closed = book.close(leaves=lying_map(person.record.sid, 3, b"h" * 32))
+    verdict = refused(book, closed.of(person), tmp_path)
+    assert verdict.step == "V7"
+
+
+def test_a_stream_is_hidden_in_a_bucket_where_it_does_not_belong(tmp_path: Path) -> None:
+    """Its own bucket has no such leaf then; a neighbour from elsewhere is no neighbour."""
+    book = Book()
+    book.crowd(*[0x40 + n for n in range(40)])
+    hidden = Stream(sid_with(0x20))
+    book.record(hidden, "policy-published")
+    closed = book.close(misplaced={hidden.sid: 3})
+    assert refused(book, closed.draft(hidden), tmp_path).step == "V4"
+    before = Stream(b"\xc0" + bytes(31))  # belongs where the hidden one stands alone
+    assert refused(book, closed.draft(before), tmp_path).step == "V4"
+
+
+def test_an_event_of_another_stream_is_counted_as_this_persons(book: Book, person: Person, tmp_path: Path) -> None:
+    book.record(person.record, "activity-recorded", sid=b64url(person.access.sid))
+    verdict = refused(book, book.close().of(person), tmp_path)
+    assert (verdict.step, "another stream" in verdict.message) == ("V6", True)
+
+
+def test_a_map_leaf_counts_more_events_than_a_verifier_reads(book: Book, person: Person, tmp_path: Path) -> None:
+    closed = book.close(leaves=lying_map(person.record.sid, 2**40, b"h" * 32))
+    assert refused(book, closed.of(person), tmp_path).step == "V4"
+
+
+def open_part(value: Any, hid: str = "record") -> tuple[dict[str, str], dict[str, bytes]]:
+    """A part of a stream without persons: never sealed."""
+    sealed = OpenParts().seal(b"", 1, hid, value)
+    return sealed.part.as_json(), {"disclosure": sealed.ciphertext}
+
+
+def test_open_parts_are_checked_and_cannot_be_missing(book: Book, tmp_path: Path) -> None:
+    stream = Stream(sid_with(1))
+    part, stored = open_part({"label": "recruiting-site/1.0"})
+    event = book.record(stream, "policy-published", parts=[part])
+    event.stored = [stored]
+    closed = book.close()
+    accepted(book, closed.draft(stream), tmp_path)
+    event.stored = [{}]
+    assert refused(book, closed.draft(stream), tmp_path).step == "V9"
+    event.stored = [{**stored, "ct": stored["disclosure"]}]
+    assert refused(book, closed.draft(stream), tmp_path).step == "V8"
+
+
+def test_open_parts_are_pinned_by_both_digests(book: Book, tmp_path: Path) -> None:
+    stream = Stream(sid_with(1))
+    part, stored = open_part("one")
+    event = book.record(stream, "policy-published", parts=[{**part, "ct": b64url(bytes(32))}])
+    event.stored = [stored]
+    assert refused(book, book.close().draft(stream), tmp_path).step == "V8"
+
+
+@pytest.mark.parametrize(
+    "raw", [b'["' + b"A" * 86 + b'","other",1]', b'["AA","record",1]', b"{}", b"[1,", b'[1,"record",NaN]']
+)
+def test_a_disclosure_that_is_not_of_its_part(book: Book, tmp_path: Path, raw: bytes) -> None:
+    stream = Stream(sid_with(1))
+    part = {"hid": "record", "kid": "", "kc": "", "ct": b64url(sha256(raw).digest()), "pc": payload_commitment(raw)}
+    event = book.record(stream, "policy-published", parts=[part])
+    event.stored = [{"disclosure": raw}]
+    assert refused(book, book.close().draft(stream), tmp_path).step == "V8"
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("erasure-ordered", {"whole": 1}),
+        ("erasure-finalised", {}),
+        ("erasure-completed", {"order": 1, "epoch": 1, "whole": True, "keys": [{"kid": 1, "kc": "A"}]}),
+        ("erasure-completed", {"order": 1, "epoch": 1, "whole": True, "keys": {}}),
+    ],
+)
+def test_an_erasure_that_says_nothing_readable(
+    book: Book, person: Person, tmp_path: Path, kind: str, data: dict[str, Any]
+) -> None:
+    book.record(person.record, kind, data)
+    assert refused(book, book.close().of(person), tmp_path).step == "V10"
+
+
+def test_an_erasure_on_the_access_stream_explains_nothing(book: Book, person: Person, tmp_path: Path) -> None:
+    book.record(person.access, "erasure-ordered", {"whole": True})
+    assert refused(book, book.close().of(person), tmp_path).step == "V10"
+
+
+def test_a_genesis_entry_of_an_unknown_version(tmp_path: Path) -> None:
+    book = Book()
+    record = {**json.loads(book.entries[0][1:]), "format": "2"}
+    book.entries[0] = envelope.system_entry(record)
+    person = life(book)
+    assert refused(book, book.close().of(person), tmp_path).step == "V3"
+
+
+def test_an_empty_log_that_was_seen_is_continued_by_any(book: Book, person: Person, tmp_path: Path) -> None:
+    for root, is_empty in ((verify.EMPTY_ROOT, True), (bytes(32), False)):
+        text = f"{book.origin}\n0\n{base64.b64encode(root).decode()}\n"
+        previous = verify.read_checkpoint(f"{text}\n{book.log.line(text)}".encode())
+        draft = book.close().of(person)
+        if is_empty:
+            accepted(book, draft, tmp_path, previous=previous)
+        else:
+            assert refused(book, draft, tmp_path, previous=previous).verdict == "contradiction"
+
+
+def test_a_previous_checkpoint_with_a_broken_signature_is_the_verifiers_own_trouble(
+    book: Book, person: Person, tmp_path: Path
+) -> None:
+    closed = book.close()
+    text = closed.text()
+    other = book.log.line(text + "x")
+    previous = verify.read_checkpoint(f"{text}\n{other}".encode())
+    assert refused(book, closed.of(person), tmp_path, previous=previous).verdict == "failed"
+
+
+def test_a_mirror_without_a_checkpoint_of_its_own_still_contradicts(book: Book, person: Person, tmp_path: Path) -> None:
+    draft = book.close().of(person)
+    book.entries[3] = b"\x01" + bytes(48)
+    mirror = book.close().mirror(tmp_path / "mirror")
+    verdict = refused(book, draft, tmp_path, mirror=mirror)
+    assert (verdict.verdict, verdict.step, len(verdict.notes)) == ("contradiction", "V12", 1)
 
 
 def test_a_person_is_registered_twice(book: Book, person: Person, tmp_path: Path) -> None:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import copy
+import hmac
+import json
+import string
 from pathlib import Path
+from typing import Any
 
 import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
 from verify.book import Book, Person, Signer, Stream, Tree, policy, sid_with
 from verify.checking import accepted, asked, run, seen
+from verify.measure import measured
 
 from lifecycle import verify
 from lifecycle.ledger.envelope import b64url
@@ -122,7 +131,7 @@ def test_several_checkpoints_each_continues_the_one_before(tmp_path: Path) -> No
 
 def test_every_size_is_consistent_with_every_smaller_one() -> None:
     book = Book()
-    book.crowd(*range(70))
+    book.crowd(*range(45))
     leaves = book.close().tree.levels[0]
     for size in range(2, len(leaves) + 1):
         tree = Tree(leaves[:size])
@@ -144,6 +153,55 @@ def test_every_leaf_of_every_size_is_included_where_it_is_and_nowhere_else() -> 
                 assert (root == tree.root) == (claimed == index)
             assert verify.root_from_path(leaves[index], index, size, proof + bytes(32)) != tree.root
             assert verify.root_from_path(leaves[index], index, size, proof[:-32]) != tree.root or not proof
+
+
+@given(st.data())
+def test_what_paths_share_is_compared_as_strictly_as_it_is_hashed(data: st.DataObject) -> None:
+    """Proofs in any order, some of them damaged: the same answer as from the whole path each time."""
+    size = data.draw(st.integers(1, 600))
+    leaves = [n.to_bytes(32, "big") for n in range(size)]
+    tree = Tree(leaves)
+    proofs = verify.Inclusions(size, tree.root)
+    for _ in range(data.draw(st.integers(1, 12))):
+        index = data.draw(st.integers(0, size - 1))
+        leaf, proof = leaves[index], b"".join(tree.path(index))
+        assert proofs.holds(leaf, index, proof)
+        other = data.draw(st.integers(0, size + 1))
+        leaf = data.draw(st.sampled_from([leaf, leaves[-1]]))
+        at = data.draw(st.integers(0, len(proof)))
+        ends = [proof, proof[32:], proof[:-32], proof + leaf]
+        damaged = data.draw(st.sampled_from([*ends, proof[:at] + b"?" + proof[at + 1 :]]))
+        if len(damaged) % 32 == 0:
+            again = copy.deepcopy(proofs)
+            assert again.holds(leaf, other, damaged) == (verify.root_from_path(leaf, other, size, damaged) == tree.root)
+
+
+@given(st.binary(max_size=200), st.integers(0, 2**64 - 1))
+def test_tags_are_the_standard_librarys_hmac(key: bytes, n: int) -> None:
+    assert verify.Mac(key).tag(n) == hmac.digest(key, n.to_bytes(8, "big"), "sha256")[:16]
+
+
+def json_values() -> st.SearchStrategy[Any]:
+    plain = st.none() | st.booleans() | st.integers(0, 2**53 - 1) | st.text(max_size=8)
+    keys = st.text(alphabet=string.ascii_letters + string.punctuation, max_size=4)
+    return st.recursive(plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=4))
+
+
+@given(st.dictionaries(st.text(alphabet=string.printable, max_size=4), json_values(), max_size=4))
+def test_canonical_is_what_rfc_8785_says_by_a_foreign_judge(value: dict[str, Any]) -> None:
+    text = rfc8785.dumps(value).decode()
+    assert verify.read_canonical(text) == value
+    for other in (json.dumps(value), json.dumps(value, ensure_ascii=False, separators=(",", ":")), text + " "):
+        if other != text:
+            with pytest.raises(verify.Malformed):
+                verify.read_canonical(other)
+
+
+def test_a_large_bundle_is_read_in_little_memory_and_time(tmp_path: Path) -> None:
+    """A bound that a busy machine keeps; the figure itself comes from `python -m verify.measure`."""
+    it = measured(1_000, 20_000, tmp_path, times=1)
+    assert it.microseconds("folder") < 400
+    assert it.megabytes < 60
 
 
 def test_a_simulated_log_is_accepted_and_called_simulated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -282,6 +340,36 @@ def test_the_report_lists_the_events_and_never_a_value(tmp_path: Path, capsys: p
     assert "Not checked:" in told
     assert "Ada" not in told
     assert "clerk" not in told
+
+
+def test_a_receipt_and_a_subject_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    book = Book(witnesses=0)
+    person = life(book)
+    book.erase(person)
+    sid = b64url(person.record.sid)
+    (tmp_path / "key").write_text(book.log.vkey)
+    (tmp_path / "receipt").write_text(json.dumps({"sid": sid, "salt": b64url(person.record.events[0].salt)}))
+    base = (book.close().of(person).zip(tmp_path / "b.zip"), "--key", tmp_path / "key", "--subject", sid)
+    code, said = run(capsys, *base, "--receipt", tmp_path / "receipt")
+    assert (code, [stream["state"] for stream in said["streams"]]) == (0, ["erased", "erased"])
+    assert not any("Whose bundle" in each for each in said["not_checked"])
+    assert run(capsys, *base[:3], "--subject", b64url(person.access.sid))[0] == 3
+
+
+def test_the_report_of_an_absence_and_of_a_long_stream(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    book = Book(witnesses=0)
+    stream = Stream(sid_with(1))
+    for _ in range(203):
+        book.record(stream, "activity-recorded")
+    (tmp_path / "key").write_text(book.log.vkey)
+    closed = book.close()
+    mirror = closed.mirror(tmp_path / "mirror")
+    for shown, told in [(Stream(sid_with(2)), "proved absent"), (stream, "… 3 more, checked like the others …")]:
+        bundle = closed.draft(shown).zip(tmp_path / "b.zip")
+        assert verify.main([str(bundle), "--key", str(tmp_path / "key"), "--mirror", str(mirror)]) == 0
+        said = capsys.readouterr().out
+        assert told in said
+        assert ("no first event tells its tags" in said) == (shown is not stream)
 
 
 def test_a_long_stream_is_told_in_part(tmp_path: Path) -> None:

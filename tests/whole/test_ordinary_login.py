@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-from postgres import start
+from postgres import start, stop
 from whole.stores import ANN, Store
 
 from lifecycle.settings import Settings
@@ -31,8 +28,7 @@ def new_server() -> Iterator[str]:
     """A server on which nobody ever made our roles."""
     started = start()
     yield str(started["dsn"])
-    os.kill(int(str(started["pid"])), signal.SIGQUIT)
-    shutil.rmtree(str(started["folder"]), ignore_errors=True)
+    stop(started)
 
 
 def test_a_login_that_may_only_make_roles_and_databases_inits_collects_erases_and_rotates(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ import pytest
 from postgres import on_sqlite
 from whole.stores import ANN, BEN, Store
 
+from lifecycle import verify
 from lifecycle.domain.subject.refusals import UnknownSubject
 from lifecycle.engine import open_engine, vault_dumps
+from lifecycle.engine.bundling import sid_of_receipt, write_bundle
 from lifecycle.engine.engine import Engine
 from lifecycle.engine.sealing_off import AnchorLost, SealedOff
+from lifecycle.ledger.checkpoint_rows import RolledBack
 from lifecycle.storage.database import Database
 from lifecycle.vault.epochs import EpochKeys
 from lifecycle.vault.files import KeyMissing, KeysUnavailable
@@ -158,6 +162,41 @@ def test_a_database_that_was_published_needs_its_anchor(store: Store, backups: B
     (store.settings.keys / "anchor").unlink()
     with pytest.raises(AnchorLost):
         backups.open()
+
+
+@on_sqlite
+def test_lost_leaves_are_declared_and_old_certificates_still_verify(
+    store: Store, backups: Backups, tmp_path: Path, capsys: Any
+):
+    store.engine.publish()
+    backups.make()
+    receipt = store.do("erase", subject=ANN, ground="7.3c").receipt
+    assert receipt is not None
+    sid = sid_of_receipt(receipt)
+    store.collect(subject=CEM, data={"company": "Lost Ltd"})  # nobody will know of this any more
+    certificate = tmp_path / "certificate.zip"
+    write_bundle(store.engine, certificate, sid=sid)
+    with zipfile.ZipFile(certificate) as archive:
+        (tmp_path / "seen").write_bytes(archive.read("checkpoint"))
+    size = store.engine.publish().size
+    backups.put_back()
+    with pytest.raises(SealedOff, match="leaves of the log"):
+        backups.open()
+    with backups.open(even_sealed_off=True) as engine:
+        with pytest.raises(RolledBack):
+            engine.publish()  # nobody signs over a history that was cut off
+        assert engine.restoring.reapply().leaves_lost > 0
+    with backups.open() as engine:
+        assert engine.publish().size > size
+        assert states(engine, CEM) == {"name": "held", "phone": "held"}
+        key = str(engine.log.folder.folder / "log.vkey")
+        again = tmp_path / "again.zip"
+        write_bundle(engine, again, sid=sid, previous=(size,))
+    assert verify.main([str(certificate), "--key", key]) == 0
+    assert verify.main([str(again), "--key", key, "--previous", str(tmp_path / "seen")]) == 0
+    with zipfile.ZipFile(again) as archive:
+        assert b"loss-declared/1" in archive.read("system.jsonl")
+    assert "Traceback" not in capsys.readouterr().out
 
 
 @on_sqlite

@@ -44,7 +44,9 @@ def test_a_key_that_others_can_read_is_not_used(fresh):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\xff", b"PRIVATE+KEY+a+00000000+AAAA", SigningKey.generate("a").secret().encode()]
+    "content",
+    [b"", b"\xff", b"PRIVATE+KEY+a+00000000+AAAA", SigningKey.generate("a").secret().encode()],
+    ids=["empty", "binary", "wrong-id", "log-key"],
 )
 def test_a_damaged_key_or_one_of_another_kind_is_told(fresh, content):
     (fresh.folder / "witness.key").write_bytes(content)
@@ -83,7 +85,9 @@ def test_a_faulty_line_is_told_rather_than_overread(fresh, line):
         fresh.log_keys()
 
 
-@pytest.mark.parametrize("vkey", ["", "nonsense", SigningKey.generate("a", COSIGNATURE).vkey])
+@pytest.mark.parametrize(
+    "vkey", ["", "nonsense", SigningKey.generate("a", COSIGNATURE).vkey], ids=["empty", "nonsense", "witness-key"]
+)
 def test_what_is_no_log_s_key_is_refused(fresh, vkey):
     with pytest.raises(MalformedKey):
         fresh.add_log(vkey)

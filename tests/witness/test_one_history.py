@@ -99,7 +99,7 @@ class Witnessed(RuleBasedStateMachine):
         )
 
 
-Witnessed.TestCase.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+Witnessed.TestCase.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)
 TestOneHistory = Witnessed.TestCase
 
 
@@ -157,10 +157,11 @@ sys.stdout.buffer.write(answer.body)
 
 
 def test_a_witness_killed_anywhere_remembers_what_it_may_have_vouched_for(tmp_path, log):
-    folders = [tmp_path / f"killed at {n}" for n in range(1, 15)]
+    points = (1, 6, 7, 8, 9, 99)  # around the renaming of the file that remembers
+    folders = [tmp_path / f"killed at {n}" for n in points]
     fork = log.forked(10)
     running = []
-    for n, folder in enumerate(folders, 1):
+    for n, folder in zip(points, folders, strict=True):
         Witness(a_witness(folder)).add_checkpoint(log.request(0, 10))
         command = [sys.executable, "-c", DYING, folder, str(n)]
         running.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE))

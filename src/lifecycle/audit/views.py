@@ -13,6 +13,8 @@ from lifecycle.audit import records
 from lifecycle.audit.history import events_of, history
 from lifecycle.audit.holdings import Picture, shown
 from lifecycle.audit.opening import values_of
+from lifecycle.audit.redeciding import re_decided
+from lifecycle.audit.reopened import opened
 from lifecycle.audit.replay import known_at, states
 from lifecycle.clock import Clock
 from lifecycle.domain.streams import access_stream_of
@@ -71,9 +73,9 @@ class Views:
         now = self._clock.now()
         with self._read() as c:
             picture = self._picture(c, subject_id, now, as_of, as_known_at)
-            opened = values_of(c, self._vault, subject_id, picture.readable())
+            values = values_of(c, self._vault, subject_id, picture.readable())
             policy = self._policies.in_force(now, c)
-        return shown(picture, opened, picture.cleared(clear_for), policy)
+        return shown(picture, values, picture.cleared(clear_for), policy)
 
     def _picture(
         self, c: Connection, subject_id: UUID, now: datetime, as_of: datetime | None, as_known_at: datetime | None
@@ -121,6 +123,11 @@ class Views:
         with self._read() as c:
             events = [event for event, _ in events_of(c, subject_id)]
         return list(states(known_at(events, as_of)))
+
+    def re_decide(self, subject_id: UUID, as_of: datetime | None = None) -> list[Json]:
+        """Every decision that was recorded until `as_of`, made again: the same, different, or why nobody can tell."""
+        with self._read() as c:
+            return list(re_decided(opened(c, self._vault, self._policies, subject_id), as_of))
 
     def audit_trail(self, subject_id: UUID | None = None, limit: int = MANY, after: int = -1) -> list[Json]:
         """Who asked what, when and with what outcome, refusals included; of one person or of everybody."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lifecycle.cli.failures import FAILED
 from lifecycle.cli.here import here, instant, opened, person
 from lifecycle.cli.subjects import AsOf, Subject
-from lifecycle.cli.telling import json_line, rows_of, say
+from lifecycle.cli.telling import json_line, rows_of, say, visible
 from lifecycle.cli.words import LocalTime, plain, short
 from lifecycle.errors import Invalid
 
@@ -24,10 +26,54 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Show again what was done, and how it came to be so.")
 
 
+ReDecide = Annotated[bool, typer.Option("--re-decide", help="Make each past decision again, and compare")]
+
+
 @app.command()
-def replay(context: typer.Context, subject: Subject, as_of: AsOf = None) -> None:
-    """Fold a person's record anew and show the state after every event."""
+def replay(context: typer.Context, subject: Subject, as_of: AsOf = None, re_decide: ReDecide = False) -> None:
+    """Fold a person's record anew and show the state after every event; or make every past decision again by the policy
+    version that it names, and say whether it comes out the same."""
     until = instant(as_of, "--as-of")
+    if re_decide:
+        _again(context, subject, until)
+    else:
+        _states(context, subject, until)
+
+
+def _again(context: typer.Context, subject: str, until: datetime | None) -> None:
+    """Exit code 1 and a line of its own where a decision comes out different."""
+    with opened(context) as engine:
+        local = LocalTime.of(engine)
+        rows = engine.read.re_decide(person(subject), until)
+    if here(context).json:
+        json_line(rows)
+    else:
+        _tell_decisions(rows, local)
+    different = [row for row in rows if row["verdict"] == "different"]
+    for row in different:
+        sys.stderr.write(f"Alarm: {_numbers(row)} cannot have been decided as recorded: {visible(row['because'])}.\n")
+    if different:
+        raise typer.Exit(FAILED)
+
+
+def _tell_decisions(rows: list[dict[str, Any]], local: LocalTime) -> None:
+    columns = (
+        ("no.", _numbers),
+        ("what was decided", lambda row: plain(row["command"])),
+        ("recorded", lambda row: local.when(row["recorded_at"])),
+        ("by policy", lambda row: row["policy"].partition("#")[0]),
+        ("decided again", lambda row: plain(row["verdict"])),
+        ("because", lambda row: row["because"]),
+    )
+    rows_of(f"Decided again (times of {local.zone})", rows, columns)
+
+
+def _numbers(row: Mapping[str, Any]) -> str:
+    first, last = row["versions"]
+    return str(first) if first == last else f"{first} to {last}"
+
+
+def _states(context: typer.Context, subject: str, until: datetime | None) -> None:
     with opened(context) as engine:
         local = LocalTime.of(engine)
         rows = engine.read.replay(person(subject), until)

@@ -74,8 +74,12 @@ def person(text: str) -> dict[str, str]:
 
 
 @contextmanager
-def opened(context: typer.Context) -> Iterator[Engine]:
-    """The store, with its simulated clock moved to `--now` if that was given."""
+def opened(context: typer.Context, *, publishing: bool = False) -> Iterator[Engine]:
+    """The store, with its simulated clock moved to `--now` if that was given.
+
+    `publishing` is for commands after which no worker may come: what they wrote is signed before they end, so that a
+    database which is put back to before them is noticed.
+    """
     from lifecycle.engine import open_engine  # noqa: PLC0415
 
     said = here(context)
@@ -85,6 +89,8 @@ def opened(context: typer.Context) -> Iterator[Engine]:
         if now is not None:
             engine.move_clock(now)
         yield engine
+        if publishing and engine.log.may_sign:
+            engine.publish()
 
 
 def on_terminal() -> bool:

@@ -10,7 +10,19 @@ from typing import Annotated, Any
 
 import typer
 
-from lifecycle.cli import audits, failures, logs, operations, policies, restores, stores, subjects, times, trustees
+from lifecycle.cli import (
+    auditors,
+    audits,
+    failures,
+    logs,
+    operations,
+    policies,
+    restores,
+    stores,
+    subjects,
+    times,
+    trustees,
+)
 from lifecycle.cli.here import Here
 
 DONE, INTERRUPTED = 0, 130
@@ -58,7 +70,9 @@ app.add_typer(operations.projections, name="projections")
 app.add_typer(operations.vault, name="vault")
 app.add_typer(restores.restore, name="restore")
 operations.vault.command(name="restore")(restores.vault_restore)
+auditors.add_to(audits.app)
 app.add_typer(audits.app, name="audit")
+app.add_typer(auditors.witness, name="witness")
 
 
 def run() -> None:

@@ -73,7 +73,7 @@ def vault_status(context: typer.Context) -> None:
 @vault.command()
 def rotate(context: typer.Context) -> None:
     """End the present epoch: wrap the living again, destroy the old key; erasures completed in it are final."""
-    with opened(context) as engine, progress("wrapping keys") as bar:
+    with opened(context, publishing=True) as engine, progress("wrapping keys") as bar:
         ended = engine.rotate(bar)
     if here(context).json:
         json_line({"ended": ended.epoch, "finalised": ended.finalised})

@@ -61,7 +61,7 @@ def sweep(
     if dry_run:
         _tell_due(context)
         return
-    with opened(context) as engine, progress("sweeping") as bar:
+    with opened(context, publishing=True) as engine, progress("sweeping") as bar:
         swept = engine.sweep(bar)
     if here(context).json:
         json_line(asdict(swept))
@@ -95,7 +95,7 @@ def worker(
     context: typer.Context,
     once: Annotated[bool, typer.Option("--once", help="Do every duty once, then stop")] = False,
 ) -> None:
-    """Do by itself what time brings: sequence, project, sweep, end epochs. One leads, others stand by."""
+    """Do by itself what time brings: sequence, project, publish, sweep, end epochs. One leads, others stand by."""
     with _logging(), opened(context) as engine:
         if engine.is_simulated:
             raise WorkerInRealTime
@@ -153,7 +153,7 @@ def _logging() -> Iterator[None]:
 
 
 def _duties(engine: Engine) -> list[Duty]:
-    from lifecycle.schedule.worker import DRAIN_EVERY, SWEEP_EVERY, Duty  # noqa: PLC0415
+    from lifecycle.schedule.worker import DRAIN_EVERY, PUBLISH_EVERY, SWEEP_EVERY, Duty  # noqa: PLC0415
 
     def sweep_now() -> None:
         resumed, swept = engine.resume(), engine.sweep()
@@ -169,8 +169,13 @@ def _duties(engine: Engine) -> list[Duty]:
     def forget() -> None:
         engine.forget_old_commands()
 
+    def publish() -> None:
+        if engine.log.may_sign:  # of several workers only those beside the log's key
+            engine.publish()
+
     return [
         Duty("drain", DRAIN_EVERY, engine.drain),
+        Duty("publish", PUBLISH_EVERY, publish),
         Duty("sweep", SWEEP_EVERY, sweep_now),
         Duty("epoch", timedelta(minutes=10), end_epoch),
         Duty("forget", timedelta(hours=6), forget),

@@ -116,9 +116,15 @@ class Snapshot:
         engaged = {name: trustee_stream(name) for name in named}
         streams = [*known, *(stream for stream in engaged.values() if stream in heads)]
         with self._streams.prefetched(streams, c):
-            states = {id: self._streams.repository.get(id, projector_func=replay) for id in known}
+            states = {id: self._state(id, heads[id].version) for id in known}
             found = {name: self.trustee(name) for name in engaged}
         return states, found
+
+    def _state(self, subject_id: UUID, version: int) -> Subject:
+        """As of the snapshot: the cache may know what another thread appended since it was taken."""
+        repository = self._streams.repository
+        state: Subject = repository.get(subject_id, projector_func=replay)
+        return state if state.version == version else repository.get(subject_id, version=version, projector_func=replay)
 
     def trustee(self, name: str) -> Trustee:
         """Trustees are few and their streams short: they are folded anew each time."""

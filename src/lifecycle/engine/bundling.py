@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,14 +19,20 @@ from lifecycle.audit import bundle as evidence_of
 from lifecycle.audit.bundle import Evidence, Keys, Stream
 from lifecycle.audit.explode import exploded
 from lifecycle.audit.summary import summary
+from lifecycle.domain.event import Judged
 from lifecycle.domain.streams import access_stream_of, is_person_stream
+from lifecycle.domain.subject.events import PersonalDataRead
+from lifecycle.domain.subject.fold import replay
 from lifecycle.errors import Invalid
 from lifecycle.ledger.envelope import SID_BYTES, unb64url
+from lifecycle.policy.vocabulary import Role
+from lifecycle.storage.appending import Appending, load_heads
 from lifecycle.storage.tables import stream_head
 
 if TYPE_CHECKING:
     from lifecycle.engine.engine import Engine
 
+PURPOSE = "evidence-bundle"  # no purpose of the policy: whoever asks for evidence asks for all of it
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same evidence makes the same file
 
 
@@ -89,7 +96,12 @@ def write_bundle(
     previous: tuple[int, ...] = (),
     explode: bool = False,
 ) -> Bundled:
-    """Write the evidence as a ZIP file, whole or not at all. The log is published first where its key is at hand."""
+    """Write the evidence as a ZIP file, whole or not at all. The log is published first where its key is at hand.
+
+    Disclosing values is a clear read: it is on record, and in the bundle, before they are opened. Policy clause 4.
+    """
+    if disclosed:
+        _record_read(engine, subject_id, sid)
     if engine.log.may_sign:
         engine.publish()
     with engine.database.read() as c:
@@ -106,6 +118,27 @@ def write_bundle(
         if explode:
             _explode(c, evidence, streams, out)
     return Bundled(out, evidence.size, told.events, streams[0].id is None)
+
+
+def _record_read(engine: Engine, subject_id: UUID | None, sid: bytes | None) -> None:
+    now = engine.clock.now()
+    with engine.database.read() as c:
+        record, *rest = streams_of(c, subject_id=subject_id, sid=sid)
+        keys = engine.vault.keys_of(c, [record.id]).get(record.id) if record.id is not None else None
+        if record.id is None or keys is None:
+            return  # nobody, or nobody any more: there is nothing to disclose
+        head = load_heads(c, [rest[0].id])[rest[0].id] if rest[0].id is not None else None
+    assert head is not None, "a known person's second stream has a head"
+    subject = engine.streams.repository.get(record.id, projector_func=replay)
+    kept = tuple(holding.id for holding in subject.kept())
+    policy = engine.policies.in_force(now)
+    label = policy.judged_by if policy is not None else "none"
+    judged = Judged(engine.vault.cmd(secrets.token_hex(16)), Role.AUDITOR.value, label)
+    appending = Appending()
+    appending.append(
+        head, keys, PersonalDataRead(occurred_at=now, purpose=PURPOSE, holdings=kept, clear=True), judged, now
+    )
+    engine.streams.save(*appending.recorded, rows=appending.rows)
 
 
 def _keys(engine: Engine, c: Connection, streams: list[Stream]) -> Keys | None:

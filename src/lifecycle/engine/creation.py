@@ -62,16 +62,17 @@ def _begin(database: Database, keys: Path, now: datetime, is_simulated: bool) ->
         if log_size(c):
             if Policies(database).all(c):
                 raise AlreadyInitialised("The database is a store already.")
+            LogKeys(keys).create(facts.origin(c))
             return  # an earlier init was interrupted before it published the policy
     journal = ErasureJournal(keys)
     if not journal.path.exists():
         journal.create()
     with database.own() as c:
         Vault(EpochKeys(keys)).initialise(c, now)
-        origin = LogKeys(keys).left_behind() or f"lifecycle/{secrets.token_hex(8)}"
-        LogKeys(keys).create(origin)
+        origin = f"lifecycle/{secrets.token_hex(8)}"
         facts.state(c, {facts.SIMULATED: "yes" if is_simulated else "no", facts.ORIGIN: origin, facts.FORMAT: FORMAT})
         journal_seen.begin(c)
         if is_simulated:
             simulated.start(c, now)
         write_genesis(c, genesis(now, origin, simulated=is_simulated))
+    LogKeys(keys).create(origin)  # after the origin is known for ever: it is the key's name

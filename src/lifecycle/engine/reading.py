@@ -82,6 +82,10 @@ class Reading:
         """The state after every event."""
         return self._views.replay(self.subject_id(subject), as_of=as_of)
 
+    def re_decide(self, subject: Named, as_of: datetime | None = None) -> list[Json]:
+        """Every past decision, made again under the policy version that it names."""
+        return self._views.re_decide(self.subject_id(subject), as_of=as_of)
+
     def audit_trail(self, subject: Named | None = None, limit: int = MANY, after: int = -1) -> list[Json]:
         """Who asked what, when, with what outcome; of one person, or of everybody. It goes on behind `after`."""
         if subject is not None:

@@ -10,10 +10,10 @@ from sqlalchemy import Connection, select
 from lifecycle.errors import StoreUnavailable
 from lifecycle.ledger.anchor import Anchor
 from lifecycle.ledger.checkpoint import Checkpoint
+from lifecycle.ledger.checkpoint_rows import newest_checkpoint
 from lifecycle.ledger.integration import LogTree, read_tree
 from lifecycle.ledger.log_proofs import log_hashes, published_root
 from lifecycle.ledger.note import read_note
-from lifecycle.ledger.publisher import newest_checkpoint
 from lifecycle.ledger.tree import root_from
 from lifecycle.storage import journal_seen
 from lifecycle.storage.database import Database

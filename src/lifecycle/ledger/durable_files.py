@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,6 +38,28 @@ def create_file(path: Path, content: bytes, mode: int = FOR_ALL) -> bool:
         unfinished.unlink(missing_ok=True)
     sync_folder(path.parent)
     return True
+
+
+def put_file(path: Path, content: bytes) -> None:
+    """Whole, but not yet durable: for many files that mean nothing before `sync_files` has returned."""
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def sync_files(paths: Collection[Path]) -> None:
+    """Wait for the disk once for all of them, rather than once for each."""
+    for path in paths:
+        descriptor = os.open(path, os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    for folder in {path.parent for path in paths}:
+        sync_folder(folder)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from sqlalchemy import Connection
 
@@ -11,27 +11,51 @@ from lifecycle.ledger.log_proofs import entries_between
 from lifecycle.ledger.tiles import TILE_WIDTH, entries_path, entry_bundle, tile_bytes, tile_path
 from lifecycle.ledger.tree import Frontier, Hashes, Row, leaf_hash
 
+_FEW = 1 << 16  # leaves that are kept in memory: some ten megabytes
 
-def roots_on_the_way(c: Connection, hashes: Hashes, first: int, past: int, stop: int) -> tuple[bytes, bytes]:
-    """The roots at `stop` and `past` of the tree that has `hashes` at `first` and the rows of the log from there."""
-    frontier = Frontier.read(first, hashes)
-    for some in entries_between(c, first, stop):
-        frontier.extend(map(leaf_hash, some))
-    at_stop = frontier.root()
-    for some in entries_between(c, stop, past):
-        frontier.extend(map(leaf_hash, some))
+
+class NewLeaves:
+    """The leaves first .. past-1 with their hashes, from the rows: kept if they are few, read for each walk if many.
+
+    They begin with the bundle that `first` lies in, which is written anew.
+    """
+
+    def __init__(self, c: Connection, first: int, past: int) -> None:
+        self.first = first
+        self.past = past
+        self.begin = first - first % TILE_WIDTH
+        self._c = c
+        self._kept = list(self._read()) if past - first <= _FEW else None
+
+    def __iter__(self) -> Iterator[tuple[list[bytes], list[bytes]]]:
+        return self._read() if self._kept is None else iter(self._kept)
+
+    def _read(self) -> Iterator[tuple[list[bytes], list[bytes]]]:
+        for entries in entries_between(self._c, self.begin, self.past):
+            yield entries, [leaf_hash(entry) for entry in entries]
+
+
+def roots_on_the_way(leaves: NewLeaves, hashes: Hashes, stop: int) -> tuple[bytes, bytes]:
+    """The roots at `stop` and at the end of the tree that has `hashes` at first and then these leaves."""
+    frontier = Frontier.read(leaves.first, hashes)
+    at_stop, at = frontier.root(), leaves.begin
+    for _, some in leaves:
+        frontier.extend(some[frontier.size - at : max(stop - at, 0)])
+        if frontier.size == stop:
+            at_stop = frontier.root()
+        frontier.extend(some[frontier.size - at :])
+        at += len(some)
     return at_stop, frontier.root()
 
 
-def add_files(c: Connection, folder: LedgerFolder, hashes: Hashes, first: int, past: int) -> None:
-    """Add the tiles and entry bundles by which a tree of `past` leaves differs from one of `first` leaves."""
-    frontier = Frontier.read(first, hashes)
-    files = _Files(hashes)
-    skip = first % TILE_WIDTH  # the bundle that `first` lies in is written anew
-    for some in entries_between(c, first - skip, past):
-        files.add_entries(first - skip, some)
-        files.add_rows(frontier.extend(map(leaf_hash, some[skip:])))
-        first, skip = first + len(some) - skip, 0
+def add_files(leaves: NewLeaves, folder: LedgerFolder, hashes: Hashes) -> None:
+    """Add the tiles and entry bundles by which the tree with these leaves differs from the one that has `hashes`."""
+    frontier = Frontier.read(leaves.first, hashes)
+    files, at = _Files(hashes), leaves.begin
+    for entries, some in leaves:
+        files.add_entries(at, entries)
+        files.add_rows(frontier.extend(some[frontier.size - at :]))
+        at += len(some)
         folder.add(files.full())
     folder.add(files.partial())
     for path in files.completed:

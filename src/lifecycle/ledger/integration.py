@@ -8,10 +8,11 @@ from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, delete, insert, select, tuple_, update
 
 from lifecycle.errors import Conflict, StoreUnavailable
 from lifecycle.ledger.envelope import EVENT_ENTRY, SYSTEM_ENTRY, leaf_hash
+from lifecycle.ledger.many_rows import insert_many
 from lifecycle.ledger.map_rows import StoredMap
 from lifecycle.ledger.sequencer import LogMissing, locked_size, log_size
 from lifecycle.ledger.subject_map import MAP_ENTRY, MapEntry, State, packed
@@ -70,10 +71,9 @@ class LogTree:
 
 _TREE = select(*(log_tree.c[name] for name in LogTree.__slots__))
 _LEAVES = (
-    select(log_entry.c.position, log_entry.c.entry, event_position.c.stream_id, event_position.c.version)
-    .outerjoin(event_position, event_position.c.position == log_entry.c.position)
-    .where(log_entry.c.position >= bindparam("first"), log_entry.c.position < bindparam("past"))
-    .order_by(log_entry.c.position)
+    "SELECT log_entry.entry, event_position.stream_id, event_position.version FROM log_entry "
+    "LEFT JOIN event_position ON event_position.position = log_entry.position "
+    "WHERE log_entry.position >= {first:d} AND log_entry.position < {past:d} ORDER BY log_entry.position"
 )
 
 
@@ -112,6 +112,17 @@ def integrate(c: Connection, facts_of: FactsOf, limit: int = AT_ONCE) -> bool:
     return False
 
 
+def rebuild_map(c: Connection, facts_of: FactsOf) -> bytes:
+    """Make the rows of the subject map anew, as they are to be at the tree's size; return the map's root.
+
+    Errors: LogDamaged if the log's rows are not whole.
+    """
+    growth = _Growth(c, read_tree(c, locked=True), facts_of)
+    root = growth.rebuild_map()
+    growth.store()
+    return root
+
+
 def whole_entries(entries: Sequence[Any], expected: int) -> None:
     """Raise LogDamaged unless these are so many entries. SQLite gives back what was put in, of whatever type."""
     if len(entries) != expected:
@@ -141,15 +152,31 @@ class _Growth:
         first = self.size
         if first == past:
             return
-        rows = self._c.execute(_LEAVES, {"first": first, "past": past}).all()
-        whole_entries([row.entry for row in rows], past - first)
-        self._frontier.extend([leaf_hash(row.entry) for row in rows])
-        self._events += sum(row.entry[:1] == EVENT_ENTRY for row in rows)
-        system = [{"position": row.position} for row in rows if row.entry[:1] == SYSTEM_ENTRY]
-        if system:
-            self._c.execute(insert(log_system), system)
+        entries, newest = self._read(first, past)
+        self._frontier.extend(map(leaf_hash, entries))
+        self._events += sum(entry[:1] == EVENT_ENTRY for entry in entries)
+        system = [first + at for at, entry in enumerate(entries) if entry[:1] == SYSTEM_ENTRY]
+        insert_many(self._c, log_system, {"position": system})
+        self._into_map(newest)
+
+    def _read(self, first: int, past: int) -> tuple[Sequence[bytes], dict[UUID, tuple[int, bytes]]]:
+        """Entries, and the newest version and commitment of each stream among them."""
+        # Past SQLAlchemy's types, which cost more than the query: ids come as the driver has them.
+        rows = self._c.exec_driver_sql(_LEAVES.format(first=first, past=past)).all()
+        entries, streams, versions = zip(*rows, strict=True) if rows else ((), (), ())
+        whole_entries(entries, past - first)
         # Along a stream positions increase with versions, so the last one stays.
-        self._into_map({row.stream_id: (row.version, row.entry[1:33]) for row in rows if row.stream_id is not None})
+        newest = {stream: at for at, stream in enumerate(streams) if stream is not None}
+        return entries, {_id(stream): (versions[at], entries[at][1:33]) for stream, at in newest.items()}
+
+    def rebuild_map(self) -> bytes:
+        """Empty the map and fill it from all positions; what says that a stream was expunged is nowhere else."""
+        there = [leaf for leaf in self._map.all_leaves() if leaf[-1] == State.EXPUNGED]
+        self._map.clear()
+        self._map.put({leaf[:32]: leaf for leaf in there})
+        for first in range(0, self.size, AT_ONCE):
+            self._into_map(self._read(first, min(first + AT_ONCE, self.size))[1])
+        return self._map.root()
 
     def _into_map(self, newest: Mapping[UUID, tuple[int, bytes]]) -> None:
         facts = self._facts_of(self._c, newest)
@@ -201,6 +228,10 @@ class _Growth:
         moved = update(log_tree).where(log_tree.c.size == self._before.size).values(values)
         if self._c.execute(moved).rowcount != 1:
             raise IntegratedMeanwhile("Another publisher has taken these leaves already.")
+
+
+def _id(driver_s: UUID | str) -> UUID:
+    return driver_s if isinstance(driver_s, UUID) else UUID(driver_s)
 
 
 def _chunks(wanted: Collection[Any], many: int) -> Iterator[Sequence[Any]]:

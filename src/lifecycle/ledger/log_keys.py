@@ -30,13 +30,6 @@ class LogKeys:
         if not self.path.exists():
             self._write([SigningKey.generate(origin)])
 
-    def left_behind(self) -> str | None:
-        """The origin of a key that an interrupted `init` made."""
-        try:
-            return SigningKey.parse(self.path.read_text("ascii").splitlines()[0]).name
-        except (OSError, ValueError, IndexError, MalformedKey):
-            return None
-
     def signing(self, origin: str) -> list[SigningKey]:
         """The keys that sign, which is two while one replaces the other. Each has the log's origin as its name."""
         with file_errors("folder of keys", "LIFECYCLE_KEYS"):

@@ -11,19 +11,18 @@ from lifecycle.ledger.checkpoint import Checkpoint
 from lifecycle.ledger.integration import LogDamaged, whole_entries
 from lifecycle.ledger.ledger_files import LedgerFolder
 from lifecycle.ledger.note import read_note
-from lifecycle.ledger.tables import checkpoint, log_entry
+from lifecycle.ledger.tables import checkpoint
 from lifecycle.ledger.tiles import TILE_WIDTH, MalformedTile, Tile, TileHashes, read_tile
 
 _AT_ONCE = 16 * TILE_WIDTH
+_ENTRIES = "SELECT entry FROM log_entry WHERE position >= {first:d} AND position < {past:d} ORDER BY position"
 
 
 def entries_between(c: Connection, first: int, past: int) -> Iterator[list[bytes]]:
     """The leaves first .. past-1, some thousands at a time. Errors: LogDamaged if one is missing."""
-    position = log_entry.c.position
     while first < past:
         end = min(past, first // _AT_ONCE * _AT_ONCE + _AT_ONCE)
-        query = select(log_entry.c.entry).where(position >= first, position < end).order_by(position)
-        entries = list(c.execute(query).scalars())
+        entries = [row[0] for row in c.exec_driver_sql(_ENTRIES.format(first=first, past=end)).all()]
         whole_entries(entries, end - first)
         yield entries
         first = end

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
 
-from sqlalchemy import Connection, Table, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, delete, select
 
 from lifecycle.errors import StoreUnavailable
 from lifecycle.ledger import tree
+from lifecycle.ledger.many_rows import upsert_many
 from lifecycle.ledger.subject_map import (
     EMPTY_TOP,
     NO_HEAD,
@@ -23,6 +22,7 @@ from lifecycle.ledger.subject_map import (
     top_leaf,
 )
 from lifecycle.ledger.tables import map_bucket, map_tile
+from lifecycle.ledger.tiles import Tile, TileHashes
 
 WIDTH = 256
 _HASH = tree.HASH_BYTES
@@ -68,6 +68,12 @@ class StoredMap:
         else:
             self._rehash({bucket: _top_hash(leaves) for bucket, leaves in changed.items()})
 
+    def clear(self) -> None:
+        """Take all streams out; a map never gets shallower."""
+        self._c.execute(delete(map_bucket))
+        self._c.execute(delete(map_tile))
+        self.streams = 0
+
     def rebuild_rows(self) -> None:
         """Make the inner rows anew from the buckets."""
         self._grow(self.depth)
@@ -79,8 +85,8 @@ class StoredMap:
         return touched
 
     def _write_buckets(self, changed: Mapping[int, Sequence[bytes]]) -> None:
-        rows = [{"bucket": bucket, "leaves": b"".join(leaves)} for bucket, leaves in changed.items() if leaves]
-        _upsert(self._c, map_bucket, rows)
+        there = {bucket: b"".join(leaves) for bucket, leaves in changed.items() if leaves}
+        upsert_many(self._c, map_bucket, {"bucket": list(there), "leaves": list(there.values())})
 
     def _grow(self, depth: int) -> None:
         """Split every bucket, from the last to the first: no new number is that of a bucket still to be split."""
@@ -100,8 +106,8 @@ class StoredMap:
         self._c.execute(delete(map_tile))
         level = 0
         while True:
-            rows = [_tile(level, at // WIDTH, hashes[at : at + WIDTH]) for at in range(0, len(hashes), WIDTH)]
-            _upsert(self._c, map_tile, rows)
+            rows = {at // WIDTH: hashes[at : at + WIDTH] for at in range(0, len(hashes), WIDTH)}
+            self._upsert_tiles(level, rows)
             if len(hashes) <= WIDTH:
                 return
             hashes = [tree.root(hashes[at : at + WIDTH]) for at in range(0, len(hashes), WIDTH)]
@@ -118,11 +124,15 @@ class StoredMap:
             for number, slots in tiles.items():
                 for slot, hash in slots:
                     rows[number][slot] = hash
-            _upsert(self._c, map_tile, [_tile(level, number, hashes) for number, hashes in rows.items()])
+            self._upsert_tiles(level, rows)
             if (1 << self.depth) >> 8 * level <= WIDTH:
                 return
             changed = {number: tree.root(hashes) for number, hashes in rows.items()}
             level += 1
+
+    def _upsert_tiles(self, level: int, rows: Mapping[int, Sequence[bytes]]) -> None:
+        hashes = [b"".join(each) for each in rows.values()]
+        upsert_many(self._c, map_tile, {"level": [level] * len(rows), "number": list(rows), "hashes": hashes})
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
@@ -136,8 +146,11 @@ class StoredMap:
         return tree.root_from(1 << self.depth, self.hashes)
 
     def proof(self, bucket: int) -> list[bytes]:
-        """The inclusion of a bucket's top leaf."""
-        return tree.inclusion_from(bucket, 1 << self.depth, self.hashes)
+        """The inclusion of a bucket's top leaf. Each stored row is read once, though several hashes come from it."""
+        return tree.inclusion_from(bucket, 1 << self.depth, TileHashes(1 << self.depth, self._tile))
+
+    def _tile(self, tile: Tile) -> bytes:
+        return b"".join(self.hashes(tile.level, tile.index * WIDTH, tile.width))
 
     def hashes(self, level: int, first: int, count: int) -> list[bytes]:
         """The stored hashes of the top tree, as `tree.Hashes` wants them."""
@@ -203,20 +216,7 @@ def _top_hash(leaves: Sequence[bytes]) -> bytes:
     return tree.leaf_hash(top_leaf(leaves))
 
 
-def _tile(level: int, number: int, hashes: Sequence[bytes]) -> dict[str, Any]:
-    return {"level": level, "number": number, "hashes": b"".join(hashes)}
-
-
 def _chunks(numbers: Iterable[int]) -> Iterator[list[int]]:
     left = iter(numbers)
     while some := list(islice(left, _IN_A_QUERY)):
         yield some
-
-
-def _upsert(c: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    if not rows:
-        return
-    statement = (sqlite if c.dialect.name == "sqlite" else postgresql).insert(table)
-    keys = [column.name for column in table.primary_key]
-    rest = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
-    c.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest), rows)

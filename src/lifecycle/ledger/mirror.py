@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 from lifecycle.errors import LifecycleError, StoreUnavailable
 from lifecycle.ledger import evidence
 from lifecycle.ledger.checkpoint import Checkpoint, open_checkpoint
-from lifecycle.ledger.durable_files import FOR_ALL, alone, make_folder
+from lifecycle.ledger.durable_files import FOR_ALL, alone, make_folder, put_file, sync_files
 from lifecycle.ledger.ledger_files import replace_file
 from lifecycle.ledger.log_sources import FolderSource, LogSource, SourceDamaged
 from lifecycle.ledger.note import Note, VerifyingKey, read_note
@@ -20,19 +20,16 @@ from lifecycle.ledger.tiles import (
     entries_path,
     entry_bundle,
     read_entry_bundle,
-    read_tile,
     tile_bytes,
     tiles_of,
 )
 from lifecycle.ledger.tree import (
-    TILE_HEIGHT,
     BadProof,
     consistency_from,
     leaf_hash,
-    root,
-    root_from,
     verify_consistency,
 )
+from lifecycle.ledger.verified_tiles import VerifiedTiles, right_edge
 
 CHECKPOINT, EVIDENCE = "checkpoint", "evidence"
 Progress = Callable[[int, int], None]  # leaves that are here, leaves that there are
@@ -75,43 +72,6 @@ def mirror(source: LogSource, target: Path, keys: Sequence[VerifyingKey], progre
         raise MirrorUnavailable(f"The mirror's folder cannot be used: {error.strerror}.") from error
 
 
-class VerifiedTiles:
-    """The tiles of a tree whose root is known: each is compared with it before anything of it is believed."""
-
-    def __init__(self, checkpoint: Checkpoint, candidates: Callable[[Tile], Iterator[bytes]]) -> None:
-        self._size = checkpoint.size
-        self._candidates = candidates
-        self._held: dict[tuple[int, int], list[bytes]] = {}
-        for tile in _right_edge(self._size):
-            self._held[tile.level, tile.index] = self._first(tile, lambda _: True)
-        # The hashes of the right edge and no others make the root.
-        if checkpoint.size and root_from(checkpoint.size, self) != checkpoint.root:
-            raise SourceDamaged("The newest tiles do not lead to the signed root.")
-
-    def __call__(self, level: int, first: int, count: int) -> Sequence[bytes]:
-        start = first % TILE_WIDTH
-        return self.tile(level, first // TILE_WIDTH)[start : start + count]
-
-    def tile(self, level: int, index: int) -> list[bytes]:
-        if (level, index) in self._held:
-            return self._held[level, index]
-        above = self.tile(level + 1, index // TILE_WIDTH)[index % TILE_WIDTH]
-        hashes = self._first(Tile(level, index), lambda found: root(found) == above)
-        if level:  # most tiles are of level 0, and are read once
-            self._held[level, index] = hashes
-        return hashes
-
-    def _first(self, tile: Tile, is_right: Callable[[list[bytes]], bool]) -> list[bytes]:
-        for data in self._candidates(tile):
-            try:
-                hashes = read_tile(data, tile.width)
-            except MalformedTile:
-                continue
-            if is_right(hashes):
-                return hashes
-        raise SourceDamaged(f"The file {tile.path} is missing or does not lead to the signed root.")
-
-
 class _Copying:
     """One run."""
 
@@ -122,6 +82,7 @@ class _Copying:
         self._keys = keys
         self._progress = progress
         self._files = 0
+        self._unsynced: set[Path] = set()
 
     def run(self) -> Mirrored:
         note = self._source.read(CHECKPOINT)
@@ -137,7 +98,7 @@ class _Copying:
             self._refuse_rewritten(tiles, note, newest, held, before)
         size = before.size if before else 0
         self._copy(tiles, size, newest.size)
-        self._put(CHECKPOINT, _merged(held, note))
+        self._finish(_merged(held, note))
         self._prune(size, newest.size)
         return Mirrored(size, newest, self._files)
 
@@ -181,29 +142,41 @@ class _Copying:
         raise SourceDamaged(f"The file {path} is missing or has other entries than the signed ones.")
 
     def _candidates(self, tile: Tile) -> Iterator[bytes]:
-        return self._files_for(tile.path, Tile(tile.level, tile.index).path)
+        whole = Tile(tile.level, tile.index).path
+        if tile.width < TILE_WIDTH:  # verified together with the rest of the edge, so none may come from another run
+            return self._log_files(tile.path, whole)
+        return self._files_for(tile.path, whole)
 
     def _files_for(self, path: str, whole: str) -> Iterator[bytes]:
-        """What may be a file: our own copy of an interrupted run, the log's, and the full one in a partial one's place.
-
-        c2sp.org/tlog-tiles, "Partial Tiles": the log may drop a partial file when the full one is there.
-        """
+        """What may be a file: what an interrupted run has left here, before what the log has."""
         yield from _there(self._here.read(path))
+        yield from self._log_files(path, whole)
+
+    def _log_files(self, path: str, whole: str) -> Iterator[bytes]:
+        """c2sp.org/tlog-tiles, "Partial Tiles": the log may drop a partial file when the full one is there."""
         yield from _there(self._source.read(path))
         if whole != path:
             yield from _there(self._source.read(whole))
 
     def _put(self, path: str, content: bytes) -> None:
-        if self._here.read(path) == content:
-            return
-        make_folder((self._target / path).parent)
-        replace_file(self._target / path, content, FOR_ALL)
-        self._files += 1
+        file = self._target / path
+        self._unsynced.add(file)
+        if self._here.read(path) != content:
+            make_folder(file.parent)
+            put_file(file, content)
+            self._files += 1
+
+    def _finish(self, note: bytes) -> None:
+        """The checkpoint says that everything before it is here for good."""
+        sync_files(self._unsynced)
+        if self._here.read(CHECKPOINT) != note:
+            replace_file(self._target / CHECKPOINT, note, FOR_ALL)
+            self._files += 1
 
     def _prune(self, old: int, new: int) -> None:
         """Drop partial files that a wider or full one replaces, now that the newer checkpoint is here for good."""
-        needed = {tile.path for tile in _right_edge(new)}
-        for tile in _right_edge(old):
+        needed = {tile.path for tile in right_edge(new)}
+        for tile in right_edge(old):
             if tile.path not in needed:
                 self._drop(tile.path)
                 if tile.level == 0:
@@ -214,15 +187,6 @@ class _Copying:
         file.unlink(missing_ok=True)
         if not any(file.parent.iterdir()):
             file.parent.rmdir()
-
-
-def _right_edge(size: int) -> Iterator[Tile]:
-    """The partial tiles of a tree."""
-    level = 0
-    while there := size >> TILE_HEIGHT * level:
-        if there % TILE_WIDTH:
-            yield Tile(level, there // TILE_WIDTH, there % TILE_WIDTH)
-        level += 1
 
 
 def _merged(held: bytes | None, note: bytes) -> bytes:

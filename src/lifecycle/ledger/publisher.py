@@ -8,35 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol, TypeAlias
 
-from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection
 
-from lifecycle.errors import Conflict, StoreUnavailable
+from lifecycle.errors import Conflict
 from lifecycle.ledger import integration
 from lifecycle.ledger.anchor import Anchor, AnchorMoved
 from lifecycle.ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
-from lifecycle.ledger.growing import add_files, roots_on_the_way
+from lifecycle.ledger.checkpoint_rows import Published, RolledBack, newest_checkpoint, remember
+from lifecycle.ledger.growing import NewLeaves, add_files, roots_on_the_way
 from lifecycle.ledger.integration import FactsOf, LogDamaged, LogTree, is_whole, read_tree
 from lifecycle.ledger.ledger_files import CHECKPOINT, VKEYS, LedgerFolder, LedgerUnavailable
 from lifecycle.ledger.log_keys import LogKeys
 from lifecycle.ledger.log_proofs import log_hashes
-from lifecycle.ledger.note import SigningKey, read_note
+from lifecycle.ledger.loss import Loss, declare_loss
+from lifecycle.ledger.note import SigningKey
 from lifecycle.ledger.sequencer import log_size
-from lifecycle.ledger.tables import checkpoint
 from lifecycle.ledger.tree import EMPTY, Hashes
 
 TRIES = 8
 Anchored: TypeAlias = tuple[Checkpoint, bytes]
-
-
-class RolledBack(StoreUnavailable):
-    """The log is older than what was signed, or another one: signing it would show two histories."""
-
-    remedy = "let nobody write, and run `lifecycle restore check`: it compares the store with its last checkpoint"
 
 
 class AnchorMissing(LedgerUnavailable):
@@ -49,15 +42,6 @@ class Store(Protocol):
     def read(self) -> AbstractContextManager[Connection]: ...
 
     def write(self, role: Literal["sequencer"]) -> AbstractContextManager[Connection]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """The newest checkpoint, and its note with all signatures that are known."""
-
-    size: int
-    root: bytes
-    note: bytes
 
 
 class Publisher:
@@ -99,11 +83,22 @@ class Publisher:
             if not is_whole(c, tree):
                 raise AnchorMoved  # another publisher is in the middle of a backlog
             self._outdated(newest_checkpoint(c), anchored)
-            first = self._shown(keys)
-            self.add_files(c, self._checked(c, tree, anchored, first), first, tree.size)
+            leaves = NewLeaves(c, min(self._shown(keys), tree.size), tree.size)
+            self.add_files(leaves, self._checked(c, tree, anchored, leaves))
         note = self.sign(keys, tree, anchored)
         self.record(tree, note, now)
         return self.show(keys)
+
+    def declare_loss(self, now: datetime) -> Loss:
+        """After a restore that lost events, and before anybody writes: take back the leaves that were published.
+
+        Publish then, and the log goes on above its last checkpoint. Errors: as `lifecycle.ledger.loss` says.
+        """
+        anchored = self.anchored(self._keys.signing(self._origin))
+        if anchored is None:
+            raise _outdated()
+        with self._store.write("sequencer") as c:
+            return declare_loss(c, self._folder, *anchored, now)
 
     # -- the steps ---------------------------------------------------------------------------------------------------
 
@@ -113,9 +108,9 @@ class Publisher:
             with self._store.write("sequencer") as c:
                 more = integration.integrate(c, self._facts_of, at_once)
 
-    def add_files(self, c: Connection, hashes: Hashes, first: int, size: int) -> None:
+    def add_files(self, leaves: NewLeaves, hashes: Hashes) -> None:
         """The files of the checkpoint that is shown are there; those of a later one may be, after a crash."""
-        add_files(c, self._folder, hashes, first, size)
+        add_files(leaves, self._folder, hashes)
 
     def sign(self, keys: list[SigningKey], tree: LogTree, anchored: Anchored | None) -> bytes:
         """Sign, and swap the anchor. Errors: AnchorMoved if it is not the one that the tree was compared with."""
@@ -175,38 +170,24 @@ class Publisher:
             raise AnchorMoved  # it was signed just now
         raise _outdated()
 
-    def _checked(self, c: Connection, tree: LogTree, anchored: Anchored | None, first: int) -> Hashes:
+    def _checked(self, c: Connection, tree: LogTree, anchored: Anchored | None, leaves: NewLeaves) -> Hashes:
         """See that the tree to be signed continues what was signed, and is that of the log's own rows.
 
         Returns the stored hashes at the size that is shown. A tile that lies is no proof of a rollback.
         """
         stop, before = (anchored[0].size, anchored[0].root) if anchored is not None else (0, EMPTY)
-        if first > stop:
+        if leaves.first > stop:
             raise AnchorMoved  # it was signed and shown just now
         if stop > tree.size:
             raise RolledBack("The tree has fewer leaves than its last checkpoint.")
         for folder in (self._folder, None):
-            hashes = log_hashes(c, folder, first)
-            at_anchor, root = roots_on_the_way(c, hashes, first, tree.size, stop)
+            hashes = log_hashes(c, folder, leaves.first)
+            at_anchor, root = roots_on_the_way(leaves, hashes, stop)
             if (at_anchor, root) == (before, tree.root):
                 return hashes
         if at_anchor != before:
             raise RolledBack("The log is not the one that its last checkpoint was signed for.")
         raise LogDamaged("The rows of the log do not lead to the root of its tree.")
-
-
-def newest_checkpoint(c: Connection) -> Published | None:
-    row = c.execute(select(checkpoint).order_by(checkpoint.c.size.desc()).limit(1)).one_or_none()
-    if row is None:
-        return None
-    note: bytes = row.note.encode()
-    return Published(row.size, Checkpoint.parse(read_note(note).text).root, note)
-
-
-def remember(c: Connection, size: int, note: bytes, at: datetime) -> None:
-    """Keep a signed note; another publisher may have kept the same one."""
-    statement = (sqlite if c.dialect.name == "sqlite" else postgresql).insert(checkpoint)
-    c.execute(statement.on_conflict_do_nothing(), {"size": size, "note": note.decode(), "at": at})
 
 
 def _outdated() -> AnchorMissing:

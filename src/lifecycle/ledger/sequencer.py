@@ -6,18 +6,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from lifecycle.domain.streams import SYSTEM
 from lifecycle.errors import StoreUnavailable
 from lifecycle.ledger.envelope import system_entry
+from lifecycle.ledger.many_rows import delete_many, insert_many
 from lifecycle.ledger.tables import event_position, ledger_queue, log_entry, log_state, log_tree
 from lifecycle.ledger.tree import EMPTY
 
 queue = ledger_queue.c
-_NEXT = select(queue.stream_id, queue.version, queue.entry).order_by(queue.event_id, queue.stream_id, queue.version)
+_NEXT = (
+    f"SELECT stream_id, version, entry FROM {ledger_queue.name} "  # noqa: S608 -- the name of our own table
+    "ORDER BY event_id, stream_id, version LIMIT "
+)
 _SIZE = select(log_state.c.size).with_for_update()
-_PLACED = delete(ledger_queue).where(queue.stream_id == bindparam("of"), queue.version == bindparam("at"))
 
 
 class LogMissing(StoreUnavailable):
@@ -34,23 +37,23 @@ def sequence(c: Connection, limit: int = 4096) -> int:
     an event's id is greater than its predecessor's, and the predecessor was committed before it was written.
     """
     size = locked_size(c)
-    waiting = c.execute(_NEXT.limit(limit)).all()
+    waiting = c.exec_driver_sql(f"{_NEXT}{limit:d}").all()
     if not waiting:
         return 0
-    c.execute(insert(log_entry), [{"position": size + i, "entry": row.entry} for i, row in enumerate(waiting)])
-    if events := _positions(size, waiting):
-        c.execute(insert(event_position), events)
-    c.execute(_PLACED, [{"of": row.stream_id, "at": row.version} for row in waiting])
+    streams, versions, entries = zip(*waiting, strict=True)
+    insert_many(c, log_entry, {"position": range(size, size + len(waiting)), "entry": entries})
+    insert_many(c, event_position, _positions(c, size, waiting))
+    delete_many(c, ledger_queue, {"stream_id": streams, "version": versions})
     c.execute(update(log_state).values(size=size + len(waiting)))
     return len(waiting)
 
 
-def _positions(size: int, waiting: Sequence[Row[UUID, int, bytes]]) -> list[dict[str, Any]]:
-    return [
-        {"position": size + i, "stream_id": row.stream_id, "version": row.version}
-        for i, row in enumerate(waiting)
-        if row.stream_id != SYSTEM
-    ]
+def _positions(c: Connection, size: int, waiting: Sequence[Row[Any, int, bytes]]) -> dict[str, list[Any]]:
+    """Ids are as the driver has them, and so is that of the log's own stream."""
+    own = SYSTEM.hex if c.dialect.name == "sqlite" else SYSTEM
+    events = [(size + i, stream, version) for i, (stream, version, _) in enumerate(waiting) if stream != own]
+    positions, streams, versions = zip(*events, strict=True) if events else ((), (), ())
+    return {"position": list(positions), "stream_id": list(streams), "version": list(versions)}
 
 
 def write_genesis(c: Connection, record: Mapping[str, Any]) -> None:

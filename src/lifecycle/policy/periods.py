@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from typing import Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -14,7 +15,13 @@ from lifecycle.policy.vocabulary import CountsFrom
 
 def is_zone(name: str) -> bool:
     """Whether the IANA database knows this zone."""
-    return name in available_timezones()
+    return name in _zones()
+
+
+@cache
+def _zones() -> set[str]:
+    """Listing them reads six hundred files; they change with the operating system, not while we run."""
+    return available_timezones()
 
 
 def day_of(instant: datetime, zone: str) -> date:

@@ -7,22 +7,19 @@ one journal write, one transaction a step.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, select
 
-from lifecycle.columns import among
-from lifecycle.domain.event import Judged, Recorded
-from lifecycle.domain.streams import access_stream_of, is_access_stream, subject_of_access
-from lifecycle.domain.subject.events import ErasureCompleted, ErasureOrdered, IdentifierUnlinked, KeyDestroyed
-from lifecycle.domain.subject.fold import replay
-from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.event import Judged
+from lifecycle.domain.subject.events import ErasureCompleted
 from lifecycle.errors import StoreUnavailable
-from lifecycle.ledger.envelope import Header, Part, read_header
 from lifecycle.policy.vocabulary import Role
+from lifecycle.processes.doomed import Doomed, Order, both_streams, called_completed, doomed_by, order_of
+from lifecycle.processes.sinks import ErasureSink, ask
 from lifecycle.processes.trying import again
 from lifecycle.storage import erasing, journal_seen
 from lifecycle.storage.appending import Appending, Head, load_heads
@@ -30,20 +27,16 @@ from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
 from lifecycle.storage.erasing import Ordered
 from lifecycle.storage.idempotency import KEPT
-from lifecycle.storage.mapper import recorded
 from lifecycle.storage.policies import Policies
-from lifecycle.storage.tables import event_body, event_header
+from lifecycle.storage.tables import event_body
 from lifecycle.vault.erasure import destroy_holdings, destroy_identifiers, destroy_subject, fence_subject, keys_left
 from lifecycle.vault.installation import EpochChanged, lock_epochs
 from lifecycle.vault.journal import ErasureJournal, JournalEntry
 from lifecycle.vault.loading import open_epochs
 from lifecycle.vault.sealing import OpenParts
 from lifecycle.vault.spent import spend_commands
-from lifecycle.vault.tables import chunks
 from lifecycle.vault.vault import Vault
 
-Headers = dict[tuple[UUID, int], Header]
-Order = tuple[UUID, int]  # stream and version of the event that ordered it
 STORES = ("event-bodies", "vault")
 TOGETHER = 500
 
@@ -58,37 +51,24 @@ class ErasureUnfinished(StoreUnavailable):
     remedy = "try again, or start again: what was ordered is carried out first"
 
 
-@dataclass(frozen=True, slots=True)
-class Doomed:
-    """What one order destroys. `parts` are the sealed parts, by (version, index)."""
-
-    order: Order
-    at: datetime
-    subject: Subject
-    whole: bool
-    parts: tuple[tuple[int, int, Part], ...] = ()
-    identifier: str | None = None
-
-    @property
-    def streams(self) -> list[UUID]:
-        return _both(self.subject.id) if self.whole else [self.subject.id]
-
-    @property
-    def kids(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(part.kid for _, _, part in self.parts if part.kid))
-
-
 class EraseWhatWasOrdered:
     """Carries out orders. Called after the append that ordered, at every start, and by the worker."""
 
     def __init__(
-        self, database: Database, streams: Streams, vault: Vault, journal: ErasureJournal, policies: Policies
+        self,
+        database: Database,
+        streams: Streams,
+        vault: Vault,
+        journal: ErasureJournal,
+        policies: Policies,
+        sinks: Sequence[ErasureSink] = (),
     ) -> None:
         self._database = database
         self._streams = streams
         self._vault = vault
         self._journal = journal
         self._policies = policies
+        self._sinks = tuple(sinks)
         self.notes_journal = True  # not while a restored store still has to catch up with its journal
 
     def __call__(self, orders: Sequence[Order], now: datetime) -> None:
@@ -98,13 +78,13 @@ class EraseWhatWasOrdered:
     def resume(self, now: datetime) -> int:
         """Go on with whatever a crash interrupted."""
         with self._database.read() as c:
-            orders = list(dict.fromkeys(_order(ordered) for ordered in erasing.pending(c)))
+            orders = list(dict.fromkeys(order_of(ordered) for ordered in erasing.pending(c)))
         self(orders, now)
         return len(orders)
 
     def _carry_out(self, orders: Sequence[Order], now: datetime) -> None:
         with self._database.read() as c:
-            doomed = self._doomed(c, orders)
+            doomed = doomed_by(c, self._streams, orders)
         if not doomed:
             return
         self.write_journal(doomed, now)
@@ -112,7 +92,11 @@ class EraseWhatWasOrdered:
         epochs = self.destroy(doomed, now)
         self._forget_deleted()
         self.verify(doomed)
-        self.complete(doomed, epochs, now)
+        answered, missing = self.ask_sinks(doomed)
+        if answered:
+            self.complete(answered, epochs, now)
+        if missing:
+            raise ErasureUnfinished(f"These have not erased: {', '.join(missing)}.")
 
     # -- the steps ---------------------------------------------------------------------------------------------------
 
@@ -140,7 +124,7 @@ class EraseWhatWasOrdered:
     def _fence(self, people: Sequence[UUID], now: datetime) -> None:
         with self._database.write("eraser") as c:
             for person in people:
-                erasing.fence(c, _both(person), fence_subject(c, person, now))
+                erasing.fence(c, both_streams(person), fence_subject(c, person, now))
 
     def destroy(self, doomed: Sequence[Doomed], now: datetime) -> dict[Order, int]:
         """Keys, bodies, look-ups and command ids, in one transaction. Returns the epoch whose end makes it final."""
@@ -158,7 +142,7 @@ class EraseWhatWasOrdered:
         return epochs
 
     def _destroy_whole(self, c: Connection, doomed: Doomed, now: datetime) -> int | None:
-        both = _both(doomed.subject.id)
+        both = both_streams(doomed.subject.id)
         erasing.extend(c, both[1:], Ordered(*doomed.order, doomed.at))
         spend_commands(c, erasing.forget_commands(c, both), now + KEPT)
         erasing.delete_all_bodies(c, both)
@@ -171,7 +155,7 @@ class EraseWhatWasOrdered:
         destroyed = destroy_holdings(c, self._vault, person, doomed.kids)
         erasing.delete_bodies(c, person, [(version, index) for version, index, _ in doomed.parts])
         if destroyed.generation is not None:
-            erasing.regenerate(c, _both(person), destroyed.generation)
+            erasing.regenerate(c, both_streams(person), destroyed.generation)
         return destroyed.epoch
 
     def _forget_deleted(self) -> None:
@@ -184,13 +168,24 @@ class EraseWhatWasOrdered:
     def verify(self, doomed: Sequence[Doomed]) -> None:
         """Look again before anything is called completed."""
         whole = [each.subject.id for each in doomed if each.whole]
-        streams = [stream for person in whole for stream in _both(person)]
+        streams = [stream for person in whole for stream in both_streams(person)]
         kids = {(each.subject.id, kid) for each in doomed if not each.whole for kid in each.kids}
         with self._database.read() as c:
             left = keys_left(c, whole, kids)
             bodies = select(event_body.c.version).where(event_body.c.stream_id.in_(streams)).limit(1)
             if left or c.execute(bodies).first():
                 raise NotDestroyed("Keys or bodies are left after an erasure.")
+
+    def ask_sinks(self, doomed: Sequence[Doomed]) -> tuple[list[Doomed], list[str]]:
+        """Other systems' copies. Returns the orders that every one of them has done, and who has not done some."""
+        answered: list[Doomed] = []
+        missing: dict[str, None] = {}
+        for each in doomed:
+            said = ask(self._sinks if each.identifier is None else (), each.for_sinks)
+            missing |= dict.fromkeys(said.missing)
+            if not said.missing:
+                answered.append(replace(each, receipts=said.receipts))
+        return answered, sorted(missing)
 
     def complete(self, doomed: Sequence[Doomed], epochs: dict[Order, int], now: datetime) -> None:
         """Say so on each record, remember which epoch's end makes it final, and only then forget the order."""
@@ -204,7 +199,7 @@ class EraseWhatWasOrdered:
         with self._database.read() as c:
             oldest = open_epochs(c)[-1]
             heads = load_heads(c, [each.order[0] for each in doomed])
-            said = _completed(c, [each.order[0] for each in doomed])
+            said = called_completed(c, [each.order[0] for each in doomed])
             left = [each for each in doomed if each.order not in said]
             # An epoch that ended since the keys were destroyed can make nothing final any more.
             final = {each.order: max(epochs[each.order], oldest) for each in left}
@@ -223,98 +218,20 @@ class EraseWhatWasOrdered:
 
     def _append(self, appending: Appending, heads: dict[UUID, Head], doomed: Doomed, epoch: int, now: datetime) -> None:
         stream, version = doomed.order
-        keys = tuple(_destroyed(doomed))
         event = ErasureCompleted(
-            occurred_at=now, order=version, whole=doomed.whole, epoch=epoch, keys=keys, stores=STORES
+            occurred_at=now,
+            order=version,
+            whole=doomed.whole,
+            epoch=epoch,
+            keys=doomed.destroyed,
+            stores=(*STORES, *doomed.receipts),
+            receipts=dict(doomed.receipts) or None,
         )
         policy = self._policies.in_force(now)
         label = policy.judged_by if policy is not None else "none"
         judged = Judged(self._vault.cmd(secrets.token_hex(16)), Role.SYSTEM.value, label)
         _, heads[stream] = appending.append(heads[stream], OpenParts(), event, judged, now)
 
-    # -- what an order means -----------------------------------------------------------------------------------------
-
-    def _doomed(self, c: Connection, orders: Sequence[Order]) -> list[Doomed]:
-        with self._streams.prefetched([stream for stream, _ in orders], c):
-            subjects = {s: self._streams.repository.get(s, projector_func=replay) for s, _ in orders}
-        head = event_header.c
-        rows = c.execute(
-            select(head.stream_id, head.version, head.header).where(among(head.stream_id, head.version, orders))
-        ).all()
-        ordering = [recorded(row.stream_id, row.version, row.header) for row in rows]
-        headers = _headers(c, subjects, ordering)
-        return [_one(subjects[each.originator_id], each, headers) for each in ordering]
-
 
 def _unfinished() -> ErasureUnfinished:
     return ErasureUnfinished("Others were always faster than the erasure.")
-
-
-def _order(ordered: Ordered) -> Order:
-    """Of a whole person the second stream is pending too, and may be so alone: whoever was late left it."""
-    stream = ordered.stream_id
-    return subject_of_access(stream) if is_access_stream(stream) else stream, ordered.version
-
-
-def _one(subject: Subject, ordering: Recorded, headers: Headers) -> Doomed:
-    stream = ordering.originator_id
-    order = (stream, ordering.originator_version)
-    event = ordering.event
-    if isinstance(event, IdentifierUnlinked):
-        return Doomed(order, ordering.recorded_at, subject, False, identifier=event.identifier)
-    assert isinstance(event, ErasureOrdered), "an order is one of two kinds"
-    holdings = None if event.whole else set(event.holdings)
-    versions = _versions(subject, event)
-    return Doomed(order, ordering.recorded_at, subject, event.whole, tuple(_parts(headers, stream, versions, holdings)))
-
-
-def _versions(subject: Subject, event: ErasureOrdered) -> Iterable[int]:
-    """The events that sealed something of what is to be destroyed."""
-    if event.whole:
-        return range(1, subject.version + 1)
-    return sorted({version for holding in event.holdings for version in subject.holdings[holding].parts})
-
-
-def _both(person: UUID) -> list[UUID]:
-    return [person, access_stream_of(person)]
-
-
-def _headers(c: Connection, subjects: Mapping[UUID, Subject], ordering: Iterable[Recorded]) -> Headers:
-    """All headers that these orders are about, in a few queries however many there are."""
-    wanted = dict.fromkeys(
-        (each.originator_id, version)
-        for each in ordering
-        if isinstance(each.event, ErasureOrdered)
-        for version in _versions(subjects[each.originator_id], each.event)
-    )
-    head = event_header.c
-    found: Headers = {}
-    for some in chunks(list(wanted)):
-        rows = c.execute(
-            select(head.stream_id, head.version, head.header).where(among(head.stream_id, head.version, some))
-        )
-        found |= {(row.stream_id, row.version): read_header(row.header) for row in rows}
-    return found
-
-
-def _parts(
-    headers: Headers, stream: UUID, versions: Iterable[int], holdings: set[str] | None
-) -> Iterable[tuple[int, int, Part]]:
-    for version in versions:
-        for index, part in enumerate(headers[(stream, version)].parts):
-            if holdings is None or part.hid in holdings:
-                yield version, index, part
-
-
-def _destroyed(doomed: Doomed) -> Iterable[KeyDestroyed]:
-    commitments = {part.kid: part.kc for _, _, part in doomed.parts if part.kid}
-    return [KeyDestroyed(kid=kid, kc=kc) for kid, kc in commitments.items()]
-
-
-def _completed(c: Connection, streams: Sequence[UUID]) -> set[Order]:
-    """Orders that were called completed before a crash took the rest."""
-    head = event_header.c
-    rows = c.execute(
-        select(head.stream_id, head.header).where(head.stream_id.in_(streams), head.kind == ErasureCompleted.kind)
-    )
-    return {(row.stream_id, int(read_header(row.header).data["order"])) for row in rows}

@@ -11,6 +11,7 @@ from lifecycle.schedule.leader import Leader
 
 SWEEP_EVERY = timedelta(seconds=60)
 DRAIN_EVERY = timedelta(seconds=1)
+PUBLISH_EVERY = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)

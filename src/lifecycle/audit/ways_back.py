@@ -1,0 +1,263 @@
+"""From the events of a decision back to the command that must have been asked: one small function a command.
+
+Each yields what the command may have said, as fields of its document; `at` is when it happened. Where the record leaves
+several possible they all count: one of them that leads to the very same events is enough. None at all means that the
+events are not those of this command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from lifecycle.audit.past import INDEX, WITHHELD, Past, Unlike
+from lifecycle.audit.ways_back_from_endings import Fields, end_purpose, erase
+from lifecycle.domain.event import Withheld
+from lifecycle.domain.subject import events as e
+from lifecycle.policy.vocabulary import IdentifierType, LegalBasis
+
+Way = Callable[[Past], Iterator[Fields]]
+
+
+def _give_consent(past: Past) -> Iterator[Fields]:
+    given = past.only(e.ConsentGiven)
+    if given is None:
+        return
+    guardian = past.word(given, "guardian", needed=bool(past.subject.guardians)) if given.by_guardian else None
+    if isinstance(given.guardian, Withheld):
+        past.name(f"ref:{WITHHELD}", min(past.subject.guardians, default=WITHHELD))
+    yield {
+        "at": given.occurred_at,
+        "purposes": given.purposes,
+        "notice": given.notice,
+        "channel": given.channel,
+        "separate": given.separate,
+        "guardian": _reference(guardian),
+    }
+
+
+def _refuse_consent(past: Past) -> Iterator[Fields]:
+    refused = past.only(e.ConsentRefused)
+    if refused is not None:
+        yield {
+            "at": refused.occurred_at,
+            "purposes": refused.purposes,
+            "notice": refused.notice,
+            "channel": refused.channel,
+        }
+
+
+def _withdraw_consent(past: Past) -> Iterator[Fields]:
+    withdrawn = past.only(e.ConsentWithdrawn)
+    if withdrawn is None or withdrawn.channel is None:
+        return
+    for purposes in (withdrawn.purposes, ()):
+        yield {"at": withdrawn.occurred_at, "purposes": purposes, "channel": withdrawn.channel}
+
+
+def _collect(past: Past) -> Iterator[Fields]:
+    """An item on a further ground had a value equal to the one that is held."""
+    collected = past.only(e.PersonalDataCollected)
+    if collected is None or any(id not in past.subject.holdings for id in collected.further):
+        return
+    data = {new.category: past.value(new.holding, past.before + 1, past.format(new.category)) for new in collected.new}
+    for id in collected.further:
+        category = past.subject.holdings[id].category
+        data[category] = past.value(id, past.newest(id), past.format(category))
+    yield {
+        "at": collected.occurred_at,
+        "purpose": collected.purpose,
+        "basis": collected.basis,
+        "data": data,
+        "source": collected.source,
+        "evidence": past.word(collected, "evidence", needed=collected.basis is not LegalBasis.CONSENT),
+    }
+
+
+def _record_activity(past: Past) -> Iterator[Fields]:
+    recorded = past.only(e.ActivityRecorded)
+    if recorded is not None:
+        yield {"at": recorded.occurred_at, "purpose": recorded.purpose}
+
+
+def _correct(past: Past) -> Iterator[Fields]:
+    return _change(past, e.PersonalDataCorrected)
+
+
+def _supplement(past: Past) -> Iterator[Fields]:
+    return _change(past, e.PersonalDataSupplemented)
+
+
+def _change(past: Past, kind: type[e.PersonalDataCorrected | e.PersonalDataSupplemented]) -> Iterator[Fields]:
+    """Of what a hold froze there is a note, of the rest a new generation; one command may lead to both."""
+    changed: dict[str, str] = {}
+    said: Fields = {}
+    for place, event in enumerate(past.events, past.before + 1):
+        if not isinstance(event, kind | e.CorrectionAnnotated):
+            return
+        for id in event.holdings:
+            if id not in past.subject.holdings:
+                return
+            changed[id] = past.value(id, place, past.format(past.subject.holdings[id].category))
+        said |= {"at": event.occurred_at, "reason": past.word(event, "reason")}
+        said |= {"evidence": past.word(event, "evidence")}
+    if len(changed) == 1:
+        ((id, value),) = changed.items()
+        yield said | {"holding": id, "value": value}
+    elif changed:
+        yield said | {"data": {past.subject.holdings[id].category: value for id, value in changed.items()}}
+
+
+def _share(past: Past) -> Iterator[Fields]:
+    shared = past.only(e.PersonalDataShared)
+    if shared is not None:
+        yield {
+            "at": shared.occurred_at,
+            "trustee": shared.trustee,
+            "purpose": shared.purpose,
+            "holdings": shared.holdings,
+            "method": shared.method,
+        }
+
+
+def _place_hold(past: Past) -> Iterator[Fields]:
+    placed = past.only(e.LegalHoldPlaced)
+    if placed is None:
+        return
+    if isinstance(placed.name, Withheld):
+        past.name(WITHHELD, placed.hold)
+    yield {
+        "at": placed.occurred_at,
+        "hold": past.word(placed, "name"),
+        "reason": past.word(placed, "reason"),
+        "authority": past.word(placed, "authority"),
+        "categories": placed.categories,
+    }
+
+
+def _release_hold(past: Past) -> Iterator[Fields]:
+    """By its reference: the release itself does not say the name again."""
+    released = past.only(e.LegalHoldReleased)
+    if released is None:
+        return
+    past.name(WITHHELD, released.hold)
+    yield {
+        "at": released.occurred_at,
+        "hold": WITHHELD,
+        "reason": past.word(released, "reason"),
+        "authority": past.word(released, "authority"),
+    }
+
+
+def _restrict(past: Past) -> Iterator[Fields]:
+    restricted = past.only(e.ProcessingRestricted)
+    if restricted is not None:
+        yield {
+            "at": restricted.occurred_at,
+            "holdings": restricted.holdings,
+            "reason": past.word(restricted, "reason"),
+            "until": restricted.until,
+            "law": past.word(restricted, "law") if restricted.by_law else None,
+        }
+
+
+def _lift_restriction(past: Past) -> Iterator[Fields]:
+    lifted = past.only(e.RestrictionLifted)
+    if lifted is not None:
+        yield {"at": lifted.occurred_at, "holdings": lifted.holdings, "reason": past.word(lifted, "reason")}
+
+
+def _give_notice(past: Past) -> Iterator[Fields]:
+    given = past.only(e.NoticeGiven)
+    if given is not None:
+        yield {"at": given.occurred_at, "policy": given.notice, "channel": given.channel}
+
+
+def _accept_policy(past: Past) -> Iterator[Fields]:
+    accepted = past.only(e.PolicyAccepted)
+    if accepted is not None:
+        yield {"at": accepted.occurred_at, "policy": accepted.notice, "channel": accepted.channel}
+
+
+def _link_identifier(past: Past) -> Iterator[Fields]:
+    """The value rests only in the blind index; as long as it is there, it was nobody else's: a look-up is unique."""
+    linked = past.only(e.IdentifierLinked)
+    if linked is None:
+        return
+    if past.record.denied(linked.identifier):
+        raise Unlike("the blind index does not know the identifier")
+    if past.record.index is None:
+        past.lack()
+    elif linked.identifier not in past.record.index:
+        past.lacks.add(INDEX)
+    yield {"at": linked.occurred_at, "identifier": _identifier(linked.type)}
+
+
+def _unlink_identifier(past: Past) -> Iterator[Fields]:
+    unlinked = past.only(e.IdentifierUnlinked)
+    if unlinked is None:
+        return
+    type = past.subject.identifiers.get(unlinked.identifier)
+    if type is None:
+        raise Unlike("the identifier was not this person's")
+    yield {"at": unlinked.occurred_at, "identifier": _identifier(type)}
+
+
+def _record_birth_date(past: Past) -> Iterator[Fields]:
+    recorded = past.only(e.BirthDateRecorded)
+    if recorded is not None:
+        yield {
+            "at": recorded.occurred_at,
+            "birth_date": past.value(recorded.holding, past.before + 1, "date"),
+            "evidence": past.word(recorded, "evidence"),
+        }
+
+
+def _record_guardian(past: Past) -> Iterator[Fields]:
+    recorded = past.only(e.GuardianRecorded)
+    if recorded is None:
+        return
+    if isinstance(recorded.reference, Withheld):
+        past.name(f"ref:{WITHHELD}", recorded.guardian)
+    yield {
+        "at": recorded.occurred_at,
+        "guardian": _reference(past.word(recorded, "reference")),
+        "evidence": past.word(recorded, "evidence"),
+    }
+
+
+def _identifier(type: IdentifierType) -> Fields:
+    """Any well-formed one: what it is called never decides anything."""
+    return {type.value: {"email": f"{WITHHELD}@example.com", "phone": "+6590000000"}.get(type.value, WITHHELD)}
+
+
+def _reference(said: str | None) -> Fields | None:
+    """The inverse of `naming.canonical`."""
+    if said is None:
+        return None
+    type, separator, value = said.partition(":")
+    return {type: value} if separator else {"ref": said}
+
+
+WAYS: dict[str, Way] = {
+    "give-consent": _give_consent,
+    "refuse-consent": _refuse_consent,
+    "withdraw-consent": _withdraw_consent,
+    "collect": _collect,
+    "end-purpose": end_purpose,
+    "record-activity": _record_activity,
+    "correct": _correct,
+    "supplement": _supplement,
+    "share": _share,
+    "place-hold": _place_hold,
+    "release-hold": _release_hold,
+    "restrict": _restrict,
+    "lift-restriction": _lift_restriction,
+    "erase": erase,
+    "give-notice": _give_notice,
+    "accept-policy": _accept_policy,
+    "link-identifier": _link_identifier,
+    "unlink-identifier": _unlink_identifier,
+    "record-birth-date": _record_birth_date,
+    "record-guardian": _record_guardian,
+}
+"""Every command about a person; a test compares it with the registry."""

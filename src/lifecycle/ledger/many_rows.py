@@ -1,0 +1,60 @@
+"""Thousands of rows by one statement, past SQLAlchemy's handling of each value, which cost more than the database.
+
+Values are the driver's: bytes, numbers, and ids as a raw query gives them (text on SQLite, UUID on PostgreSQL).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Table
+
+Columns = Mapping[str, Sequence[Any]]  # name of a column: its values, one a row
+
+
+def insert_many(c: Connection, table: Table, columns: Columns) -> None:
+    _run(c, f"INSERT INTO {table.name} ({', '.join(columns)})", "", table, columns)
+
+
+def upsert_many(c: Connection, table: Table, columns: Columns) -> None:
+    """Insert, or replace what is not the key."""
+    keys = [column.name for column in table.primary_key]
+    rest = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in keys)
+    conflict = f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {rest}"
+    _run(c, f"INSERT INTO {table.name} ({', '.join(columns)})", conflict, table, columns)
+
+
+def delete_many(c: Connection, table: Table, columns: Columns) -> int:
+    """Delete the rows that have these values; return how many there were."""
+    if c.dialect.name == "sqlite":
+        same = " AND ".join(f"{name} = ?" for name in columns)
+        return _many(c, f"DELETE FROM {table.name} WHERE {same}", columns)  # noqa: S608 -- names of our own tables
+    same = " AND ".join(f"{table.name}.{name} = doomed.{name}" for name in columns)
+    doomed = f"DELETE FROM {table.name} USING {_unnest(c, table, columns)} AS doomed({', '.join(columns)}) WHERE {same}"  # noqa: S608
+    return c.exec_driver_sql(doomed, _arrays(columns)).rowcount
+
+
+def _run(c: Connection, begins: str, ends: str, table: Table, columns: Columns) -> None:
+    if not next(iter(columns.values())):
+        return
+    if c.dialect.name == "sqlite":
+        _many(c, f"{begins} VALUES ({', '.join('?' * len(columns))}){ends}", columns)
+        return
+    rows = f" SELECT * FROM {_unnest(c, table, columns)} AS of_rows"  # noqa: S608
+    c.exec_driver_sql(begins + rows + ends, _arrays(columns))
+
+
+def _many(c: Connection, statement: str, columns: Columns) -> int:
+    rows = list(zip(*columns.values(), strict=True))
+    return c.exec_driver_sql(statement, rows, execution_options={"preserve_rowcount": True}).rowcount
+
+
+def _unnest(c: Connection, table: Table, columns: Columns) -> str:
+    """PostgreSQL takes a column's values as one array, and makes rows of several."""
+    types = [table.columns[name].type.compile(dialect=c.dialect) for name in columns]
+    return f"unnest({', '.join(f'%s::{type}[]' for type in types)})"
+
+
+def _arrays(columns: Columns) -> tuple[list[Any], ...]:
+    return tuple(list(values) for values in columns.values())

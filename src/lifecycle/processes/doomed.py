@@ -1,0 +1,137 @@
+"""What an order means: which keys and bodies, look-ups or whole person it dooms, read from headers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+
+from lifecycle.columns import among
+from lifecycle.domain.event import Recorded
+from lifecycle.domain.streams import access_stream_of, is_access_stream, subject_of_access
+from lifecycle.domain.subject.events import ErasureCompleted, ErasureOrdered, IdentifierUnlinked, KeyDestroyed
+from lifecycle.domain.subject.fold import replay
+from lifecycle.domain.subject.state import Subject
+from lifecycle.ledger.envelope import Header, Part, read_header
+from lifecycle.processes.sinks import ToErase
+from lifecycle.storage.application import Streams
+from lifecycle.storage.erasing import Ordered
+from lifecycle.storage.mapper import recorded
+from lifecycle.storage.tables import event_header
+from lifecycle.vault.tables import chunks
+
+Headers = dict[tuple[UUID, int], Header]
+Order = tuple[UUID, int]  # stream and version of the event that ordered it
+
+
+@dataclass(frozen=True, slots=True)
+class Doomed:
+    """What one order destroys. `parts` are the sealed parts, by (version, index)."""
+
+    order: Order
+    at: datetime
+    subject: Subject
+    whole: bool
+    parts: tuple[tuple[int, int, Part], ...] = ()
+    identifier: str | None = None
+    receipts: Mapping[str, str] = field(default_factory=dict)  # digests, by the sink that answered
+
+    @property
+    def for_sinks(self) -> ToErase:
+        named = dict.fromkeys(part.hid for _, _, part in self.parts if part.hid in self.subject.holdings)
+        return ToErase(self.subject.id, self.whole, tuple(self.subject.holdings if self.whole else named))
+
+    @property
+    def streams(self) -> list[UUID]:
+        return both_streams(self.subject.id) if self.whole else [self.subject.id]
+
+    @property
+    def destroyed(self) -> tuple[KeyDestroyed, ...]:
+        """Each key with the commitment that its header made."""
+        commitments = {part.kid: part.kc for _, _, part in self.parts if part.kid}
+        return tuple(KeyDestroyed(kid=kid, kc=kc) for kid, kc in commitments.items())
+
+    @property
+    def kids(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(part.kid for _, _, part in self.parts if part.kid))
+
+
+def doomed_by(c: Connection, streams: Streams, orders: Sequence[Order]) -> list[Doomed]:
+    with streams.prefetched([stream for stream, _ in orders], c):
+        subjects = {stream: streams.repository.get(stream, projector_func=replay) for stream, _ in orders}
+    head = event_header.c
+    rows = c.execute(
+        select(head.stream_id, head.version, head.header).where(among(head.stream_id, head.version, orders))
+    ).all()
+    ordering = [recorded(row.stream_id, row.version, row.header) for row in rows]
+    headers = _headers(c, subjects, ordering)
+    return [_one(subjects[each.originator_id], each, headers) for each in ordering]
+
+
+def order_of(ordered: Ordered) -> Order:
+    """Of a whole person the second stream is pending too, and may be so alone: whoever was late left it."""
+    stream = ordered.stream_id
+    return subject_of_access(stream) if is_access_stream(stream) else stream, ordered.version
+
+
+def called_completed(c: Connection, streams: Sequence[UUID]) -> set[Order]:
+    """Orders that were called completed before a crash took the rest."""
+    head = event_header.c
+    rows = c.execute(
+        select(head.stream_id, head.header).where(head.stream_id.in_(streams), head.kind == ErasureCompleted.kind)
+    )
+    return {(row.stream_id, int(read_header(row.header).data["order"])) for row in rows}
+
+
+def both_streams(person: UUID) -> list[UUID]:
+    return [person, access_stream_of(person)]
+
+
+def _one(subject: Subject, ordering: Recorded, headers: Headers) -> Doomed:
+    stream = ordering.originator_id
+    order = (stream, ordering.originator_version)
+    event = ordering.event
+    if isinstance(event, IdentifierUnlinked):
+        return Doomed(order, ordering.recorded_at, subject, False, identifier=event.identifier)
+    assert isinstance(event, ErasureOrdered), "an order is one of two kinds"
+    holdings = None if event.whole else set(event.holdings)
+    versions = _versions(subject, ordering)
+    return Doomed(order, ordering.recorded_at, subject, event.whole, tuple(_parts(headers, stream, versions, holdings)))
+
+
+def _versions(subject: Subject, ordering: Recorded) -> Iterable[int]:
+    """The events that sealed something of what is to be destroyed; after the order nothing more of it is sealed."""
+    event, last = ordering.event, ordering.originator_version
+    if not isinstance(event, ErasureOrdered):
+        return ()
+    if event.whole:
+        return range(1, last + 1)
+    sealed = {version for holding in event.holdings for version in subject.holdings[holding].parts}
+    return sorted(version for version in sealed if version <= last)
+
+
+def _headers(c: Connection, subjects: Mapping[UUID, Subject], ordering: Iterable[Recorded]) -> Headers:
+    """All headers that these orders are about, in a few queries however many there are."""
+    wanted = dict.fromkeys(
+        (each.originator_id, version) for each in ordering for version in _versions(subjects[each.originator_id], each)
+    )
+    head = event_header.c
+    found: Headers = {}
+    for some in chunks(list(wanted)):
+        rows = c.execute(
+            select(head.stream_id, head.version, head.header).where(among(head.stream_id, head.version, some))
+        )
+        found |= {(row.stream_id, row.version): read_header(row.header) for row in rows}
+    return found
+
+
+def _parts(
+    headers: Headers, stream: UUID, versions: Iterable[int], holdings: set[str] | None
+) -> Iterable[tuple[int, int, Part]]:
+    for version in versions:
+        for index, part in enumerate(headers[(stream, version)].parts):
+            if holdings is None or part.hid in holdings:
+                yield version, index, part

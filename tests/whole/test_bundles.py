@@ -1,0 +1,126 @@
+"""From a store to a stranger: bundles that the engine writes are checked by the verifier that runs alone."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from whole.stores import ANN, BEN, Store
+
+from lifecycle import verify
+from lifecycle.engine.bundling import sid_of_receipt, write_bundle
+from lifecycle.ledger.envelope import b64url
+from lifecycle.ledger.note import read_note
+
+OK, INVALID, CONTRADICTION, STALE = 0, 3, 4, 5
+
+
+@pytest.fixture
+def store(database_url: str, tmp_path: Path) -> Iterator[Store]:
+    store = Store(database_url, tmp_path / "keys")
+    store.consent()
+    store.collect()
+    store.collect(data={"ip-address": "192.0.2.1"})  # refused: on the second stream
+    store.consent(subject=BEN)
+    store.collect(subject=BEN, data={"name": "Ben"})
+    yield store
+    store.engine.close()
+
+
+def written(store: Store, folder: Path, subject: dict[str, str] | None = None, **how: Any) -> Path:
+    out = folder / "bundle.zip"
+    who = {} if subject is None else {"subject_id": store.engine.read.subject_id(subject)}
+    write_bundle(store.engine, out, **who, **how)
+    return out
+
+
+def verdict(store: Store, bundle: Path, capsys: Any, *more: str) -> tuple[int, dict[str, Any]]:
+    key = store.engine.log.folder.folder / "log.vkey"
+    code = verify.main([str(bundle), "--key", str(key), "--json", *more])
+    return code, json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("disclosed", [False, True], ids=["sealed", "disclosed"])
+def test_a_living_person_s_bundle_is_verified(store: Store, tmp_path: Path, capsys: Any, disclosed: bool):
+    code, said = verdict(store, written(store, tmp_path, ANN, disclosed=disclosed), capsys)
+    assert (code, said["verdict"], said["simulated"]) == (OK, "ok", True), said
+    record, access = said["streams"]
+    assert len(record["events"]) == len(store.kinds())
+    assert len(access["events"]) == (2 if disclosed else 1)  # the refusal; and that values were disclosed
+
+
+def test_a_disclosed_bundle_says_the_values_and_a_sealed_one_none(store: Store, tmp_path: Path):
+    sealed = written(store, tmp_path, ANN)
+    with zipfile.ZipFile(sealed) as archive:
+        assert not any(b"Acme" in archive.read(name) for name in archive.namelist())
+    with zipfile.ZipFile(written(store, tmp_path, ANN, disclosed=True)) as archive:
+        page = archive.read("summary.html").decode()
+    assert "Acme" in page
+    assert "<script" not in page
+
+
+def test_an_erased_person_s_certificate_is_had_by_the_receipt_alone(store: Store, tmp_path: Path, capsys: Any):
+    erased = store.do("erase", subject=ANN, ground="7.3c")
+    assert erased.receipt is not None
+    receipt = tmp_path / "receipt.json"
+    receipt.write_text(json.dumps(erased.receipt))
+    sid = sid_of_receipt(erased.receipt)
+    code, said = verdict(store, written(store, tmp_path, sid=sid), capsys, "--receipt", str(receipt))
+    assert code == OK, said
+    assert said["streams"][0]["state"] == "erased"
+    store.engine.rotate()
+    certificate = written(store, tmp_path, sid=sid)
+    code, said = verdict(store, certificate, capsys, "--receipt", str(receipt))
+    assert code == OK, said
+    with zipfile.ZipFile(certificate) as archive:
+        assert b"epoch-destroyed/1" in archive.read("system.jsonl")
+    other = written(store, tmp_path, BEN)
+    code, said = verdict(store, other, capsys, "--receipt", str(receipt))
+    assert code == INVALID, said
+
+
+def test_holdings_that_were_erased_are_explained(store: Store, tmp_path: Path, capsys: Any):
+    store.do("erase", subject=ANN, ground="7.3d", categories=["phone"])
+    store.engine.rotate()
+    code, said = verdict(store, written(store, tmp_path, ANN, disclosed=True), capsys)
+    assert code == OK, said
+
+
+def test_that_nothing_is_held_under_a_pseudonym_is_proved(store: Store, tmp_path: Path, capsys: Any):
+    for number in range(8):
+        nobody = bytes([number * 32]) * 32
+        code, said = verdict(store, written(store, tmp_path, sid=nobody), capsys, "--subject", b64url(nobody))
+        assert code == OK, said
+        assert said["streams"][0]["present"] is False
+
+
+def test_a_later_bundle_continues_what_the_verifier_saw_before(store: Store, tmp_path: Path, capsys: Any):
+    before = tmp_path / "before"
+    before.write_bytes(store.engine.publish().note)
+    size = store.engine.publish().size
+    store.collect("free-trial", data={"name": "Ann Other"})
+    bundle = written(store, tmp_path, ANN, previous=(size,))
+    code, said = verdict(store, bundle, capsys, "--previous", str(before))
+    assert code == OK, said
+    assert read_note(before.read_bytes()).text.splitlines()[1] == str(size)
+
+
+def test_a_mirror_makes_it_level_three(store: Store, tmp_path: Path, capsys: Any):
+    bundle = written(store, tmp_path, ANN)
+    code, said = verdict(store, bundle, capsys, "--mirror", str(store.engine.log.folder.folder))
+    assert (code, said["level"]) == (OK, "L3"), said
+
+
+def test_the_same_evidence_makes_the_same_files(store: Store, tmp_path: Path):
+    first = written(store, tmp_path, ANN).read_bytes()
+    assert written(store, tmp_path, ANN).read_bytes() == first
+
+
+def test_exploded_proofs_are_one_an_event(store: Store, tmp_path: Path):
+    written(store, tmp_path, ANN, explode=True)
+    proofs = {path.name for path in (tmp_path / "bundle.proofs").iterdir()}
+    assert len(proofs) == 2 * (len(store.kinds()) + 1)
