@@ -29,7 +29,7 @@ from lifecycle.engine.group_commit import GroupCommit
 from lifecycle.engine.publishing import Publishing
 from lifecycle.engine.reading import Reading
 from lifecycle.engine.restoring import Restoring
-from lifecycle.engine.sealing_off import compare
+from lifecycle.engine.sealing_off import compare, refuse_what_came_back
 from lifecycle.errors import Conflict, Invalid, Refused, StoreUnavailable
 from lifecycle.ledger.checkpoint_rows import Published
 from lifecycle.ledger.sequencer import sequence
@@ -272,8 +272,12 @@ class Engine:
         return sorted(falling, key=lambda each: each.due)[:limit]
 
     def rotate(self, progress: Progress | None = None) -> Ended:
-        """End the present epoch: its key is destroyed, and erasures completed in it are final."""
+        """End the present epoch: its key is destroyed, and erasures completed in it are final.
+
+        Errors: ErasedKeysAreBack, before anything is wrapped again.
+        """
         self.resume()
+        refuse_what_came_back(self.database, self.journal)
         ended = self.ending(self.clock.now(), progress)
         self.drain()
         return ended
