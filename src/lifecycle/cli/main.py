@@ -10,7 +10,19 @@ from typing import Annotated, Any
 
 import typer
 
-from lifecycle.cli import audits, failures, logs, operations, policies, restores, stores, subjects, times, trustees
+from lifecycle.cli import (
+    audits,
+    benches,
+    failures,
+    logs,
+    operations,
+    policies,
+    restores,
+    stores,
+    subjects,
+    times,
+    trustees,
+)
 from lifecycle.cli.here import Here
 
 DONE, INTERRUPTED = 0, 130
@@ -59,6 +71,7 @@ app.add_typer(operations.vault, name="vault")
 app.add_typer(restores.restore, name="restore")
 operations.vault.command(name="restore")(restores.vault_restore)
 app.add_typer(audits.app, name="audit")
+app.add_typer(benches.app, name="bench")
 
 
 def run() -> None:
