@@ -360,7 +360,7 @@ def _ghash(key: int, blocks: list[int]) -> int:
 
 
 def _aes(key: bytes, block: bytes) -> int:
-    ecb = Cipher(algorithms.AES(key), modes.ECB()).encryptor()
+    ecb = Cipher(algorithms.AES(key), modes.ECB()).encryptor()  # noqa: S305 -- one block, to try a key as a thief would
     return int.from_bytes(ecb.update(block), "big")
 
 
