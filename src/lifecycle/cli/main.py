@@ -13,7 +13,6 @@ import typer
 from lifecycle.cli import (
     auditors,
     audits,
-    audits,
     benches,
     failures,
     logs,
