@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
-from attacks.auditor import Auditor
-from attacks.forger import Forger, taken_apart
+from attacks.forger import Forger
 from attacks.full_audit import LEAF_WITHOUT_EVENT, MAP_COUNTS_OTHERWISE, full_audit
 from attacks.victim import Scene, cosigned
-from sqlalchemy import insert, select
-from whole.stores import ANN, BEN
+from sqlalchemy import select
 
 from lifecycle.engine.sealing_off import AnotherHistory, SealedOff
 from lifecycle.ledger.mirror import LogContradicts
-from lifecycle.ledger.note import BadSignature, SigningKey
 from lifecycle.ledger.publisher import AnchorMissing, RolledBack
 from lifecycle.ledger.subject_map import MapLeaf
 from lifecycle.ledger.witnessing import WitnessContradicts
