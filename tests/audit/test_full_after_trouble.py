@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import delete
 from uuid_utils.compat import uuid7
 from whole.stores import ANN, BEN, Store
 
@@ -18,10 +17,11 @@ from lifecycle.audit.full import Audited
 from lifecycle.domain.streams import access_stream_of
 from lifecycle.engine import open_engine
 from lifecycle.engine.engine import Engine
+from lifecycle.ledger.map_proofs import NotPublished
 from lifecycle.ledger.sequencer import enqueue_system_entry
-from lifecycle.ledger.tables import event_position, map_expunged
+from lifecycle.ledger.system_records import expunged
+from lifecycle.ledger.tables import map_expunged
 from lifecycle.storage import erasing
-from lifecycle.storage.tables import stream_head
 
 CEM = {"email": "cem@example.com"}
 
@@ -79,7 +79,7 @@ def test_a_log_that_replaces_its_key_has_nothing_to_find(store: Store):
 # -- expunging ----------------------------------------------------------------------------------------------------------
 
 
-def streams_of(store: Store) -> list[UUID]:
+def erased_for_good(store: Store) -> list[UUID]:
     subject = store.engine.read.subject_id(ANN)
     store.do("erase", subject=ANN, ground="7.3c")
     store.engine.rotate()
@@ -88,37 +88,39 @@ def streams_of(store: Store) -> list[UUID]:
     return [subject, access_stream_of(subject)]
 
 
-def places(c: Connection, streams: Sequence[UUID]) -> tuple[list[bytes], list[int]]:
-    sids = c.execute(select(stream_head.c.sid).where(stream_head.c.stream_id.in_(streams))).scalars().all()
-    its = event_position.c
-    leaves = c.execute(select(its.position).where(its.stream_id.in_(streams)).order_by(its.position)).scalars().all()
-    return [bytes(sid) for sid in sids], list(leaves)
+def test_what_was_expunged_when_its_time_was_over_is_nothing_to_find(store: Store):
+    erased_for_good(store)
+    assert store.engine.advance_clock(store.engine.clock.now() + timedelta(days=4 * 366)).expunged == 1
+    store.engine.publish()
+    answer = audited(store.engine)
+    assert answer.findings == ()
+    assert answer.events < answer.leaves - 10, "leaves are there whose events are gone"
 
 
-def expunge(store: Store, *, declared: bool = True, in_map: bool = True) -> None:
-    streams, now = streams_of(store), store.engine.clock.now()
+def test_what_is_being_expunged_is_audited_when_it_is_published(store: Store):
+    erased_for_good(store)
+    store.engine.advance_clock(store.engine.clock.now() + timedelta(days=4 * 366))
+    with pytest.raises(NotPublished):
+        audited(store.engine)
+
+
+def expunge_by_hand(store: Store, *, declared: bool = True, in_map: bool = True) -> None:
+    streams, now = erased_for_good(store), store.engine.clock.now()
     with store.engine.database.own() as c:
-        sids, leaves = places(c, streams)
-        erasing.expunge(c, streams, now)
-        if in_map:
-            c.execute(insert(map_expunged), [{"sid": sid} for sid in sids])
-        if declared:
-            record: dict[str, Any] = {"at": "2030-01-01T00:00:00.000000Z", "kind": "expunged/1"}
-            enqueue_system_entry(c, record | {"leaves": [[leaf, leaf + 1] for leaf in leaves]}, uuid7())
+        gone = erasing.expunge(c, streams, now)
+        for record in expunged(now, gone.positions) if declared else ():
+            enqueue_system_entry(c, record, uuid7())
+        if not in_map:
+            c.execute(delete(map_expunged))
     store.collect(subject=BEN, data={"company": "Acme"})
     store.engine.publish()
 
 
-def test_what_was_expunged_and_declared_is_nothing_to_find(store: Store):
-    expunge(store)
-    assert audited(store.engine).findings == ()
-
-
 def test_what_was_expunged_in_silence_is_found(store: Store):
-    expunge(store, declared=False)
+    expunge_by_hand(store, declared=False)
     assert set(audited(store.engine).counts) >= {"leaf-without-event", "map-leaf-unknown"}
 
 
 def test_what_was_expunged_and_stayed_in_the_map_is_found(store: Store):
-    expunge(store, in_map=False)
-    assert {"map-leaf-unknown"} <= set(audited(store.engine).counts)
+    expunge_by_hand(store, in_map=False)
+    assert "map-leaf-unknown" in audited(store.engine).counts

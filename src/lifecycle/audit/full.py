@@ -27,7 +27,7 @@ from lifecycle.ledger.map_proofs import NotPublished
 from lifecycle.ledger.note import VerifyingKey
 from lifecycle.ledger.sequencer import log_size
 from lifecycle.ledger.system_records import EPOCH_DESTROYED
-from lifecycle.ledger.tables import checkpoint, event_position, ledger_queue, log_entry
+from lifecycle.ledger.tables import checkpoint, event_position, ledger_queue, log_entry, map_expunged
 from lifecycle.storage.tables import event_header, stream_head
 from lifecycle.vault.tables import epoch
 from lifecycle.vault.vault import Vault
@@ -94,8 +94,10 @@ class _Run:
         self._log_keys = log_keys
         self._tree = read_tree(c)
         newest = c.execute(select(checkpoint).order_by(checkpoint.c.size.desc()).limit(1)).one_or_none()
-        if newest is None or newest.size != self._tree.size:
-            raise NotPublished("The newest checkpoint is not of what the tree of the log holds.")
+        # What was expunged since is declared by the next checkpoint, and only then explains anything.
+        is_expunging = c.execute(select(map_expunged.c.sid).limit(1)).first() is not None
+        if newest is None or newest.size != self._tree.size or is_expunging:
+            raise NotPublished("The newest checkpoint is not of what the store holds.")
         self._note = newest.note
         self._leaves = Leaves(c, folder, newest.size, origin, found)
         self._step = _Steps(progress, newest.size + self._tree.events + self._tree.streams)
