@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -70,16 +71,17 @@ def test_attack_04_the_witness_refuses_a_rewritten_history_and_keeps_the_evidenc
     assert scene.auditor.evidence == ["unproven/1"]
 
 
-def test_attack_04_a_mirror_refuses_a_rewritten_history(scene: Scene):
-    forger = rewritten(scene)
+@pytest.mark.parametrize("same_size", [False, True])
+def test_attack_04_a_mirror_refuses_a_rewritten_history_and_keeps_the_evidence(scene: Scene, *, same_size: bool):
+    forger = rewritten(scene, same_size=same_size)
     forger.forget_what_was_signed()
     scene.publish()
-    with pytest.raises(LogContradicts):
+    with pytest.raises(LogContradicts) as refusal:
         scene.auditor.mirror_of(scene.ledger)
-    forger = rewritten(scene, same_size=True)
-    forger.forget_what_was_signed()
-    scene.publish()
-    assert scene.auditor.held("mirror").exists()
+    assert refusal.value.kept is not None
+    kept = json.loads(refusal.value.kept.read_text())
+    assert kept["kind"] == ("fork/1" if same_size else "rewritten/1")
+    assert kept["shown"].encode() == forger.shown_checkpoint()
 
 
 def test_attack_04_the_mirrors_entries_contradict_the_bundle(scene: Scene):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -87,16 +86,17 @@ def set_sid(said: dict[str, Any]) -> None:
     said["sid"] = envelope.b64url(bytes(32))
 
 
-@pytest.mark.parametrize("change", [set_role, set_time, set_policy, set_purpose, set_key, set_number, set_sid])
-def test_attack_02_an_edited_header_is_refused(scene: Scene, change: Callable[[dict[str, Any]], None]):
+def test_attack_02_an_edited_header_is_refused(scene: Scene):
     ann, forger = scene.person("ann"), Forger(scene)
     with scene.dba() as c:
         row = next(row for row in forger.headers(c, ann.id) if row.kind == "personal-data-collected/1")
+    for change in (set_role, set_time, set_policy, set_purpose, set_key, set_number, set_sid):
         said = json.loads(row.header)
         change(said)
-        forger.put_header(c, ann.id, row.version, envelope.canonical(said))
-    draft = forger.bundle(ann)
-    assert scene.auditor.verify(draft.zip(scene.folder / "b.zip")).is_invalid("V6")
+        assert said != json.loads(row.header)
+        with scene.dba() as c:
+            forger.put_header(c, ann.id, row.version, envelope.canonical(said))
+        assert scene.auditor.verify(forger.bundle(ann).zip(scene.folder / "b.zip")).is_invalid("V6")
     assert full_audit(scene) >= {DOES_NOT_OPEN}
 
 
