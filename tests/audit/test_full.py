@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from uuid import UUID
 
@@ -15,10 +17,11 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, text, upda
 from uuid_utils.compat import uuid7
 from whole.stores import ANN, BEN, Store
 
+from lifecycle.audit import full_leaves, full_map, full_streams
 from lifecycle.audit.full import Audited, full_audit
 from lifecycle.audit.full_findings import CHECKS
 from lifecycle.domain.streams import access_stream_of
-from lifecycle.ledger import envelope
+from lifecycle.ledger import envelope, subject_map
 from lifecycle.ledger.note import SigningKey, read_note
 from lifecycle.ledger.note import sign as sign_note
 from lifecycle.ledger.sequencer import enqueue_system_entry, sequence
@@ -682,3 +685,80 @@ def test_progress_is_told_and_ends_at_its_total(store: Store):
         audited(store, c, progress=lambda done, total: told.append((done, total)))
     assert told == sorted(told)
     assert told[-1][0] <= told[-1][1]
+
+
+# -- more than fits into one tile, one bucket, one row of the map ---------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """Some 900 leaves; and as many buckets as a hundred thousand people would have."""
+    home = tmp_path_factory.mktemp("crowd")
+    made = Store(f"sqlite:///{home}/store.db", home / "keys")
+    given = {"purposes": ["free-trial"], "notice": "1.0", "channel": "web-form"}
+    people = [{"email": f"p{number}@example.com"} for number in range(300)]
+    made.engine.execute_many([made.document("give-consent", subject=each, **given) for each in people])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subject_map, "FULL", 1)
+        made.engine.publish()
+        yield made
+    made.engine.close()
+
+
+def test_a_log_of_several_tiles_and_a_map_of_several_rows_have_nothing_to_find(crowd: Store):
+    with crowd.engine.database.read() as c:
+        answer = audited(crowd, c)
+    assert answer.findings == ()
+    assert (answer.leaves > 3 * 256, answer.streams) == (True, 301)
+
+
+@pytest.mark.parametrize("path", ["tile/0/000", "tile/0/002", "tile/entries/001", "tile/1/000.p/3"])
+def test_each_of_the_tiles_is_compared(crowd: Store, path: str):
+    file = crowd.engine.log.folder.folder / path
+    content = file.read_bytes()
+    file.write_bytes(bytes(32) + content[32:])
+    with crowd.engine.database.read() as c:
+        found = audited(crowd, c).findings
+    file.write_bytes(content)
+    assert [(each.check, each.where) for each in found] == [("file-differs", {"file": path})]
+
+
+@pytest.mark.parametrize(("level", "number"), [(0, 0), (0, 3), (1, 0)])
+def test_each_row_of_the_map_is_compared(crowd: Store, level: int, number: int):
+    with tampering(crowd) as c:
+        where = (map_tile.c.level == level) & (map_tile.c.number == number)
+        c.execute(update(map_tile).where(where).values(hashes=bytes(32)))
+        found = audited(crowd, c).findings
+    assert [(each.check, each.where) for each in found] == [("map-rows-differ", {"level": level, "number": number})]
+
+
+@pytest.mark.parametrize("module", [full_leaves, full_streams, full_map], ids=lambda module: module.__name__)
+def test_small_batches_find_the_same(crowd: Store, monkeypatch: pytest.MonkeyPatch, module: ModuleType):
+    """Streams, tiles, buckets and bodies are cut anywhere, and nothing falls between two batches."""
+    monkeypatch.setattr(module, "AT_ONCE", 7)
+    if module is full_streams:
+        monkeypatch.setattr(module, "_EVENTS", full_streams._EVENTS.limit(7))
+    if module is full_map:
+        monkeypatch.setattr(module, "_HEADS", full_map._HEADS.limit(7))
+    with crowd.engine.database.read() as c:
+        assert audited(crowd, c).findings == ()
+
+
+def test_memory_does_not_grow_with_the_log(crowd: Store, monkeypatch: pytest.MonkeyPatch):
+    """With batches of a tenth the peak falls by more than half: it is the batches that take memory, not the log."""
+    with crowd.engine.database.read() as c:
+        audited(crowd, c)  # what is loaded once is loaded now
+        peaks = [_peak(crowd, c)]
+        monkeypatch.setattr(full_leaves, "AT_ONCE", 100)
+        monkeypatch.setattr(full_streams, "_EVENTS", full_streams._EVENTS.limit(100))
+        monkeypatch.setattr(full_map, "_HEADS", full_map._HEADS.limit(100))
+        peaks.append(_peak(crowd, c))
+    assert peaks[1] < peaks[0] / 2, peaks
+
+
+def _peak(store: Store, c: Connection) -> int:
+    tracemalloc.start()
+    audited(store, c)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak

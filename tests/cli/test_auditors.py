@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -185,6 +186,39 @@ def test_an_authority_s_token_goes_beside_the_checkpoint_and_into_bundles_of_it_
     verdict(real)
     with zipfile.ZipFile(real.folder / "bundle.zip") as bundle:
         assert "checkpoint.tsr" not in bundle.namelist(), "it is over an earlier checkpoint"
+
+
+def test_a_witness_cosigns_over_http(real: Door, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    vkey = with_witness(real)
+    serving = real.process("witness", "serve", "w", "--port", "0", "--json", stdout=subprocess.PIPE)
+    try:
+        assert serving.stdout is not None
+        port = json.loads(serving.stdout.readline())["port"]
+        (real.folder / "keys" / "witnesses").write_text(f"{vkey} http://127.0.0.1:{port}/\n")
+        asked = real("ledger", "witness")
+        assert "witness.example/w1 has cosigned" in asked.out
+    finally:
+        serving.terminate()
+        serving.communicate(timeout=20)
+    assert trusted(real)["verdict"] == "ok"
+    again = real("ledger", "witness", "--json").json
+    assert (len(again["cosigned"]), again["silent"]) == (1, []), (
+        "it has cosigned this; that it is gone now is no matter"
+    )
+
+
+def test_a_witness_that_is_told_what_the_log_is_refuses_a_simulated_one(real: Door):
+    real("witness", "init", "w", "--name", "witness.example/w1")
+    real("ledger", "genesis", "--out", "proof")
+    assert "cosigned from now on" in real("witness", "trust", "w", f"{LEDGER}/log.vkey", "--genesis", "proof").out
+
+
+def test_a_simulated_log_is_refused_by_a_witness_that_sees_its_genesis(lived: Door):
+    lived("ledger", "publish")
+    lived("witness", "init", "w", "--name", "witness.example/w1")
+    lived("ledger", "genesis", "--out", "proof")
+    assert "simulated" in lived("witness", "trust", "w", f"{LEDGER}/log.vkey", "--genesis", "proof", code=1).err
 
 
 def test_a_simulated_store_asks_no_witness_and_no_authority(lived: Door):

@@ -236,13 +236,13 @@ class _Files:
                 self._tile(level)
 
     def _tile(self, level: int) -> None:
-        some, self._hashes[level] = self._hashes[level][:TILE_WIDTH], self._hashes[level][TILE_WIDTH:]
+        some = taken(self._hashes[level], TILE_WIDTH)
         index = self._next.get(level, 0)
         self._next[level] = index + 1
         self._compare(tile_path(level, index, len(some)), tile_path(level, index), tile_bytes(some))
 
     def _bundle(self) -> None:
-        some, self._entries = self._entries[:TILE_WIDTH], self._entries[TILE_WIDTH:]
+        some = taken(self._entries, TILE_WIDTH)
         index, self._bundles = self._bundles, self._bundles + 1
         self._compare(entries_path(index, len(some)), entries_path(index), entry_bundle(some))
 
@@ -256,6 +256,13 @@ class _Files:
             self._found.add("file-missing", file=path)
         elif there != expected:
             self._found.add("file-differs", file=path)
+
+
+def taken(held: list[bytes], many: int) -> list[bytes]:
+    """Up to so many from the front, taken out of the list."""
+    some = held[:many]
+    del held[:many]
+    return some
 
 
 def signed_in(note: str) -> Checkpoint | None:

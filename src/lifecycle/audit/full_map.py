@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, literal, select, tuple_
 from lifecycle.audit.full_erasures import NONE, erasures_of, record_of
 from lifecycle.audit.full_final import Final
 from lifecycle.audit.full_findings import Findings
-from lifecycle.audit.full_leaves import Leaves, Step
+from lifecycle.audit.full_leaves import Leaves, Step, taken
 from lifecycle.ledger.integration import LogTree
 from lifecycle.ledger.subject_map import (
     EMPTY_TOP,
@@ -194,7 +194,7 @@ class _Top:
                 self._row(level)
 
     def _row(self, level: int) -> None:
-        some, self._rows[level] = self._rows[level][:WIDTH], self._rows[level][WIDTH:]
+        some = taken(self._rows[level], WIDTH)
         number = self._next.get(level, 0)
         self._next[level] = number + 1
         if level and 1 << self._depth <= WIDTH**level:

@@ -65,6 +65,21 @@ def check(
 
 
 @ledger.command()
+def genesis(
+    context: typer.Context, out: Annotated[Path, typer.Option("--out", help="The file to write")] = Path("genesis")
+) -> None:
+    """Write a proof of the log's first entry: a witness that is given it refuses a simulated log."""
+    with opened(context) as engine:
+        proof = engine.log.genesis_proof()
+        origin = engine.log.origin
+    out.write_bytes(proof)
+    if here(context).json:
+        json_line({"origin": origin, "bytes": len(proof)})
+    else:
+        say("Written. Try: lifecycle witness trust FOLDER log.vkey --genesis FILE")
+
+
+@ledger.command()
 def witness(
     context: typer.Context,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for witnesses that answer in a folder")] = 0.0,

@@ -13,6 +13,7 @@ import typer
 from lifecycle.cli import (
     auditors,
     audits,
+    benches,
     failures,
     logs,
     operations,
@@ -73,6 +74,7 @@ operations.vault.command(name="restore")(restores.vault_restore)
 auditors.add_to(audits.app)
 app.add_typer(audits.app, name="audit")
 app.add_typer(auditors.witness, name="witness")
+app.add_typer(benches.app, name="bench")
 
 
 def run() -> None:

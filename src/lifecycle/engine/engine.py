@@ -34,6 +34,7 @@ from lifecycle.errors import Conflict, Invalid, Refused, StoreUnavailable
 from lifecycle.ledger.checkpoint_rows import Published
 from lifecycle.ledger.sequencer import sequence
 from lifecycle.processes.erase_what_was_ordered import EraseWhatWasOrdered
+from lifecycle.processes.expunge_when_evidence_is_over import ExpungeWhenEvidenceIsOver
 from lifecycle.processes.finalise_when_an_epoch_ends import Ended, FinaliseWhenAnEpochEnds
 from lifecycle.processes.sinks import ErasureSink
 from lifecycle.projections.registry import PROJECTIONS
@@ -106,6 +107,7 @@ class Engine:
         self.read = Reading(database, self.vault, views, self.drain)
         self.erasing = EraseWhatWasOrdered(database, self.streams, self.vault, self.journal, self.policies, sinks)
         self.ending = FinaliseWhenAnEpochEnds(database, self.streams, self.vault, self.vault.epoch_keys, self.policies)
+        self.expunging = ExpungeWhenEvidenceIsOver(database, self.streams, self.follower, self.policies, self.drain)
         self.sweeping = Sweep(database, self.streams, self.policies, self.vault, self.erasing, self.drain)
         self._snapshot = Snapshot(self.streams, self.vault, self.policies)
         self._group = GroupCommit(self._execute_together, BATCH)
@@ -246,6 +248,7 @@ class Engine:
         now = self.clock.now()
         resumed = self.erasing.resume(now)
         self.ending.resume(now)
+        self.expunging.resume(now)
         return resumed
 
     def publish(self) -> Published:
@@ -255,13 +258,18 @@ class Engine:
 
     def sweep(self, progress: Progress | None = None) -> Swept:
         """Carry out everything that is due by now; what the worker does at every tick."""
-        swept = self.sweeping(self.clock.now(), progress)
+        now = self.clock.now()
+        swept = self.sweeping(now, progress)
+        expunged = self.expunging(now)
         self.drain()
-        return swept
+        return swept.plus(Swept(expunged=expunged))
 
     def due(self, limit: int = BATCH) -> list[Falling]:
-        """What `sweep` would act on, by the very same selector."""
-        return self.sweeping.due(self.clock.now(), limit)
+        """What `sweep` would act on, by the very same selectors."""
+        now = self.clock.now()
+        over = self.expunging.due(now, limit)
+        falling = [*self.sweeping.due(now, limit), *(Falling.of_evidence(each.subject_id, each.due) for each in over)]
+        return sorted(falling, key=lambda each: each.due)[:limit]
 
     def rotate(self, progress: Progress | None = None) -> Ended:
         """End the present epoch: its key is destroyed, and erasures completed in it are final.
@@ -329,7 +337,9 @@ class Engine:
 
     def _next_due(self) -> datetime | None:
         with self.database.read() as c:
-            return next_due(c)
+            falls = next_due(c)
+        over = self.expunging.next_due(self.clock.now())
+        return min((at for at in (falls, over) if at is not None), default=None)
 
     def close(self) -> None:
         self.streams.close()

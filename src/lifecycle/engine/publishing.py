@@ -24,6 +24,7 @@ from lifecycle.ledger.note import Note, Signature, VerifyingKey, read_note
 from lifecycle.ledger.publisher import Publisher
 from lifecycle.ledger.tables import checkpoint, log_entry
 from lifecycle.ledger.timestamps import stamped_bytes
+from lifecycle.ledger.tlog_proof import TlogProof
 from lifecycle.storage.database import Database
 from lifecycle.storage.map_facts import facts_of
 from lifecycle.vault.vault import Vault
@@ -127,6 +128,13 @@ class Publishing:
     def first_leaf(self) -> bytes:
         with self._database.read() as c:
             return bytes(c.execute(select(log_entry.c.entry).where(log_entry.c.position == 0)).scalar_one())
+
+    def genesis_proof(self) -> bytes:
+        """A c2sp.org/tlog-proof of leaf 0, which it carries as extra data: a witness learns what this log is."""
+        newest = self.newest()
+        with self._database.read() as c:
+            path = LogProofs(c, self.folder, newest.size).inclusion(0)
+        return TlogProof(0, tuple(path), newest.note, self.first_leaf()).written()
 
     def consistency(self, old: int, size: int) -> list[bytes]:
         with self._database.read() as c:
