@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import zipfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from attacks.victim import Person, Scene
+from attacks.drafts import draft_of
+from attacks.victim import Person, Scene, streams_of
 from sqlalchemy import Connection, delete, insert, select, update
 from verify.book import Draft
 
-from lifecycle.audit import bundle as evidence_of
-from lifecycle.audit.bundle import Keys, Stream
+from lifecycle.audit.bundle import Stream
 from lifecycle.domain.streams import access_stream_of
 from lifecycle.ledger import envelope
 from lifecycle.ledger.envelope import b64url
@@ -89,7 +87,8 @@ class Forger:
             for number, ct in enumerate(bodies):
                 c.execute(insert(event_body).values(stream_id=stream_id, version=n, part=number, ct=ct))
             c.execute(insert(ledger_queue).values(**place, entry=entry))
-            moved = {"version": n, "commitment": committed, "stream_key": key, "event_id": id}
+            said = envelope.read_header(header).at
+            moved = {"version": n, "commitment": committed, "stream_key": key, "event_id": id, "at": said}
             c.execute(update(stream_head).where(stream_head.c.stream_id == stream_id).values(moved))
         return n
 
@@ -126,7 +125,12 @@ class Forger:
             *_, before, newest = self.headers(c, stream_id)
             for table in (event_header, event_body, event_position):
                 c.execute(delete(table).where(table.c.stream_id == stream_id, table.c.version == newest.version))
-            moved = {"version": before.version, "commitment": envelope.commitment(before.salt, before.header)}
+            moved = {
+                "version": before.version,
+                "commitment": envelope.commitment(before.salt, before.header),
+                "event_id": before.event_id,
+                "at": envelope.read_header(before.header).at,
+            }
             c.execute(update(stream_head).where(stream_head.c.stream_id == stream_id).values(moved))
 
     @staticmethod
@@ -204,20 +208,9 @@ class Forger:
     # -- bundles -----------------------------------------------------------------------------------------------------
 
     def bundle(self, person: Person | bytes, *, disclosed: bool = False) -> Draft:
-        """A bundle of the rows as they are, without the engine's summary and without publishing first."""
-        engine = self.scene.engine
-        with engine.database.read() as c:
-            evidence = engine.log.evidence(c)
-            if isinstance(person, bytes):
-                streams, keys = [Stream("record", person)], None
-            else:
-                record, access = person.streams
-                streams = [Stream("record", person.record, record), Stream("access", person.access, access)]
-                found = engine.vault.keys_of(c, [person.id]).get(person.id) if disclosed else None
-                keys = None if found is None else Keys(engine.vault, found)
-            previous = [size for size in self.scene.auditor.sizes if size < evidence.size]
-            files = evidence_of.bundle(c, evidence, streams, keys=keys, disclosed=disclosed, previous=previous)
-            return drafted({name: b"".join(chunks) for name, chunks in files})
+        """A bundle of the rows as they are; of a sid alone as if nobody had it."""
+        streams = [Stream("record", person)] if isinstance(person, bytes) else streams_of(person)
+        return draft_of(self.scene.engine, streams, disclosed=disclosed, previous=self.scene.auditor.sizes)
 
     def person(self, id: UUID) -> Person:
         """Somebody whom the forger made up."""
@@ -231,21 +224,3 @@ class Forger:
 
     def shown_checkpoint(self) -> bytes:
         return (self.scene.ledger / CHECKPOINT).read_bytes()
-
-
-def taken_apart(bundle: Path) -> Draft:
-    """An honest bundle, to be changed by hand."""
-    with zipfile.ZipFile(bundle) as archive:
-        return drafted({name: archive.read(name) for name in archive.namelist()})
-
-
-def drafted(files: dict[str, bytes]) -> Draft:
-    named = {"checkpoint", "bundle.json", "map.json", "events.jsonl", "system.jsonl"}
-    return Draft(
-        checkpoint=files["checkpoint"],
-        bundle=json.loads(files["bundle.json"]),
-        map=json.loads(files["map.json"]),
-        events=[json.loads(line) for line in files["events.jsonl"].splitlines()],
-        system=[json.loads(line) for line in files["system.jsonl"].splitlines()],
-        others={name: content for name, content in files.items() if name not in named},
-    )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attacks.forger import taken_apart
+from attacks.drafts import taken_apart
 from attacks.victim import Victim
 from verify.book import Draft
 

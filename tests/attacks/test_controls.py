@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from attacks.full_audit import full_audit
 from attacks.victim import Scene, Victim
 
 
@@ -17,4 +18,9 @@ def test_control_every_honest_bundle_is_accepted_by_everything_that_an_auditor_h
 
 def test_control_a_copy_of_the_store_works_on(scene: Scene):
     bundle = scene.written("ann", disclosed=True)
+    scene.auditor.mirror_of(scene.ledger)
     assert scene.auditor.verify(bundle, mirrored=True).is_accepted("L3")
+
+
+def test_control_a_full_audit_finds_nothing_in_an_honest_store(scene: Scene):
+    assert full_audit(scene) == set()

@@ -12,10 +12,12 @@ from typing import Any
 from uuid import UUID
 
 from attacks.auditor import Auditor
+from attacks.drafts import draft_of
 from attacks.shelf import Shelf
 from sqlalchemy import Connection, Table, select, text, update
 from whole.stores import ANN, BEN, TRIAL, Store
 
+from lifecycle.audit.bundle import Stream
 from lifecycle.domain.streams import access_stream_of
 from lifecycle.engine import Engine, open_engine
 from lifecycle.engine.bundling import write_bundle
@@ -88,7 +90,7 @@ class Victim:
         self.people = {name: _person(store.engine, who) for name, who in _NAMES.items()}
         self.publish(store.engine, "yesterday")
         self.stale = folder / "stale.zip"
-        write_bundle(store.engine, self.stale, sid=self.people["ann"].record, disclosed=True)
+        draft_of(store.engine, streams_of(self.people["ann"]), disclosed=True).zip(self.stale)
         self.old_rows = _vault_and_bodies(store.engine)
         self.clock.at += timedelta(days=1)
         self.receipt = _erasures(store)
@@ -145,17 +147,25 @@ def _afternoon(store: Store) -> None:
     assert store.engine.read_clear(ANN, "free-trial", OFFICER)
 
 
+def streams_of(person: Person) -> list[Stream]:
+    record, access = person.streams
+    return [Stream("record", person.record, record), Stream("access", person.access, access)]
+
+
 def _bundles(engine: Engine, victim: Victim, folder: Path) -> dict[str, Path]:
-    """Honest bundles of everybody, with their values and without, and of nobody."""
+    """Honest bundles of everybody under today's checkpoint, with their values and without, and of nobody.
+
+    The engine's writer records a read when it discloses values, so those are made of the rows that are there.
+    """
     folder.mkdir()
     found = {}
+    sizes = victim.auditor.sizes
     for name, person in victim.people.items():
-        for disclosed in (True, False):
-            key = name if disclosed else f"{name}-sealed"
-            found[key] = folder / f"{key}.zip"
-            write_bundle(engine, found[key], sid=person.record, disclosed=disclosed, previous=victim.auditor.sizes)
+        found[f"{name}-sealed"], found[name] = folder / f"{name}-sealed.zip", folder / f"{name}.zip"
+        write_bundle(engine, found[f"{name}-sealed"], sid=person.record, previous=sizes)
+        draft_of(engine, streams_of(person), disclosed=True, previous=sizes).zip(found[name])
     found["nobody"] = folder / "nobody.zip"
-    write_bundle(engine, found["nobody"], sid=bytes(range(32)), previous=victim.auditor.sizes)
+    write_bundle(engine, found["nobody"], sid=bytes(range(32)), previous=sizes)
     return found
 
 

@@ -119,7 +119,7 @@ def test_of_what_expired_no_value_and_no_key_is_in_any_file_and_the_rest_is_seal
     assert found_in_files(store, in_clear(canary) | keys | epoch) == set()
 
 
-def test_old_tables_and_old_bodies_open_nothing_with_the_keys_that_are_left(store: Store):
+def test_attack_33_old_tables_and_old_bodies_open_nothing_with_the_keys_that_are_left(store: Store):
     """Attack 33, with a backup of all tables: of a whole person, of a part, and of an unlinked identifier."""
     whole, part, stays = Canary(), Canary(), Canary()
     for canary in (whole, part, stays):

@@ -117,7 +117,7 @@ def test_one_holding_erased_of_a_living_person_takes_its_keys_and_leaves_the_oth
     assert left == {category: value for category, value in CANARIES.items() if category != "name"}
 
 
-def test_old_vault_tables_and_old_bodies_open_nothing_with_the_present_keys(store: Store):
+def test_attack_33_old_vault_tables_and_old_bodies_open_nothing_with_the_present_keys(store: Store):
     """Attack 33 of the settled rules."""
     subject_id = live(store)
     with store.engine.database.read() as c:
