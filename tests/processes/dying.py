@@ -90,6 +90,7 @@ def _live_and_die(db: str, keys: str, document: dict[str, Any] | None, death: di
     try:
         engine = open_engine(db, keys=keys)
         ending.BATCH = 5  # several, however few people there are
+        ending.WRAPPED_AT_ONCE = 5
         _kill_at(engine, Death(**death))
         if document is not None:
             engine.execute(document)

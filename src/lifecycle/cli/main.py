@@ -10,7 +10,20 @@ from typing import Annotated, Any
 
 import typer
 
-from lifecycle.cli import audits, failures, logs, operations, policies, restores, stores, subjects, times, trustees
+from lifecycle.cli import (
+    auditors,
+    audits,
+    benches,
+    failures,
+    logs,
+    operations,
+    policies,
+    restores,
+    stores,
+    subjects,
+    times,
+    trustees,
+)
 from lifecycle.cli.here import Here
 
 DONE, INTERRUPTED = 0, 130
@@ -58,7 +71,10 @@ app.add_typer(operations.projections, name="projections")
 app.add_typer(operations.vault, name="vault")
 app.add_typer(restores.restore, name="restore")
 operations.vault.command(name="restore")(restores.vault_restore)
+auditors.add_to(audits.app)
 app.add_typer(audits.app, name="audit")
+app.add_typer(auditors.witness, name="witness")
+app.add_typer(benches.app, name="bench")
 
 
 def run() -> None:

@@ -22,6 +22,7 @@ from lifecycle.ledger.subject_map import (
     top_leaf,
 )
 from lifecycle.ledger.tables import map_bucket, map_tile
+from lifecycle.ledger.tiles import Tile, TileHashes
 
 WIDTH = 256
 _HASH = tree.HASH_BYTES
@@ -145,8 +146,11 @@ class StoredMap:
         return tree.root_from(1 << self.depth, self.hashes)
 
     def proof(self, bucket: int) -> list[bytes]:
-        """The inclusion of a bucket's top leaf."""
-        return tree.inclusion_from(bucket, 1 << self.depth, self.hashes)
+        """The inclusion of a bucket's top leaf. Each stored row is read once, though several hashes come from it."""
+        return tree.inclusion_from(bucket, 1 << self.depth, TileHashes(1 << self.depth, self._tile))
+
+    def _tile(self, tile: Tile) -> bytes:
+        return b"".join(self.hashes(tile.level, tile.index * WIDTH, tile.width))
 
     def hashes(self, level: int, first: int, count: int) -> list[bytes]:
         """The stored hashes of the top tree, as `tree.Hashes` wants them."""

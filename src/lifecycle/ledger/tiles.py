@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from lifecycle.errors import LifecycleError
-from lifecycle.ledger.tree import HASH_BYTES, TILE_HEIGHT
+from lifecycle.ledger.tree import HASH_BYTES, TILE_HEIGHT, Subtrees, parents
 
 # Section names in comments are those of c2sp.org/tlog-tiles.
 TILE_WIDTH = 1 << TILE_HEIGHT
 MAX_ENTRY = 0xFFFF  # "Log entries": a length has two bytes
 _MAX_LEVEL = 63  # "Merkle Tree"
 _DIGITS = 1000
+REMEMBERED = 256  # tiles, with all their hashes some ten megabytes
 
 
 class MalformedTile(LifecycleError):
@@ -112,28 +114,46 @@ def tiles_of(old_size: int, new_size: int) -> Iterator[Tile]:
         level += 1
 
 
-class TileHashes:
-    """The stored hashes of a tree of `size` leaves, read from its tiles, each of which is fetched once.
+class TileHashes(Subtrees):
+    """The stored hashes of a tree of `size` leaves, read from its tiles; the last `remember` tiles are kept.
 
     `fetch` gives the bytes of a tile, or of the full tile where a partial one is not kept any more.
     """
 
-    def __init__(self, size: int, fetch: Callable[[Tile], bytes]) -> None:
+    def __init__(self, size: int, fetch: Callable[[Tile], bytes], remember: int = REMEMBERED) -> None:
         self._size = size
         self._fetch = fetch
-        self._held: dict[tuple[int, int], list[bytes]] = {}
+        self._remember = remember
+        self._held: OrderedDict[tuple[int, int], list[list[bytes]]] = OrderedDict()
 
     def __call__(self, level: int, first: int, count: int) -> list[bytes]:
-        if first < 0 or count < 1 or first + count > self._size >> TILE_HEIGHT * level:
-            raise ValueError("these subtrees are not complete in a tree of this size")
+        self._all_complete(level, first, count)
         found: list[bytes] = []
         for index in range(first // TILE_WIDTH, (first + count - 1) // TILE_WIDTH + 1):
             start = index * TILE_WIDTH
-            found += self._tile(level, index)[max(first - start, 0) : first + count - start]
+            found += self._rows(level, index)[0][max(first - start, 0) : first + count - start]
         return found
 
-    def _tile(self, level: int, index: int) -> list[bytes]:
-        if (level, index) not in self._held:
+    def subtree(self, level: int, first: int, height: int) -> bytes:
+        self._all_complete(level, first, 1 << height)
+        index, slot = divmod(first, TILE_WIDTH)
+        rows = self._rows(level, index)
+        while len(rows) <= height:
+            rows.append(parents(rows[-1]))
+        return rows[height][slot >> height]
+
+    def _all_complete(self, level: int, first: int, count: int) -> None:
+        if first < 0 or count < 1 or first + count > self._size >> TILE_HEIGHT * level:
+            raise ValueError("these subtrees are not complete in a tree of this size")
+
+    def _rows(self, level: int, index: int) -> list[list[bytes]]:
+        """A tile's hashes, and above them those of its subtrees, as far as somebody asked for them."""
+        held = self._held.get((level, index))
+        if held is None:
             width = min(TILE_WIDTH, (self._size >> TILE_HEIGHT * level) - index * TILE_WIDTH)
-            self._held[level, index] = read_tile(self._fetch(Tile(level, index, width)), width)
-        return self._held[level, index]
+            held = self._held[level, index] = [read_tile(self._fetch(Tile(level, index, width)), width)]
+            if len(self._held) > self._remember:
+                self._held.popitem(last=False)
+        else:
+            self._held.move_to_end((level, index))
+        return held

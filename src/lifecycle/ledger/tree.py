@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import ClassVar, NamedTuple, Protocol
@@ -32,6 +33,17 @@ class Hashes(Protocol):
     def __call__(self, level: int, first: int, count: int) -> Sequence[bytes]: ...
 
 
+class Subtrees(ABC):
+    """`Hashes` that remember what they have hashed: of many proofs, the next one then costs next to nothing."""
+
+    @abstractmethod
+    def __call__(self, level: int, first: int, count: int) -> Sequence[bytes]: ...
+
+    @abstractmethod
+    def subtree(self, level: int, first: int, height: int) -> bytes:
+        """The root over 2^height stored hashes of one tile, from `first` on."""
+
+
 class Row(NamedTuple):
     """Consecutive stored hashes of one level, as a growing tree completes them."""
 
@@ -55,7 +67,7 @@ def root(leaf_hashes: Sequence[bytes]) -> bytes:
     row = list(leaf_hashes)
     while len(row) > 1:
         # A last hash without a neighbour goes up as it is: that splits at the largest power of two.
-        row = _parents(row) + (row[-1:] if len(row) % 2 else [])
+        row = parents(row) + (row[-1:] if len(row) % 2 else [])
     return row[0]
 
 
@@ -177,13 +189,16 @@ class Frontier:
                 row = [waiting.pop(), *row]  # the left neighbour of the first new hash
             if len(row) % 2:
                 edge.append(row[-1])
-            row, height = _parents(row), height + 1
+            row, height = parents(row), height + 1
         self._edge = edge[::-1]
         return rows
 
 
-def _parents(row: Sequence[bytes]) -> list[bytes]:
-    """The hashes of the pairs in a row. Spelled out, because a growing log spends its time here."""
+def parents(row: Sequence[bytes]) -> list[bytes]:
+    """The hashes of the pairs in a row; a last one without a neighbour has none.
+
+    Spelled out, because a growing log spends its time here.
+    """
     return [sha256(b"\x01" + left + right).digest() for left, right in zip(row[::2], row[1::2], strict=False)]
 
 
@@ -234,6 +249,8 @@ def _complete(lo: int, width: int, hashes: Hashes) -> bytes:
     """The hash of a complete subtree, from at most 128 stored hashes of the tile that it lies in."""
     height = width.bit_length() - 1
     level = height // TILE_HEIGHT
+    if isinstance(hashes, Subtrees):
+        return hashes.subtree(level, lo >> level * TILE_HEIGHT, height % TILE_HEIGHT)
     return root(hashes(level, lo >> level * TILE_HEIGHT, 1 << height % TILE_HEIGHT))
 
 

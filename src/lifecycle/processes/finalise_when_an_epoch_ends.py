@@ -39,6 +39,7 @@ from lifecycle.vault.vault import Vault
 
 LASTS = timedelta(hours=24)
 BATCH = 1_000
+WRAPPED_AT_ONCE = 5_000  # keys in one transaction: whoever writes meanwhile waits for some tens of milliseconds
 Progress = Callable[[int, int], None]
 
 
@@ -94,8 +95,8 @@ class FinaliseWhenAnEpochEnds:
         done = 0
         while done < total or total == 0:
             with self._database.write("eraser") as c:
-                left = rotation.rewrap_batch(c, BATCH)
-            done = min(total, done + BATCH)
+                left = rotation.rewrap_batch(c, WRAPPED_AT_ONCE)
+            done = min(total, done + WRAPPED_AT_ONCE)
             if progress is not None:
                 progress(done, total)
             if left == 0:

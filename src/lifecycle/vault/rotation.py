@@ -5,30 +5,30 @@ Any step may be the last before a crash: calling the steps again, in this order,
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar, TypeAlias
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, RootTransaction, Table, bindparam, delete, func, select, update
+from sqlalchemy import Connection, RootTransaction, Table, delete, func, select, update
 
 from lifecycle.errors import Conflict
 from lifecycle.vault.epochs import EpochKeys
 from lifecycle.vault.installation import Installation, lock_epochs
 from lifecycle.vault.loading import begin_epoch, is_used, load_installation, open_epochs
-from lifecycle.vault.sealing import wrap
-from lifecycle.vault.tables import Answer, Row, epoch, installation_key, lookup, subject_key
-from lifecycle.vault.wrapping import lookup_row, subject_key_aad, unseal_lookup, unwrap_subject_key
+from lifecycle.vault.sealing import unwrap, wrap
+from lifecycle.vault.tables import epoch, installation_key, lookup, subject_key
+from lifecycle.vault.wrapping import bound_to_identifier, bound_to_subject
 
-_REWRAP = (
-    update(subject_key)
-    .where(subject_key.c.subject_id == bindparam("its_subject"))
-    .values(epoch=bindparam("its_epoch"), wrapped=bindparam("rewrapped"))
+Taken: TypeAlias = Sequence[Any]  # a row as the driver has it, behind the person's id
+
+# Past SQLAlchemy's handling of each value, which took most of the time of ending an epoch. Ids are 32 hexadecimal
+# digits, as SQLite stores them. In the order of people, because a plain LIMIT made PostgreSQL walk over all the dead
+# rows of earlier batches each time.
+_TAKE = (
+    "SELECT {id}, {columns} FROM {table} WHERE epoch < {newest:d} AND subject_id >= {mark}"
+    " ORDER BY subject_id LIMIT {limit:d}{locked}"
 )
-_REKEY = (
-    update(lookup)
-    .where(lookup.c.token == bindparam("old_token"))
-    .values(token=bindparam("new_token"), epoch=bindparam("its_epoch"), sealed=bindparam("resealed"))
-)
+_FIRST = "0" * 32
 
 
 class RotationUnfinished(Conflict):
@@ -44,6 +44,7 @@ class Rotation:
     def __init__(self, keys: EpochKeys) -> None:
         self._keys = keys
         self._wrote_in: RootTransaction | None = None
+        self._reached = {subject_key: _FIRST, lookup: _FIRST}
 
     def begin(self, db: Connection, at: datetime) -> int:
         """Begin the next epoch and return its number. Waits for registrations in flight, which still use the old."""
@@ -63,10 +64,25 @@ class Rotation:
         """
         self._wrote_in = db.get_transaction()
         installation = load_installation(db, self._keys)
-        rewrapped = _rewrap_subjects(db, installation, limit)
-        if rewrapped < limit:
-            _rekey_lookups(db, installation, limit - rewrapped)
+        taken = self._take(db, subject_key, ("sid", "epoch", "wrapped"), installation.epoch, limit)
+        _write(db, subject_key, "subject_id", *_rewrapped(taken, installation))
+        if len(taken) < limit:
+            columns = ("type", "identifier_id", "epoch", "token", "sealed")
+            found = self._take(db, lookup, columns, installation.epoch, limit - len(taken))
+            _write(db, lookup, "token", *_rekeyed(found, installation))
         return sum(_older(db, table, installation.epoch, limit) for table in (subject_key, lookup))
+
+    def _take(self, db: Connection, table: Table, columns: Sequence[str], newest: int, limit: int) -> list[Taken]:
+        """The next rows to be wrapped; after the last person the first is asked again.
+
+        Rows that another process is wrapping, re-keying or erasing are left to it, and to the next round.
+        """
+        after = self._reached[table]
+        taken = _take(db, table, columns, newest, limit, after)
+        if not taken and after != _FIRST:
+            taken = _take(db, table, columns, newest, limit, _FIRST)
+        self._reached[table] = taken[-1][0] if len(taken) == limit else _FIRST
+        return taken
 
     def finish(self, db: Connection, at: datetime) -> int | None:
         """Destroy the old key and return the number of the epoch that ended; None when no rotation is under way.
@@ -101,39 +117,65 @@ def _older(db: Connection, table: Table, newest: int, at_most: int | None = None
     return db.execute(select(func.count()).select_from(older)).scalar_one()
 
 
-def _take(db: Connection, table: Table, newest: int, limit: int) -> list[Answer]:
-    """Rows that another process is wrapping, re-keying or erasing are left to it, and to the next batch."""
-    older = select(table).where(table.c.epoch < newest).limit(limit)
-    return list(db.execute(older.with_for_update(skip_locked=True)))
+def _take(db: Connection, table: Table, columns: Sequence[str], newest: int, limit: int, after: str) -> list[Taken]:
+    server = db.dialect.name == "postgresql"
+    query = _TAKE.format(
+        id="replace(subject_id::text, '-', '')" if server else "subject_id",
+        columns=", ".join(columns),
+        table=_name(db, table),
+        newest=newest,
+        mark="%s::uuid" if server else "?",
+        limit=limit,
+        locked=" FOR UPDATE SKIP LOCKED" if server else "",
+    )
+    return list(db.exec_driver_sql(query, (after,)).all())
 
 
-def _rewrap_subjects(db: Connection, installation: Installation, limit: int) -> int:
+def _rewrapped(taken: Sequence[Taken], installation: Installation) -> tuple[list[Any], dict[str, list[Any]]]:
+    """By subject: the same key, wrapped anew. One person's key is wrapped for one epoch after the other, never two."""
     newest = installation.open[0]
-    taken = _take(db, subject_key, newest.epoch, limit)
-    if taken:
-        db.execute(_REWRAP, [_rewrapped(row, installation.kek(row.epoch), newest.kek, newest.epoch) for row in taken])
-    return len(taken)
+    wrapped = []
+    for subject_id, sid, number, before in taken:
+        bound = bound_to_subject(subject_id, sid)
+        sk = unwrap(installation.kek(number), before, bound + b"%d" % number)
+        wrapped.append(wrap(newest.kek, sk, bound + b"%d" % newest.epoch))
+    return [row[0] for row in taken], {"epoch": [newest.epoch] * len(taken), "wrapped": wrapped}
 
 
-def _rewrapped(row: Answer, old: AESGCM, new: AESGCM, number: int) -> Row:
-    sk = unwrap_subject_key(old, row)
-    wrapped = wrap(new, sk, subject_key_aad(row.subject_id, bytes(row.sid), number))
-    return {"its_subject": row.subject_id, "its_epoch": number, "rewrapped": wrapped}
+def _rekeyed(taken: Sequence[Taken], installation: Installation) -> tuple[list[Any], dict[str, list[Any]]]:
+    """By old token: the same identifier under the newest key of the blind index."""
+    newest = installation.open[0]
+    tokens, sealed = [], []
+    for subject_id, kind, identifier_id, number, _, before in taken:
+        bound = bound_to_identifier(kind, subject_id, identifier_id)
+        normalised = unwrap(installation.kek(number), before, bound + b"%d" % number)
+        tokens.append(newest.token(kind, normalised.decode()))
+        sealed.append(wrap(newest.kek, normalised, bound + b"%d" % newest.epoch))
+    return [row[4] for row in taken], {"token": tokens, "epoch": [newest.epoch] * len(taken), "sealed": sealed}
 
 
-def _rekey_lookups(db: Connection, installation: Installation, limit: int) -> int:
-    taken = _take(db, lookup, installation.epoch, limit)
-    if taken:
-        db.execute(_REKEY, [_rekeyed(row, installation) for row in taken])
-    return len(taken)
+def _write(db: Connection, table: Table, key: str, keys: Sequence[Any], columns: Mapping[str, Sequence[Any]]) -> None:
+    """Change these columns of many rows: executemany on SQLite, a join with arrays on PostgreSQL."""
+    if not keys:
+        return
+    if db.dialect.name == "sqlite":
+        values = ", ".join(f"{name} = ?" for name in columns)
+        update = f"UPDATE {table.name} SET {values} WHERE {key} = ?"  # noqa: S608 -- names of our own tables
+        db.exec_driver_sql(update, list(zip(*columns.values(), keys, strict=True)))
+        return
+    values = ", ".join(f"{name} = new.{name}" for name in columns)
+    arrays = ", ".join(f"%b::{_type(db, table, name)}[]" for name in columns)
+    given = "uuid" if key == "subject_id" else "bytea"
+    update = (
+        f"UPDATE {_name(db, table)} AS old SET {values} "  # noqa: S608
+        f"FROM unnest(%s::{given}[], {arrays}) AS new(old_key, {', '.join(columns)}) WHERE old.{key} = new.old_key"
+    )
+    db.exec_driver_sql(update, (list(keys), *columns.values()))
 
 
-def _rekeyed(row: Answer, installation: Installation) -> Row:
-    normalised = unseal_lookup(installation.kek(row.epoch), row)
-    again = lookup_row(installation.open[0], row.type, normalised, row.subject_id, row.identifier_id)
-    return {
-        "old_token": bytes(row.token),
-        "new_token": again["token"],
-        "its_epoch": again["epoch"],
-        "resealed": again["sealed"],
-    }
+def _name(db: Connection, table: Table) -> str:
+    return table.name if db.dialect.name == "sqlite" else f"{table.schema}.{table.name}"
+
+
+def _type(db: Connection, table: Table, column: str) -> str:
+    return table.columns[column].type.compile(dialect=db.dialect)

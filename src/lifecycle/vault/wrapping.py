@@ -45,7 +45,12 @@ def subject_key_row(secrets: EpochSecrets, keys: SubjectKeys) -> Row:
 
 
 def subject_key_aad(subject_id: UUID, sid: bytes, of_epoch: int) -> bytes:
-    return b"|".join((WRAP_SUBJECT_KEY, subject_id.hex.encode(), b64url(sid).encode(), str(of_epoch).encode()))
+    return bound_to_subject(subject_id.hex, sid) + str(of_epoch).encode()
+
+
+def bound_to_subject(subject_id: str, sid: bytes) -> bytes:
+    """What a wrapped subject key is bound to, up to the number of the epoch; `subject_id` in 32 hexadecimal digits."""
+    return b"|".join((WRAP_SUBJECT_KEY, subject_id.encode(), b64url(sid).encode(), b""))
 
 
 def installation_key_row(kek: AESGCM, name: str, of_epoch: int, key: bytes) -> Row:
@@ -73,8 +78,12 @@ def lookup_row(secrets: EpochSecrets, kind: str, normalised: str, subject_id: UU
 
 
 def lookup_aad(kind: str, subject_id: UUID, identifier_id: str, of_epoch: int) -> bytes:
-    names = (kind, subject_id.hex, identifier_id, str(of_epoch))
-    return b"|".join((SEAL_LOOKUP, *(name.encode() for name in names)))
+    return bound_to_identifier(kind, subject_id.hex, identifier_id) + str(of_epoch).encode()
+
+
+def bound_to_identifier(kind: str, subject_id: str, identifier_id: str) -> bytes:
+    """The same for a sealed identifier."""
+    return b"|".join((SEAL_LOOKUP, kind.encode(), subject_id.encode(), identifier_id.encode(), b""))
 
 
 def unwrap_subject_key(kek: AESGCM, row: Answer) -> bytes:

@@ -1,0 +1,1 @@
+"""How fast: what we do beside the floor of the same database, in one run."""
