@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ def test_expunged_ranges_are_those_leaves_in_order_and_apart(positions: set[int]
     ranges = [each for record in system_records.expunged(AT, positions) for each in record["leaves"]]
     assert {leaf for first, past in ranges for leaf in range(first, past)} == positions
     assert all(first < past for first, past in ranges)
-    assert all(before[1] < after[0] for before, after in zip(ranges, ranges[1:], strict=False))
+    assert all(before[1] < after[0] for before, after in pairwise(ranges))
 
 
 def test_many_ranges_are_said_in_several_entries_each_small_enough():
