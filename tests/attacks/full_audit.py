@@ -20,10 +20,10 @@ MAP_COUNTS_OTHERWISE = "the map counts other events than the log has"
 def full_audit(scene: Scene) -> set[str]:
     """The kinds of faults; empty for an honest store."""
     with scene.engine.database.read() as c:
-        leaves = dict(c.execute(select(log_entry.c.position, log_entry.c.entry)))
+        leaves = {key: value for key, value in c.execute(select(log_entry.c.position, log_entry.c.entry))}  # noqa: C416 -- rows are no pairs to `dict`
         headers = {(row.stream_id, row.version): row for row in c.execute(select(event_header))}
         placed = {(row.stream_id, row.version): row.position for row in c.execute(select(event_position))}
-        sids = dict(c.execute(select(stream_head.c.stream_id, stream_head.c.sid)))
+        sids = {key: value for key, value in c.execute(select(stream_head.c.stream_id, stream_head.c.sid))}  # noqa: C416 -- rows are no pairs to `dict`
         mapped = _mapped(c)
     faults = set()
     events = {position for position, entry in leaves.items() if entry[:1] == EVENT_ENTRY}
