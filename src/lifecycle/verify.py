@@ -1310,13 +1310,21 @@ def _v3_meaning(found: Found, kind: str, index: int, record: dict[str, Any], sid
         _range_is_before(first, past, index)
         found.remarks.append(f"The log declares leaves {first} to {past - 1} lost: they have no openings any more.")
     elif kind == "expunged/1":
-        for each in _list(record["leaves"], "leaves"):
-            if len(_list(each, "a range")) != 2:
-                raise Malformed("a range of leaves is not two numbers")
-            _range_is_before(_number(each[0], "first"), _number(each[1], "past"), index)
+        _ranges(record["leaves"], index)
     else:
         read_vkey(record["vkey"] if type(record["vkey"]) is str else "")
         found.remarks.append(f"The log says {kind.removesuffix('/1')} at {record['at']}; keys are taken from you only.")
+
+
+def _ranges(leaves: Any, index: int) -> list[tuple[int, int]]:
+    read: list[tuple[int, int]] = []
+    for each in _list(leaves, "leaves"):
+        if len(_list(each, "a range")) != 2:
+            raise Malformed("a range of leaves is not two numbers")
+        first, past = _number(each[0], "first"), _number(each[1], "past")
+        _range_is_before(first, past, index)
+        read.append((first, past))
+    return read
 
 
 def _range_is_before(first: int, past: int, index: int) -> None:
@@ -1703,7 +1711,8 @@ def v12_mirror(found: Found) -> None:
     if found.asked.mirror is None:
         return
     wanted = {tag: stream.role for stream in found.streams for tag in _next_tags(stream)}
-    scan = Scan(wanted, found.asked.previous.size if found.prove_previous_by_mirror and found.asked.previous else None)
+    old_size = found.asked.previous.size if found.prove_previous_by_mirror and found.asked.previous else None
+    scan = Scan(wanted, old_size, _expunged_key(found))
     for entry in mirror_entries(found.asked.mirror, found.checkpoint.size):
         scan.entry(entry)
     _v12_roots(found, scan)
@@ -1716,7 +1725,9 @@ def v12_mirror(found: Found) -> None:
     if scan.hits:
         found.remarks.append(f"{len(scan.hits)} later events lie in leaves that the log declares lost.")
     found.mirrored = True
-    unknown = [stream.role for stream in found.streams if stream.role not in wanted.values()]
+    _v12_expunged(found, scan)
+    known = {*wanted.values(), *(["record"] if _expunged_key(found) else [])}
+    unknown = [stream.role for stream in found.streams if stream.role not in known]
     if unknown:
         names = " and ".join(unknown)
         found.not_checked.append(f"Later events of the {names} stream in the mirror: no first event tells its tags.")
@@ -1730,12 +1741,37 @@ def _next_tags(stream: Stream) -> list[bytes]:
     return [mac.tag(n) for n in range(stream.count + 1, stream.count + 1 + TAGS_AHEAD)]
 
 
+def _expunged_key(found: Found) -> bytes:
+    """Of an expunged record whose receipt is at hand: by it, and by nothing else, its leaves can still be known."""
+    if found.record.state != 2 or found.asked.receipt is None:
+        return b""
+    return _stream_key(found.asked.receipt[1])
+
+
+def _v12_expunged(found: Found, scan: Scan) -> None:
+    ranges = [*scan.lost, *scan.expunged]
+    for index in scan.gone:
+        if not any(first <= index < past for first, past in ranges):
+            raise _invalid("V12", f"Leaf {index} of the mirror is the record's, and nothing says that it was expunged.")
+    if scan.gone:
+        found.remarks.append(
+            f"By your receipt {len(scan.gone)} leaves of your copy are this record's; the log says of each that it was "
+            "expunged or lost."
+        )
+
+
 class Scan:
     """What one pass over a mirror tells."""
 
-    def __init__(self, wanted: dict[bytes, str], old_size: int | None) -> None:
+    def __init__(self, wanted: dict[bytes, str], old_size: int | None, expunged_key: bytes = b"") -> None:
         self._wanted = wanted
         self._old_size = old_size
+        self._mac = Mac(expunged_key) if expunged_key else None
+        self._tags: set[bytes] = set()
+        self._tagged = 0
+        self._look_ahead(TAGS_AHEAD)
+        self.gone: list[int] = []
+        self.expunged: list[tuple[int, int]] = []
         self.tree = GrowingTree()
         self.old_root: bytes | None = None
         self.events = 0
@@ -1747,15 +1783,27 @@ class Scan:
             self.events += 1
             if entry[33:] in self._wanted:
                 self.hits.append((self.tree.size, self._wanted[entry[33:]]))
+            if entry[33:] in self._tags:
+                self.gone.append(self.tree.size)
+                self._look_ahead(1)
         elif entry[:1] == b"\x03":
             self._system(entry)
         self.tree.add(sha256(b"\x00" + entry).digest())
         if self.tree.size == self._old_size:
             self.old_root = self.tree.root()
 
+    def _look_ahead(self, more: int) -> None:
+        """How many events there were is not known any more; along a stream none is far from the one before it."""
+        if self._mac is not None:
+            self._tags.update(self._mac.tag(n) for n in range(self._tagged + 1, self._tagged + more + 1))
+            self._tagged += more
+
     def _system(self, entry: bytes) -> None:
         try:
             record = read_canonical(_text(entry[1:]))
+            if record.get("kind") == "expunged/1":
+                _object(record, _SYSTEM_KINDS["expunged/1"], "the entry")
+                self.expunged += _ranges(record["leaves"], self.tree.size)
             if record.get("kind") == "loss-declared/1":
                 _object(record, _SYSTEM_KINDS["loss-declared/1"], "the entry")
                 first, past = _number(record["first"], "first"), _number(record["past"], "past")

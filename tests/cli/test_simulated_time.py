@@ -83,3 +83,19 @@ def test_what_a_dry_run_names_is_what_the_sweep_then_does(door: Door):
     assert touched == {row["subject"] for row in named}
     assert set(door("retention", "sweep", "--json").json.values()) == {0}
     assert door("subject", "holdings", "--subject", f"email={ANN['email']}", "--json").json[0]["state"] == "erased"
+
+
+def test_a_sweep_expunges_and_a_dry_run_says_whom_it_would(door: Door):
+    person = door.apply(consent(), collect(), document("e-1", "erase", subject=ANN, ground="7.3c",
+                                                       at="2024-08-01T11:00:00+08:00"))[-1]["subject"]  # fmt: skip
+    door("vault", "rotate")
+    early = ("--now", "2027-08-01T23:59:59+08:00")
+    assert door(*early, "retention", "sweep", "--dry-run", "--json").json == []
+    late = ("--now", "2027-08-02T00:00:00+08:00")
+    (named,) = door(*late, "retention", "sweep", "--dry-run", "--json").json
+    assert (named["subject"], named["what"], named["due"]) == (person, "evidence", "2027-08-01T16:00:00Z")
+    assert "the evidence of it need not be kept" in door("retention", "due").out.replace("\n", " ")
+    swept = door("retention", "sweep", "--json").json
+    assert swept == {"people": 0, "expired": 0, "erased": 0, "expunged": 1, "busy": 0}
+    assert door("retention", "sweep", "--dry-run", "--json").json == []
+    door("subject", "history", "--subject", f"id={person}", code=1)

@@ -130,6 +130,18 @@ def test_there_is_no_zero_no_negative_no_fraction_and_no_for_ever(senseless):
         Period.model_validate(senseless)
 
 
+@given(
+    st.builds(Period, days=st.integers(1, 1_500)) | st.builds(Period, months=st.integers(1, 50)),
+    st.datetimes(datetime(2000, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)),
+    st.integers(-3, 3) | st.integers(-1_500, 1_500),
+    st.sampled_from(ZONES),
+)
+def test_what_began_before_that_instant_is_over_now_and_nothing_else(period, now, days, zone):
+    bound = period.over_if_begun_before(now, zone)
+    for begun in (bound - timedelta(microseconds=1), bound, bound + timedelta(days=days)):
+        assert (period.due(begun, zone) <= now) is (begun < bound)
+
+
 def test_a_rule_without_a_period_is_never_due():
     rule = RetentionRule(name="x@1", counts_from=CountsFrom.COLLECTION, period=None, zone=SHANGHAI)
     assert rule.due(datetime(2024, 1, 1, tzinfo=UTC)) is None

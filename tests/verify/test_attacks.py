@@ -706,6 +706,24 @@ def test_a_living_person_is_called_expunged(book: Book, person: Person, tmp_path
     assert refused(book, book.close().of(person), tmp_path).step == "V10"
 
 
+def test_somebody_is_called_expunged_whose_leaves_the_log_never_named(
+    book: Book, person: Person, tmp_path: Path
+) -> None:
+    """Before the period is over, say. L1 accepts it; a copy of the log and the receipt do not."""
+    book.erase(person)
+    receipt = (b64url(person.record.sid), person.record.events[0].salt)
+    person.record.state = person.access.state = 2
+    last = person.record.events[-1].index
+    entry = book.system({"at": book.tick(), "kind": "expunged/1", "leaves": [[1, last]]})
+    closed = book.close()
+    draft = closed.of(person)
+    draft.system.append(closed.system(entry))
+    mirror = closed.mirror(tmp_path / "mirror")
+    accepted(book, draft, tmp_path, receipt=receipt)
+    refusal = refused(book, draft, tmp_path, mirror=mirror, receipt=receipt)
+    assert (refusal.step, str(last) in refusal.message) == ("V12", True)
+
+
 def test_an_erasure_is_called_final_and_the_epoch_is_not_shown(book: Book, person: Person, tmp_path: Path) -> None:
     book.erase(person)
     book.finalise(person)

@@ -301,6 +301,27 @@ def test_an_expunged_person_is_shown_as_expunged(tmp_path: Path) -> None:
     assert any("expunged" in each for each in found.not_checked)
 
 
+def test_by_the_receipt_an_expunged_person_s_leaves_are_found_where_the_log_says(tmp_path: Path) -> None:
+    """More of them than one looks ahead at first."""
+    book = Book()
+    person = life(book)
+    for _ in range(40):
+        book.collect(person, "h9", "x")
+    book.erase(person)
+    receipt = (b64url(person.record.sid), person.record.events[0].salt)
+    person.record.state = person.access.state = 2
+    leaves = sorted(event.index for stream in (person.record, person.access) for event in stream.events)
+    entry = book.system({"at": book.tick(), "kind": "expunged/1", "leaves": [[at, at + 1] for at in leaves]})
+    closed = book.close()
+    draft = closed.of(person)
+    draft.system.append(closed.system(entry))
+    mirror = closed.mirror(tmp_path / "mirror")
+    found = accepted(book, draft, tmp_path, mirror=mirror, receipt=receipt)
+    assert any(f"{len(person.record.events)} leaves of your copy" in each for each in found.remarks)
+    without = accepted(book, draft, tmp_path, mirror=mirror)
+    assert any("record and access stream in the mirror" in each for each in without.not_checked)
+
+
 def test_an_erased_person_is_found_by_the_receipt(tmp_path: Path) -> None:
     book = Book()
     person = life(book)
