@@ -11,7 +11,7 @@ from lifecycle.domain.streams import policy_stream
 from lifecycle.ledger.envelope import read_header
 from lifecycle.policy.loading import recall_policy
 from lifecycle.policy.model import Policy
-from lifecycle.policy.periods import start_of
+from lifecycle.policy.succession import in_force
 from lifecycle.storage.database import Database
 from lifecycle.storage.tables import event_body, event_header, stream_head
 from lifecycle.vault.sealing import RECORD, open_part
@@ -47,9 +47,8 @@ class Policies:
             return self._known[1]
 
     def in_force(self, at: datetime, c: Connection | None = None) -> Policy | None:
-        """The newest version whose effective day has begun at `at`."""
-        begun = [policy for policy in self.all(c) if start_of(policy.effective, policy.time_zone) <= at]
-        return max(begun, key=lambda policy: policy.effective) if begun else None
+        """The version that took effect last at `at`; of several on one day, the one published last."""
+        return in_force(self.all(c), at)
 
     def newest(self, c: Connection | None = None) -> Policy | None:
         published = self.all(c)
