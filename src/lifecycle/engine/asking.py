@@ -16,7 +16,6 @@ from lifecycle.commands.registry import entry_of
 from lifecycle.commands.subject.link_identifier import IdentifierCommand
 from lifecycle.domain.event import Personal, Recorded
 from lifecycle.domain.streams import access_stream_of, attempts_stream, is_person_stream, policy_stream, trustee_stream
-from lifecycle.domain.subject.fold import replay
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.trustee import trustee as trustees
 from lifecycle.domain.trustee.trustee import Trustee
@@ -26,6 +25,7 @@ from lifecycle.policy.values import normalise_identifier
 from lifecycle.storage import idempotency
 from lifecycle.storage.appending import Head, in_chunks, load_heads
 from lifecycle.storage.application import Streams
+from lifecycle.storage.folding import folded
 from lifecycle.storage.idempotency import Seen
 from lifecycle.storage.policies import Policies
 from lifecycle.storage.tables import event_body, event_header
@@ -123,8 +123,8 @@ class Snapshot:
     def _state(self, subject_id: UUID, version: int) -> Subject:
         """As of the snapshot: the cache may know what another thread appended since it was taken."""
         repository = self._streams.repository
-        state: Subject = repository.get(subject_id, projector_func=replay)
-        return state if state.version == version else repository.get(subject_id, version=version, projector_func=replay)
+        state: Subject = repository.get(subject_id, projector_func=folded)
+        return state if state.version == version else repository.get(subject_id, version=version, projector_func=folded)
 
     def trustee(self, name: str) -> Trustee:
         """Trustees are few and their streams short: they are folded anew each time."""
