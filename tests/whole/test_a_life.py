@@ -89,7 +89,7 @@ def test_a_whole_person_is_erased_with_a_receipt_and_returns_as_a_new_person(sto
         store.engine.read.holdings(ANN)
     assert set(store.held({"id": str(first.subject)}).values()) == {"erased"}
     ended = store.engine.rotate()
-    assert (ended.epoch, ended.finalised) == (1, 1)
+    assert (ended.epoch, ended.finalised, ended.people) == (1, 1, 1)
     assert store.kinds(first.subject)[-3:] == ["erasure-ordered", "erasure-completed", "erasure-finalised"]
     again = store.consent()
     assert again.subject != first.subject
