@@ -52,7 +52,7 @@ def test_a_stored_event_that_does_not_fit_is_named_by_stream_and_version(
     tampered(store, person, version, change)
     assert store.consent(subject=BEN).outcome == "done"  # others are still decided about
     for ask in (
-        lambda: store.engine.follower.rebuild(),
+        store.engine.follower.rebuild,
         lambda: store.collect("free-trial", data={"name": "Anne"}),
         lambda: store.engine.read.replay(ANN),
     ):
