@@ -76,6 +76,7 @@ AGREEMENT = Agreement(
     date(2025, 12, 31),
     "api",
     frozenset({"name", "company", "email"}),
+    sg(2024, 12, 20),
 )
 UDESK = Trustee("udesk", version=2, engaged=True, agreements=(AGREEMENT,))
 

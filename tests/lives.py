@@ -68,6 +68,7 @@ UDESK = Trustee(
             date(2099, 1, 1),
             "api",
             ALL_OF_A_TRIAL,
+            datetime(2024, 1, 1, tzinfo=UTC),
         ),
     ),
 )

@@ -40,6 +40,7 @@ FAILS = [
     (("vault", "backup", "policy.toml"), "exists already"),
     (("vault", "backup", f"{CANARY}/x"), "cannot be used"),
     (("policy", "show", "--version", CANARY), "No such version"),
+    (("projections", "rebuild", "NOPE"), "There is no projection 'NOPE'; there are holdings, "),
     (("trustee", "show", CANARY), "No trustee of this id"),
     (("init", "--policy", "policy.toml"), "is a store already"),
     (("init", "--policy", "policy.toml", "--now", "2030-01-01T00:00:00Z"), "real time"),

@@ -22,7 +22,7 @@ from scenario import (
     restricting_,
 )
 
-from examples import ACCOUNT, EMAIL, GUARDIAN, MARCH_1, MARCH_2, MARCH_5, MARCH_9, POLICY, UDESK, sg
+from examples import ACCOUNT, AGE_NEEDED, EMAIL, GUARDIAN, MARCH_1, MARCH_2, MARCH_5, MARCH_9, POLICY, UDESK, sg
 from lifecycle.commands.context import Found
 from lifecycle.commands.parsing import parse_command
 from lifecycle.commands.policy.publish_policy import PolicyVersionExists, PublishPolicy, publish_policy
@@ -219,11 +219,37 @@ def test_a_birth_date_is_opened_and_compared():
     assert kinds(handled("record-birth-date", asking(given()), birth_date="2012-05-17")) == [e.BirthDateRecorded]
 
 
-def test_a_birth_date_that_is_still_to_come_is_refused_by_the_policy_s_day():
-    late = sg(2025, 3, 5, 1)  # still 4 March in UTC
-    assert handled("record-birth-date", asking(given(), at=late), birth_date="2025-03-05").events
-    with pytest.raises(r.InTheFuture):
-        handled("record-birth-date", asking(given(), at=late), birth_date="2025-03-06")
+IMPOSSIBLE = [("2025-03-06", "future"), ("1894-03-05", "130 years"), ("0001-01-01", "130 years")]
+
+
+@pytest.mark.parametrize(("day", "why"), IMPOSSIBLE)
+def test_a_birth_date_that_cannot_be_one_is_malformed_whichever_command_says_it(day: str, why: str):
+    late = sg(2025, 3, 5, 23)
+    known = given(born_on("2012-05-17"))
+    needing = Given(given(registered()).life, AGE_NEEDED)
+    contract = {"purpose": "quotation", "basis": "contract", "source": "web-form", "evidence": "7"}
+    for ask in (
+        lambda: handled("record-birth-date", asking(given(), at=late), birth_date=day),
+        lambda: handled("correct", asking(known, at=late), data={"birth-date": day}, reason="wrong"),
+        lambda: handled("supplement", asking(known, at=late), holding="birth-date-1", value=day, reason="wrong"),
+        lambda: handled("collect", asking(needing, at=late), data={"birth-date": day}, **contract),
+    ):
+        with pytest.raises(WrongFormat, match=why) as wrong:
+            ask()
+        assert day not in str(wrong.value)
+
+
+def test_a_birth_date_of_today_or_of_the_oldest_is_possible_by_the_policy_s_day():
+    late = sg(2025, 3, 5, 23)
+    for day in ("2025-03-05", "1895-03-05"):
+        assert handled("record-birth-date", asking(given(), at=late), birth_date=day).events
+
+
+def test_a_corrected_birth_date_is_sealed_in_the_form_that_an_age_is_computed_from():
+    (corrected,) = handled(
+        "correct", asking(given(born_on("2012-05-17"))), data={"birth-date": " 2011-05-17 "}, reason="wrong"
+    ).events
+    assert dict(corrected.values) == {"birth-date-1": "2011-05-17"}
 
 
 # -- the others: each hands over what was said -------------------------------------------------------------------------
@@ -275,7 +301,7 @@ def test_a_restriction_is_lifted():
 
 def test_a_trustee_nobody_engaged_gets_nothing():
     with pytest.raises(r.AgreementMissing):
-        handled("share", asking(trial()), trustee="nobody", purpose="free-trial", categories=["email"], method="api")
+        handled("share", asking(trial()), trustee="udesk", purpose="free-trial", categories=["email"], method="api")
 
 
 # -- trustees and the policy -------------------------------------------------------------------------------------------

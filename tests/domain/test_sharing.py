@@ -19,7 +19,21 @@ from scenario import (
     withdrawing,
 )
 
-from examples import ACCOUNT, AGREEMENT, ANN, EMAIL, MARCH_1, MARCH_2, MARCH_5, MARCH_9, POLICY, UDESK, sg
+from examples import (
+    ACCOUNT,
+    AGREEMENT,
+    ANN,
+    EMAIL,
+    MARCH_1,
+    MARCH_2,
+    MARCH_5,
+    MARCH_9,
+    POLICY,
+    UDESK,
+    changed,
+    in_purpose,
+    sg,
+)
 from lifecycle.domain.decision import Asked, Decision
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import refusals as r
@@ -78,6 +92,46 @@ def test_a_share_without_an_agreement_is_refused():
     assert (refused.code, refused.clause) == ("agreement-missing", "3.1a")
 
 
+def test_an_agreement_does_not_cover_what_happened_before_it_was_signed():
+    late = replace(UDESK, agreements=(replace(AGREEMENT, signed_at=MARCH_2),))
+    trial().when(sharing_("email", trustee=late, at=MARCH_1).recorded_on(MARCH_9)).then_refused(r.AgreementLapsed)
+    trial().when(sharing_("email", trustee=late, at=MARCH_2)).then(shared("email-1", occurred_at=MARCH_2))
+
+
+def test_a_share_with_a_recipient_or_by_a_method_that_the_policy_does_not_name_is_refused():
+    another = replace(UDESK, name_id="acme")
+    refused = trial().when(sharing_("email", trustee=another)).then_refused(r.RecipientNotDeclared)
+    assert (refused.code, refused.clause) == ("recipient-not-declared", "3.1a")
+    assert refused.remedy
+    assert "'acme'" in str(refused)
+    assert "'free-trial'" in str(refused)
+    by_widget = replace(UDESK, agreements=(replace(AGREEMENT, method="embedded-widget"),))
+    narrow = changed(('methods = ["api", "file-export", "embedded-widget"]\n\n[third', 'methods = ["api"]\n\n[third'))
+    past = trial()
+    past.when(sharing_("email", trustee=by_widget, method="embedded-widget")).then(
+        shared("email-1", method="embedded-widget")
+    )
+    refused = past.when(sharing_("email", trustee=by_widget, method="embedded-widget").under(narrow)).then_refused(
+        r.RecipientNotDeclared
+    )
+    assert "'embedded-widget'" in str(refused)
+
+
+def test_a_recipient_of_one_purpose_is_none_of_another():
+    past = given(consenting("recommended-customers"), collecting_(EMAIL, purpose="recommended-customers"))
+    wide = replace(UDESK, agreements=(replace(AGREEMENT, purpose="recommended-customers"),))
+    past.when(sharing_("email", trustee=wide, purpose="recommended-customers")).then_refused(r.RecipientNotDeclared)
+
+
+def test_of_several_agreements_that_cover_it_the_one_signed_last_counts():
+    newer = replace(AGREEMENT, id="udesk-2", signed_at=MARCH_2)
+    two = replace(UDESK, version=3, agreements=(AGREEMENT, newer))
+    trial().when(sharing_("email", trustee=two)).then(shared("email-1", agreement="udesk-2", agreement_version=3))
+    trial().when(sharing_("email", trustee=two, at=MARCH_1).recorded_on(MARCH_9)).then(
+        shared("email-1", occurred_at=MARCH_1, agreement_version=3)
+    )
+
+
 def test_a_share_before_or_after_the_agreement_is_refused_and_both_its_days_are_included():
     past = given(consenting(at=sg(2024, 12, 1)), collecting_(EMAIL, at=sg(2024, 12, 1)))
     for day in (sg(2024, 12, 31, 23), sg(2026, 1, 1)):
@@ -133,7 +187,15 @@ def test_a_share_of_what_is_stored_only_is_refused():
     past = given(account, ending_("account-login", "contract-ended", at=MARCH_2))
     agreement = replace(AGREEMENT, purpose="account-login", categories=frozenset({"login-account"}))
     udesk = replace(UDESK, agreements=(agreement,))
-    past.when(sharing_("login-account", trustee=udesk, purpose="account-login")).then_refused(r.HoldingRestricted)
+    named = changed(
+        in_purpose("account-login", "readers", 'recipients = ["udesk"]\nreaders'),
+        ('purposes = ["free-trial", "quotation", "customer-service"]', 'purposes = ["free-trial", "account-login"]'),
+        in_purpose("quotation", 'recipients = ["udesk"]\n', ""),
+        in_purpose("customer-service", 'recipients = ["udesk"]\n', ""),
+    )
+    past.when(sharing_("login-account", trustee=udesk, purpose="account-login").under(named)).then_refused(
+        r.HoldingRestricted
+    )
 
 
 def test_a_share_on_a_withdrawn_consent_is_refused():
@@ -229,8 +291,38 @@ def test_an_agreement_with_all_seven_terms_is_signed_once():
             rights_and_obligations="as in the contract",
         ),
     )
-    assert signed().agreements == (AGREEMENT,)
+    agreed = {"measures": "encryption", "rights_and_obligations": "as in the contract"}
+    assert signed().agreements == (replace(AGREEMENT, signed_at=MARCH_1, **agreed),)
     assert not trustees.sign(signed(), ASKED, terms=TERMS).events
+    assert not trustees.sign(signed(), Asked(MARCH_5, MARCH_5, POLICY), terms=TERMS).events
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"purpose": "quotation"},
+        {"starts": date(2025, 1, 2)},
+        {"ends": date(2026, 1, 1)},
+        {"method": "file-export"},
+        {"categories": ["name", "email"]},
+        {"measures": "encryption at rest"},
+        {"rights_and_obligations": "as amended"},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_other_terms_are_an_agreement_of_its_own_beside_the_earlier_one(other: dict[str, Any]):
+    decision = trustees.sign(signed(), Asked(MARCH_5, MARCH_5, POLICY), terms=replace(TERMS, **other))
+    assert [event.agreement for event in decision.events] == ["udesk-2"]
+    both = folded(signed(), decision)
+    assert [one.ended_at for one in both.agreements] == [None, None]
+    assert not trustees.sign(both, Asked(MARCH_9, MARCH_9, POLICY), terms=replace(TERMS, **other)).events
+    assert not trustees.sign(both, Asked(MARCH_9, MARCH_9, POLICY), terms=TERMS).events
+
+
+def test_the_same_terms_signed_earlier_than_was_known_are_said_anew():
+    late = folded(engaged(), trustees.sign(engaged(), Asked(MARCH_5, MARCH_5, POLICY), terms=TERMS))
+    decision = trustees.sign(late, Asked(MARCH_1, MARCH_9, POLICY), terms=TERMS)
+    assert [event.occurred_at for event in decision.events] == [MARCH_1]
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ def each_end_is_said_once(store: Store) -> None:
 def test_an_epoch_that_ends_makes_final_what_was_erased_in_it(store: Store):
     person = went(store)
     ended = store.engine.rotate()
-    assert (ended.epoch, ended.finalised) == (1, 2)  # both streams
+    assert (ended.epoch, ended.finalised, ended.people) == (1, 2, 1)  # both streams of one person
     assert finalised_in(store, person) == [[1], [1]]
     each_end_is_said_once(store)
     (entry,) = system_entries(store, "epoch-destroyed/1")

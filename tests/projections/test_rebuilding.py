@@ -69,8 +69,11 @@ def test_one_of_them_can_be_rebuilt_while_the_others_stand(town: Town):
 
 
 def test_a_projection_that_nobody_knows_is_not_rebuilt(town: Town):
-    with pytest.raises(Invalid, match="audit-trail"):
+    with pytest.raises(Invalid, match="audit-trail") as unknown:
         town.follower().rebuild("gossip")
+    assert unknown.value.code == "unknown-projection"
+    assert "rebuild" in unknown.value.remedy
+    assert "schema commands" not in str(unknown.value)
 
 
 def test_a_policy_that_comes_later_moves_the_days_that_depend_on_it(town: Town):
@@ -88,6 +91,19 @@ def test_a_policy_that_comes_later_moves_the_days_that_depend_on_it(town: Town):
     (was,), (moved,) = before, followed["retention_calendar"]
     assert was[0] == moved[0] == person
     assert was[2] - moved[2] == timedelta(days=20)
+
+
+def test_of_two_policies_that_take_effect_on_one_day_the_one_published_last_counts(town: Town):
+    town.register()
+    town.publish(with_identifiers_kept(5))
+    town.publish(with_identifiers_kept(10).replace('version = "1.1"', 'version = "1.2"'))
+    in_force = town.policies.in_force(town.clock.now())
+    assert in_force is not None
+    assert in_force.version == "1.2"
+    town.sequence()
+    town.follower().catch_up()
+    ((_, _, due, *_),) = everything(town.database)["retention_calendar"]
+    assert timedelta(days=10) < due - town.clock.now() <= timedelta(days=11)
 
 
 def test_another_version_of_a_projection_is_made_anew_by_itself(town: Town):

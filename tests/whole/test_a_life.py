@@ -89,7 +89,7 @@ def test_a_whole_person_is_erased_with_a_receipt_and_returns_as_a_new_person(sto
         store.engine.read.holdings(ANN)
     assert set(store.held({"id": str(first.subject)}).values()) == {"erased"}
     ended = store.engine.rotate()
-    assert (ended.epoch, ended.finalised) == (1, 1)
+    assert (ended.epoch, ended.finalised, ended.people) == (1, 1, 1)
     assert store.kinds(first.subject)[-3:] == ["erasure-ordered", "erasure-completed", "erasure-finalised"]
     again = store.consent()
     assert again.subject != first.subject
@@ -156,6 +156,16 @@ def test_sharing_is_judged_by_the_agreement_and_recorded_with_the_recipient(stor
     assert store.do("share", categories=["email"], **share).outcome == "done"
     assert store.do("share", categories=["name"], **share).code == "outside-agreement"
     assert [row["recipient"] for row in store.engine.read.recipients(ANN)] == ["udesk"]
+    early = store.do("share", at="2024-08-01T09:59:00+08:00", categories=["email"], **share)
+    assert early.code == "agreement-lapsed"  # it was not signed yet
+    assert store.do("sign-agreement", trustee="udesk", agreement=terms).outcome == "nothing"
+    store.reopen()
+    assert store.do("sign-agreement", trustee="udesk", agreement=terms).outcome == "nothing"
+    assert store.do("sign-agreement", trustee="udesk", agreement={**terms, "measures": "other"}).outcome == "done"
+    store.do("engage-trustee", trustee="acme", name="Acme", contact="x", country="SG")
+    assert store.do("sign-agreement", trustee="acme", agreement=terms).outcome == "done"
+    undeclared = store.do("share", categories=["email"], **{**share, "trustee": "acme"})
+    assert (undeclared.outcome, undeclared.code, undeclared.clause) == ("refused", "recipient-not-declared", "3.1a")
     assert store.do("share", at="2024-09-01T00:00:00+08:00", categories=["email"], **share).code == "agreement-lapsed"
 
 
@@ -171,7 +181,11 @@ def test_a_refused_attempt_is_in_the_audit_trail_without_values_and_registers_no
 
 def test_the_young_need_a_guardian_and_everything_about_them_is_sensitive(store: Store):
     at = "2024-08-01T10:00:00+08:00"
+    impossible = store.do("record-birth-date", at=at, subject=ANN, birth_date="2024-08-02")
+    assert (impossible.outcome, impossible.code) == ("invalid", "wrong-format")
     store.do("record-birth-date", at=at, subject=ANN, birth_date="2012-05-17")
+    impossible = store.do("correct", subject=ANN, data={"birth-date": "1812-05-17"}, reason="misread")
+    assert (impossible.outcome, impossible.code) == ("invalid", "wrong-format")
     assert store.consent().code == "guardian-missing"
     guardian = {"email": "parent@example.com"}
     store.do("record-guardian", subject=ANN, guardian=guardian, evidence="family book")

@@ -202,7 +202,7 @@ def stand_in(format: str, number: int) -> str:
         case "ip":
             return f"2001:db8::{number % 0x10000:x}"
         case "date":
-            return (date(1800, 1, 1) + timedelta(days=number)).isoformat()
+            return (date(1950, 1, 1) + timedelta(days=number)).isoformat()  # as a birth date it is possible
         case "url":
             return f"https://{WITHHELD}.example.com/{number}"
     return f"{WITHHELD} {number}"

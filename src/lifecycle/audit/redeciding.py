@@ -24,6 +24,7 @@ from lifecycle.domain.subject.settling import fall_due
 from lifecycle.domain.subject.state import Subject
 from lifecycle.errors import Invalid, Refused
 from lifecycle.policy.model import Policy
+from lifecycle.policy.succession import in_force
 from lifecycle.policy.vocabulary import Role
 
 SWEEP = "sweep"
@@ -106,8 +107,8 @@ def _policy(record: Record, first: Recorded) -> Policy:
         raise Unlike("it names a policy version that was never published")
     if not named[0].in_force(now) or named[0].recorded_at > now + AT_ONCE:
         raise Unlike("it names a policy version that was not in force yet")
-    known = [each for each in record.published if each.in_force(now) and each.recorded_at < now - AT_ONCE]
-    if any(each.policy.effective > named[0].policy.effective for each in known):
+    known = [each.policy for each in record.published if each is named[0] or each.recorded_at < now - AT_ONCE]
+    if in_force(known, now) is not named[0].policy:
         raise Unlike("it names a policy version that had been replaced")
     return named[0].policy
 

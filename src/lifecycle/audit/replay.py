@@ -8,8 +8,8 @@ from typing import Any
 
 from lifecycle.audit.telling import instant, told
 from lifecycle.domain.event import Recorded
-from lifecycle.domain.subject.fold import replay
 from lifecycle.domain.subject.state import Subject
+from lifecycle.storage.folding import folded
 
 
 def known_at(events: Iterable[Recorded], as_known_at: datetime | None) -> list[Recorded]:
@@ -21,7 +21,7 @@ def states(events: Iterable[Recorded]) -> Iterator[dict[str, Any]]:
     """The state after each event as JSON, without values."""
     subject: Subject | None = None
     for event in events:
-        subject = replay(subject, [event])
+        subject = folded(subject, [event])
         yield {
             "version": event.originator_version,
             "kind": event.event.kind,

@@ -18,7 +18,7 @@ from lifecycle.audit.reopened import opened
 from lifecycle.audit.replay import known_at, states
 from lifecycle.clock import Clock
 from lifecycle.domain.streams import access_stream_of
-from lifecycle.domain.subject.fold import born, replay
+from lifecycle.domain.subject.fold import born
 from lifecycle.domain.subject.state import Subject
 from lifecycle.projections.audit_trail import trail
 from lifecycle.projections.consents import agreed_by, current_consents
@@ -28,6 +28,7 @@ from lifecycle.projections.recipients import current_recipients, given_by
 from lifecycle.projections.retention_calendar import due
 from lifecycle.storage.appending import load_heads
 from lifecycle.storage.database import Database
+from lifecycle.storage.folding import folded
 from lifecycle.storage.following import Follower
 from lifecycle.storage.policies import Policies
 from lifecycle.vault.vault import Vault
@@ -150,7 +151,7 @@ class Views:
 
     def _known(self, c: Connection, subject_id: UUID, as_known_at: datetime | None) -> Subject:
         events = [event for event, _ in events_of(c, subject_id)]
-        return replay(None, known_at(events, as_known_at)) or born(subject_id)
+        return folded(None, known_at(events, as_known_at)) or born(subject_id)
 
     def _bring_up(self, subject_id: UUID) -> None:
         """A read about one person sees everything recorded about that person (settled rule 13)."""

@@ -10,7 +10,7 @@ import typer
 
 from lifecycle.cli.here import here, opened, progress
 from lifecycle.cli.telling import json_line, rows_of, say, visible
-from lifecycle.cli.words import LocalTime
+from lifecycle.cli.words import LocalTime, counted
 from lifecycle.errors import Invalid
 
 
@@ -76,9 +76,11 @@ def rotate(context: typer.Context) -> None:
     with opened(context, publishing=True) as engine, progress("wrapping keys") as bar:
         ended = engine.rotate(bar)
     if here(context).json:
-        json_line({"ended": ended.epoch, "finalised": ended.finalised})
+        json_line({"ended": ended.epoch, "finalised": ended.finalised, "people": ended.people})
     else:
-        say(f"Epoch {ended.epoch} ended; {ended.finalised} records are final.")
+        people = counted(ended.people, "person", "people")
+        streams = counted(ended.finalised, "stream", "streams")
+        say(f"Epoch {ended.epoch} ended; erasures are final for {people}, on {streams}.")
 
 
 @vault.command()

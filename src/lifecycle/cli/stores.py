@@ -125,8 +125,9 @@ def apply(
     if clock not in ("follow", "stand"):
         raise typer.BadParameter("only `follow` is known", param_hint="--clock")
     failed = False
+    folder = None if file == "-" else Path(file).parent
     with opened(context, publishing=True) as engine:
-        for outcome in apply_lines(engine, _lines(file), follow_clock=clock == "follow"):
+        for outcome in apply_lines(engine, _lines(file), follow_clock=clock == "follow", folder=folder):
             failed = failed or outcome.outcome in ("invalid", "conflict")
             if here(context).json or not sys.stdout.isatty():
                 json_line(outcome.model_dump(mode="json"))

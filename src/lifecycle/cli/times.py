@@ -165,7 +165,7 @@ def _duties(engine: Engine) -> list[Duty]:
     def end_epoch() -> None:
         if engine.ending.is_due(engine.clock.now()):
             ended = engine.rotate()
-            log.info("duty=epoch ended=%d finalised=%d", ended.epoch, ended.finalised)
+            log.info("duty=epoch ended=%d finalised=%d people=%d", ended.epoch, ended.finalised, ended.people)
 
     def forget() -> None:
         engine.forget_old_commands()

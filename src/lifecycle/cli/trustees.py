@@ -60,6 +60,7 @@ def show(context: typer.Context, trustee: Trustee) -> None:
         ("last day", lambda row: row["ends"]),
         ("method", lambda row: row["method"]),
         ("may be given", lambda row: row["categories"]),
+        ("signed", lambda row: local.when(row["signed_at"])),
         ("ended", lambda row: local.when(row["ended_at"])),
     )
     rows_of("Agreements", found["agreements"], columns)

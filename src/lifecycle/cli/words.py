@@ -27,6 +27,11 @@ def short(id: str | None) -> str | None:
     return id if id is None or len(id) <= SHORT else f"…{id[-SHORT:]}"
 
 
+def counted(number: int, one: str, several: str) -> str:
+    """A number with its noun: "1 person", "2 people"."""
+    return f"{number:,} {one if number == 1 else several}"
+
+
 def in_words(outcome: Outcome) -> str:
     """An outcome on one line: the answer, what happened or why not, and what to do."""
     what = (

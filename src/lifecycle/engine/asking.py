@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -16,7 +16,6 @@ from lifecycle.commands.registry import entry_of
 from lifecycle.commands.subject.link_identifier import IdentifierCommand
 from lifecycle.domain.event import Personal, Recorded
 from lifecycle.domain.streams import access_stream_of, attempts_stream, is_person_stream, policy_stream, trustee_stream
-from lifecycle.domain.subject.fold import replay
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.trustee import trustee as trustees
 from lifecycle.domain.trustee.trustee import Trustee
@@ -26,7 +25,9 @@ from lifecycle.policy.values import normalise_identifier
 from lifecycle.storage import idempotency
 from lifecycle.storage.appending import Head, in_chunks, load_heads
 from lifecycle.storage.application import Streams
+from lifecycle.storage.folding import folded
 from lifecycle.storage.idempotency import Seen
+from lifecycle.storage.open_words import open_words
 from lifecycle.storage.policies import Policies
 from lifecycle.storage.tables import event_body, event_header
 from lifecycle.vault.installation import Found, Installation
@@ -91,10 +92,10 @@ class Snapshot:
         installation = self._vault.installation(c)
         found = installation.find(c, {each for question in questions for each in question.identifiers})
         people = {person for question in questions if (person := question.person(found)) is not None}
-        named = {q.command.trustee for q in questions if isinstance(q.command, TrusteeCommand)}
-        named |= {q.command.trustee for q in questions if hasattr(q.command, "trustee")}
+        named = {q.command.trustee for q in questions if hasattr(q.command, "trustee")}
+        changing = {q.command.trustee for q in questions if isinstance(q.command, TrusteeCommand)}
         heads = load_heads(c, _streams_of(people, named, self._policies, now, c))
-        states, agreements = self._states(c, heads, people, named)
+        states, agreements = self._states(c, heads, people, named, changing)
         keys = self._vault.keys_of(c, states)
         return Known(
             installation,
@@ -110,25 +111,30 @@ class Snapshot:
         )
 
     def _states(
-        self, c: Connection, heads: Mapping[UUID, Head], people: set[UUID], named: set[str]
+        self, c: Connection, heads: Mapping[UUID, Head], people: set[UUID], named: set[str], changing: set[str]
     ) -> tuple[dict[UUID, Subject], dict[str, Trustee]]:
         known = [subject_id for subject_id in people if subject_id in heads]
         engaged = {name: trustee_stream(name) for name in named}
         streams = [*known, *(stream for stream in engaged.values() if stream in heads)]
         with self._streams.prefetched(streams, c):
             states = {id: self._state(id, heads[id].version) for id in known}
-            found = {name: self.trustee(name) for name in engaged}
+            found = {name: self.trustee(name, c if name in changing else None) for name in engaged}
         return states, found
 
     def _state(self, subject_id: UUID, version: int) -> Subject:
         """As of the snapshot: the cache may know what another thread appended since it was taken."""
         repository = self._streams.repository
-        state: Subject = repository.get(subject_id, projector_func=replay)
-        return state if state.version == version else repository.get(subject_id, version=version, projector_func=replay)
+        state: Subject = repository.get(subject_id, projector_func=folded)
+        return state if state.version == version else repository.get(subject_id, version=version, projector_func=folded)
 
-    def trustee(self, name: str) -> Trustee:
-        """Trustees are few and their streams short: they are folded anew each time."""
-        events = cast("Iterable[Recorded]", self._streams.events.get(trustee_stream(name)))
+    def trustee(self, name: str, words_from: Connection | None = None) -> Trustee:
+        """Trustees are few and their streams short: they are folded anew each time. What was said in words is opened
+        only for those about whom something is decided: a share does not ask for it."""
+        stream = trustee_stream(name)
+        events = cast("Iterable[Recorded]", self._streams.events.get(stream))
+        if words_from is not None:
+            said = open_words(words_from, stream)
+            events = [_with_words(event, said.get(event.originator_version, {})) for event in events]
         return trustees.replay(Trustee(name), events)
 
     def _values(
@@ -149,6 +155,11 @@ class Snapshot:
         for (subject_id, holding, version), value in opened.items():
             values.setdefault(subject_id, {})[(holding, version)] = value
         return values
+
+
+def _with_words(recorded: Recorded, said: Mapping[str, Any]) -> Recorded:
+    absent = dict.fromkeys(recorded.event.record_fields)
+    return replace(recorded, event=recorded.event.model_copy(update={**absent, **said}))
 
 
 def question_of(command: Command, cmd: str, content: bytes) -> Question:

@@ -22,12 +22,12 @@ from lifecycle.audit.summary import summary
 from lifecycle.domain.event import Judged
 from lifecycle.domain.streams import access_stream_of, is_person_stream
 from lifecycle.domain.subject.events import PersonalDataRead
-from lifecycle.domain.subject.fold import replay
 from lifecycle.errors import Invalid
 from lifecycle.ledger.envelope import SID_BYTES, unb64url
 from lifecycle.ledger.subject_map import State
 from lifecycle.policy.vocabulary import Role
 from lifecycle.storage.appending import Appending, load_heads
+from lifecycle.storage.folding import folded
 from lifecycle.storage.tables import stream_head
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def _record_read(engine: Engine, subject_id: UUID | None, sid: bytes | None) -> 
             return  # nobody, or nobody any more: there is nothing to disclose
         head = load_heads(c, [rest[0].id])[rest[0].id] if rest[0].id is not None else None
     assert head is not None, "a known person's second stream has a head"
-    subject = engine.streams.repository.get(record.id, projector_func=replay)
+    subject = engine.streams.repository.get(record.id, projector_func=folded)
     kept = tuple(holding.id for holding in subject.kept())
     policy = engine.policies.in_force(now)
     label = policy.judged_by if policy is not None else "none"

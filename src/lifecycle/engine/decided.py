@@ -21,7 +21,7 @@ from lifecycle.engine.asking import Known, Question, attempts_on
 from lifecycle.errors import Conflict, Refused
 from lifecycle.ledger.envelope import SID_BYTES
 from lifecycle.policy.model import Policy
-from lifecycle.policy.periods import start_of
+from lifecycle.policy.succession import in_force
 from lifecycle.storage.appending import Appending, Head
 from lifecycle.storage.idempotency import Seen
 from lifecycle.vault.sealing import OpenParts
@@ -71,8 +71,7 @@ class Decided:
         return policy
 
     def _in_force(self, at: datetime) -> Policy | None:
-        begun = [policy for policy in self.known.policies if start_of(policy.effective, policy.time_zone) <= at]
-        return max(begun, key=lambda policy: policy.effective) if begun else None
+        return in_force(self.known.policies, at)
 
     def _newest(self) -> Policy | None:
         return self.known.policies[-1] if self.known.policies else None

@@ -21,7 +21,7 @@ from lifecycle.engine import answers
 from lifecycle.engine.about_people import AboutPeople
 from lifecycle.engine.asking import Known, Question
 from lifecycle.engine.decided import Decided, VersionConflict
-from lifecycle.errors import Refused
+from lifecycle.errors import PolicyFaulty, Refused
 from lifecycle.storage.idempotency import Seen
 
 
@@ -83,6 +83,8 @@ class Deciding:
         except Refused as refusal:
             self.decided.append_attempt(question, refusal)
             return answers.refused(command.id, refusal, None, None)
+        except PolicyFaulty as faulty:
+            return answers.failed(command.id, "invalid", faulty)
         self.decided.is_over = True
         return self._accept(question, stream, decision)
 

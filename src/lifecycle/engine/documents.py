@@ -16,6 +16,7 @@ from lifecycle.commands.document import Instant
 from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.parsing import Malformed, faults_of, parse_line
 from lifecycle.engine import answers
+from lifecycle.engine.named_files import with_text
 from lifecycle.engine.engine import BATCH, Engine
 from lifecycle.errors import Invalid, Refused
 
@@ -23,19 +24,22 @@ ADVANCE = "advance-clock"
 _INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
 
 
-def apply_lines(engine: Engine, lines: Iterable[bytes], *, follow_clock: bool = False) -> Iterator[Outcome]:
-    """Apply each line and give its outcome once it is durable. Empty lines are passed over."""
+def apply_lines(
+    engine: Engine, lines: Iterable[bytes], *, follow_clock: bool = False, folder: Path | None = None
+) -> Iterator[Outcome]:
+    """Apply each line and give its outcome once it is durable. Empty lines are passed over. A file that a document
+    names lies in `folder`, or where its path says from there."""
     for line in lines:
         if line.strip():
-            yield _apply(engine, line, follow_clock)
+            yield _apply(engine, line, follow_clock, folder or Path())
     engine.drain()  # PostgreSQL's single commands leave it to the worker (settled rule 13)
 
 
-def _apply(engine: Engine, line: bytes, follow_clock: bool) -> Outcome:
+def _apply(engine: Engine, line: bytes, follow_clock: bool, folder: Path) -> Outcome:
     try:
-        document = parse_line(line)
+        document = with_text(parse_line(line), folder)
     except Malformed as error:
-        return answers.failed(None, "invalid", error)
+        return answers.failed(error.id, "invalid", error)
     try:
         if document.get("command") == ADVANCE:
             return _advance(engine, document)
@@ -113,7 +117,7 @@ def import_file(
     number = read = 0
     with path.open("rb") as file:
         while lines := list(islice(file, BATCH)):
-            for number, outcome in enumerate(_batch(engine, lines), start=number + 1):  # noqa: B020
+            for number, outcome in enumerate(_batch(engine, lines, path.parent), start=number + 1):  # noqa: B020
                 imported.count(outcome.outcome)
                 if outcome.outcome not in ("done", "nothing"):
                     rejected(Reject(number, outcome))
@@ -124,14 +128,15 @@ def import_file(
     return imported
 
 
-def _batch(engine: Engine, lines: list[bytes]) -> list[Outcome]:
+def _batch(engine: Engine, lines: list[bytes], folder: Path) -> list[Outcome]:
     """Outcomes of the lines, empty ones as `nothing`."""
     documents: list[dict[str, Any] | Outcome] = []
     for line in lines:
         try:
-            documents.append(parse_line(line) if line.strip() else Outcome(id=None, outcome="nothing"))
+            said = with_text(parse_line(line), folder) if line.strip() else Outcome(id=None, outcome="nothing")
+            documents.append(said)
         except Malformed as error:
-            documents.append(answers.failed(None, "invalid", error))
+            documents.append(answers.failed(error.id, "invalid", error))
     outcomes = iter(engine.execute_many([each for each in documents if not isinstance(each, Outcome)]))
     return [each if isinstance(each, Outcome) else next(outcomes) for each in documents]
 

@@ -15,13 +15,13 @@ from sqlalchemy import Connection, select
 from lifecycle.columns import among
 from lifecycle.domain.event import DomainEvent, Judged
 from lifecycle.domain.subject.events import Effect, ErasureOrdered, IdentifierUnlinked
-from lifecycle.domain.subject.fold import replay
 from lifecycle.domain.subject.state import Holding, Subject
 from lifecycle.engine.sealing_off import Findings, compare
 from lifecycle.ledger.envelope import read_header
 from lifecycle.policy.vocabulary import Role
 from lifecycle.storage import erasing, journal_seen
 from lifecycle.storage.appending import Appending, load_heads
+from lifecycle.storage.folding import folded
 from lifecycle.storage.tables import event_header
 from lifecycle.vault.journal import JournalEntry
 from lifecycle.vault.sealing import OpenParts
@@ -119,7 +119,7 @@ class Restoring:
             there = [id for id in load_heads(c, people) if id in people]
             pending = {order.stream_id for order in erasing.pending(c)}
             with streams.prefetched(there, c):
-                subjects = {id: streams.repository.get(id, projector_func=replay) for id in there}
+                subjects = {id: streams.repository.get(id, projector_func=folded) for id in there}
             living = [each for each in subjects.values() if each.erasure is None and each.id not in pending]
             kids = _kids_of(c, living)
         for subject in living:

@@ -28,6 +28,7 @@ def told(trustee: Trustee) -> dict[str, Any]:
                 "ends": agreement.ends.isoformat(),
                 "method": agreement.method,
                 "categories": sorted(agreement.categories),
+                "signed_at": agreement.signed_at.isoformat(),
                 "ended_at": agreement.ended_at.isoformat() if agreement.ended_at is not None else None,
             }
             for agreement in trustee.agreements

@@ -13,12 +13,12 @@ from lifecycle.columns import among
 from lifecycle.domain.event import Recorded
 from lifecycle.domain.streams import access_stream_of, is_access_stream, subject_of_access
 from lifecycle.domain.subject.events import ErasureCompleted, ErasureOrdered, IdentifierUnlinked, KeyDestroyed
-from lifecycle.domain.subject.fold import replay
 from lifecycle.domain.subject.state import Subject
 from lifecycle.ledger.envelope import Header, Part, read_header
 from lifecycle.processes.sinks import ToErase
 from lifecycle.storage.application import Streams
 from lifecycle.storage.erasing import Ordered
+from lifecycle.storage.folding import folded
 from lifecycle.storage.mapper import recorded
 from lifecycle.storage.tables import event_header
 from lifecycle.vault.tables import chunks
@@ -61,7 +61,7 @@ class Doomed:
 
 def doomed_by(c: Connection, streams: Streams, orders: Sequence[Order]) -> list[Doomed]:
     with streams.prefetched([stream for stream, _ in orders], c):
-        subjects = {stream: streams.repository.get(stream, projector_func=replay) for stream, _ in orders}
+        subjects = {stream: streams.repository.get(stream, projector_func=folded) for stream, _ in orders}
     head = event_header.c
     rows = c.execute(
         select(head.stream_id, head.version, head.header).where(among(head.stream_id, head.version, orders))

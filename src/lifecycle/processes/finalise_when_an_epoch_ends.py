@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, insert, select
 from uuid_utils.compat import uuid7
 
 from lifecycle.domain.event import Judged
+from lifecycle.domain.streams import is_access_stream, subject_of_access
 from lifecycle.domain.subject.events import ErasureFinalised
 from lifecycle.errors import Conflict
 from lifecycle.ledger.envelope import read_header
@@ -45,10 +46,12 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The epoch whose key is gone, and on how many records erasures became final."""
+    """The epoch whose key is gone, on how many streams erasures became final, and of how many people these are: whoever
+    has a second stream that was used counts twice among the streams."""
 
     epoch: int
     finalised: int
+    people: int
 
 
 class FinaliseWhenAnEpochEnds:
@@ -70,10 +73,10 @@ class FinaliseWhenAnEpochEnds:
         return bool(destroyed) and now - began >= LASTS
 
     def resume(self, now: datetime) -> int:
-        """Say what an interrupted rotation left unsaid; return how many records became final."""
+        """Say what an interrupted rotation left unsaid; return how many streams became final."""
         with self._database.read() as c:
             open_now = open_epochs(c)
-        return self.finalise(open_now[-1] - 1, now)
+        return len(self.finalise(open_now[-1] - 1, now))
 
     def __call__(self, now: datetime, progress: Progress | None = None) -> Ended:
         """End the present epoch, or go on with a rotation that was interrupted."""
@@ -82,7 +85,8 @@ class FinaliseWhenAnEpochEnds:
         self.wrap_again(rotation, progress)
         ended = self.destroy(rotation, now) or number - 1
         self._database.truncate_wal()
-        return Ended(ended, self.finalise(ended, now))
+        final = self.finalise(ended, now)
+        return Ended(ended, len(final), len({_person(stream) for stream in final}))
 
     def begin(self, rotation: Rotation, now: datetime) -> int:
         """Begin the next epoch; of a rotation under way, return the one that was begun."""
@@ -118,9 +122,9 @@ class FinaliseWhenAnEpochEnds:
             self.wrap_again(rotation)  # somebody registered, or held a row, while the last batch was wrapped
             raise
 
-    def finalise(self, ended: int, now: datetime) -> int:
-        """Say on each record that nothing can bring back what was erased."""
-        finalised = 0
+    def finalise(self, ended: int, now: datetime) -> list[UUID]:
+        """Say on each stream that nothing can bring back what was erased; return on which it was said."""
+        finalised: list[UUID] = []
         with self._database.read() as c:
             numbers = c.execute(select(epoch_erasure.c.epoch).where(epoch_erasure.c.epoch <= ended).distinct())
             past = sorted(numbers.scalars())
@@ -128,19 +132,21 @@ class FinaliseWhenAnEpochEnds:
             finalised += self._finalise(number, now)
         return finalised
 
-    def _finalise(self, number: int, now: datetime) -> int:
+    def _finalise(self, number: int, now: datetime) -> list[UUID]:
         with self._database.read() as c:
             streams = erasing.awaiting(c, number)
-        said = sum(self._say(streams[start : start + BATCH], number, now) for start in range(0, len(streams), BATCH))
+        said: list[UUID] = []
+        for start in range(0, len(streams), BATCH):
+            said += self._say(streams[start : start + BATCH], number, now)
         with self._database.write("eraser") as c:
             evidence_periods.remember(c, streams)
             erasing.finalise(c, number)
         return said
 
-    def _say(self, streams: Sequence[UUID], number: int, now: datetime) -> int:
+    def _say(self, streams: Sequence[UUID], number: int, now: datetime) -> list[UUID]:
         return again(lambda: self._append(streams, number, now), _overtaken("Records could not be finalised"))
 
-    def _append(self, streams: Sequence[UUID], number: int, now: datetime) -> int:
+    def _append(self, streams: Sequence[UUID], number: int, now: datetime) -> list[UUID]:
         policy = self._policies.in_force(now)
         label = policy.judged_by if policy is not None else "none"
         appending = Appending()
@@ -155,7 +161,11 @@ class FinaliseWhenAnEpochEnds:
                 appending.append(heads[stream], OpenParts(), event, judged, now)
         if appending.recorded:
             self._streams.save(*appending.recorded, rows=appending.rows)
-        return len(appending.recorded)
+        return [recorded.originator_id for recorded in appending.recorded]
+
+
+def _person(stream: UUID) -> UUID:
+    return subject_of_access(stream) if is_access_stream(stream) else stream
 
 
 def _overtaken(what: str) -> Conflict:

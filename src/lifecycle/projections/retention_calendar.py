@@ -30,6 +30,7 @@ from lifecycle.domain.subject.settling import Due, calendar
 from lifecycle.domain.subject.state import Subject
 from lifecycle.policy.model import Policy
 from lifecycle.policy.periods import Period, start_of
+from lifecycle.policy.succession import in_force
 from lifecycle.projections.projection import Change, Row, columns, moved, rewrite, tables_of_a_projection
 
 IDENTIFIERS = "identifiers"
@@ -109,7 +110,7 @@ def identifiers_due(last_event_at: datetime, policies: Sequence[Policy]) -> date
     A version that takes effect later may bring the day forward, but not before it takes effect.
     """
     instants = [(max(_let_go(policy, last_event_at), _begins(policy)), policy) for policy in policies]
-    return min(instant for instant, policy in instants if _in_force(policies, instant) is policy)
+    return min(instant for instant, policy in instants if in_force(policies, instant) is policy)
 
 
 def _let_go(policy: Policy, last_event_at: datetime) -> datetime:
@@ -119,11 +120,6 @@ def _let_go(policy: Policy, last_event_at: datetime) -> datetime:
 
 def _begins(policy: Policy) -> datetime:
     return start_of(policy.effective, policy.time_zone)
-
-
-def _in_force(policies: Sequence[Policy], at: datetime) -> Policy | None:
-    begun = [policy for policy in policies if _begins(policy) <= at]
-    return max(begun, key=lambda policy: policy.effective, default=None)
 
 
 _MOVE = (

@@ -17,7 +17,6 @@ from eventsourcing.persistence import IntegrityError
 from lifecycle.domain.decision import Decision
 from lifecycle.domain.event import Judged
 from lifecycle.domain.subject.events import ErasureOrdered, RetentionExpired
-from lifecycle.domain.subject.fold import replay
 from lifecycle.domain.subject.settling import fall_due
 from lifecycle.errors import StoreUnavailable
 from lifecycle.policy.model import Policy
@@ -26,6 +25,7 @@ from lifecycle.projections.retention_calendar import Falling, due
 from lifecycle.storage.appending import Appending, load_heads
 from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
+from lifecycle.storage.folding import folded
 from lifecycle.storage.policies import Policies
 from lifecycle.vault.sealing import OpenParts
 from lifecycle.vault.vault import Vault
@@ -141,7 +141,7 @@ class Sweep:
             known = [person for person in people if person in heads]
             with self._streams.prefetched(known, c):
                 for person in known:
-                    subject = self._streams.repository.get(person, projector_func=replay)
+                    subject = self._streams.repository.get(person, projector_func=folded)
                     decision = fall_due(subject, now, policy)
                     decisions.append(decision)
                     # Nobody asked: each decision has a number of its own, as a command would.

@@ -12,11 +12,11 @@ from sqlalchemy import Connection, select
 
 from lifecycle.domain.event import Recorded
 from lifecycle.domain.streams import is_access_stream, is_person_stream, subject_of_access
-from lifecycle.domain.subject.fold import replay
 from lifecycle.domain.subject.state import Subject
 from lifecycle.projections.projection import Change, Sequenced
 from lifecycle.storage.appending import in_chunks
 from lifecycle.storage.application import Streams
+from lifecycle.storage.folding import folded
 from lifecycle.storage.tables import stream_head
 
 REMEMBERED = 4_096  # people whose state is kept between batches
@@ -34,7 +34,10 @@ class ChangeReader:
         self._states: OrderedDict[UUID, Subject] = OrderedDict()
 
     def window(self, start: int, stop: int) -> list[Change]:
-        """What the positions from `start` up to, not including, `stop` brought; two queries, however many people."""
+        """What the positions from `start` up to, not including, `stop` brought; two queries, however many people.
+
+        Errors: RecordDamaged.
+        """
         found = self._streams.recorder.select_notifications(start, stop - start, stop - 1)
         by_stream: dict[UUID, list[Sequenced]] = {}
         for notification in found:
@@ -49,7 +52,7 @@ class ChangeReader:
         if not is_person_stream(stream_id):
             subject_id = subject_of_access(stream_id) if is_access_stream(stream_id) else None
             return Change(stream_id, subject_id, events)
-        after = replay(before, (event.recorded for event in events))
+        after = folded(before, (event.recorded for event in events))
         assert after is not None
         self._keep(after)
         return Change(stream_id, stream_id, events, before, after)
@@ -74,7 +77,7 @@ class ChangeReader:
                 events = recorder.select_events(id, gt=versions.get(id), lte=first[id] - 1)
                 if not events:
                     continue
-                state = replay(known.get(id), (self._recorded(event) for event in events))
+                state = folded(known.get(id), (self._recorded(event) for event in events))
                 assert state is not None
                 assert state.version == first[id] - 1, "a stream has no gaps"
                 found[id] = state

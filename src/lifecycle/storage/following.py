@@ -117,7 +117,7 @@ class Follower:
                     time.sleep(_A_MOMENT)  # somebody else gives it its position just now
 
     def rebuild(self, name: str | None = None, progress: Progress | None = None) -> int:
-        """Empty one projection, or all, and fill it from the first event. Errors: Invalid for an unknown name."""
+        """Empty one projection, or all, and fill it from the first event. Errors: UnknownProjection."""
         chosen = standing.named(self._projections, name)
         with self._lock:
             self.ensure_tables()

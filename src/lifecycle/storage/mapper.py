@@ -10,7 +10,8 @@ from eventsourcing.persistence import Mapper, StoredEvent
 
 from lifecycle.domain.catalogue import decode
 from lifecycle.domain.event import Judged, Recorded, Withheld
-from lifecycle.ledger.envelope import read_header
+from lifecycle.ledger.envelope import MalformedHeader, read_header
+from lifecycle.storage.folding import UNFIT, RecordDamaged
 from lifecycle.vault.sealing import RECORD
 
 
@@ -31,10 +32,16 @@ class HeaderMapper(Mapper[UUID]):
 
 
 def recorded(stream_id: UUID, version: int, header: bytes) -> Recorded:
-    """Read an event from its header; the words and values of a person are `Withheld.SEALED`."""
-    read = read_header(header)
-    sealed = {part.hid: Withheld.SEALED for part in read.parts if part.hid != RECORD}
-    meta = read.meta
-    judged = Judged(meta["cmd"], meta["role"], meta["policy"], Withheld.SEALED, Withheld.SEALED)
-    event = decode(read.kind, read.data, Withheld.SEALED, sealed)
+    """Read an event from its header; the words and values of a person are `Withheld.SEALED`.
+
+    Errors: RecordDamaged when the bytes are no event; UnknownKind when a newer program wrote it.
+    """
+    try:
+        read = read_header(header)
+        sealed = {part.hid: Withheld.SEALED for part in read.parts if part.hid != RECORD}
+        meta = read.meta
+        judged = Judged(meta["cmd"], meta["role"], meta["policy"], Withheld.SEALED, Withheld.SEALED)
+        event = decode(read.kind, read.data, Withheld.SEALED, sealed)
+    except (MalformedHeader, *UNFIT):
+        raise RecordDamaged(stream_id, version) from None
     return Recorded(stream_id, version, read.at, event, judged, header)

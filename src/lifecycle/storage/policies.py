@@ -8,23 +8,12 @@ from threading import Lock
 from sqlalchemy import Connection, select
 
 from lifecycle.domain.streams import policy_stream
-from lifecycle.ledger.envelope import read_header
 from lifecycle.policy.loading import recall_policy
 from lifecycle.policy.model import Policy
-from lifecycle.policy.periods import start_of
+from lifecycle.policy.succession import in_force
 from lifecycle.storage.database import Database
-from lifecycle.storage.tables import event_body, event_header, stream_head
-from lifecycle.vault.sealing import RECORD, open_part
-
-_TEXTS = (
-    select(event_header.c.version, event_header.c.header, event_body.c.part, event_body.c.ct)
-    .join(
-        event_body,
-        (event_body.c.stream_id == event_header.c.stream_id) & (event_body.c.version == event_header.c.version),
-    )
-    .where(event_header.c.stream_id == policy_stream())
-    .order_by(event_header.c.version)
-)
+from lifecycle.storage.open_words import open_words
+from lifecycle.storage.tables import stream_head
 
 
 class Policies:
@@ -43,13 +32,15 @@ class Policies:
         head = c.execute(select(stream_head.c.version).where(stream_head.c.stream_id == policy_stream())).scalar() or 0
         with self._lock:
             if self._known[0] != head:
-                self._known = (head, tuple(recall_policy(text) for text in _texts(c)))
+                self._known = (
+                    head,
+                    tuple(recall_policy(words["text"]) for words in open_words(c, policy_stream()).values()),
+                )
             return self._known[1]
 
     def in_force(self, at: datetime, c: Connection | None = None) -> Policy | None:
-        """The newest version whose effective day has begun at `at`."""
-        begun = [policy for policy in self.all(c) if start_of(policy.effective, policy.time_zone) <= at]
-        return max(begun, key=lambda policy: policy.effective) if begun else None
+        """The version that took effect last at `at`; of several on one day, the one published last."""
+        return in_force(self.all(c), at)
 
     def newest(self, c: Connection | None = None) -> Policy | None:
         published = self.all(c)
@@ -57,15 +48,3 @@ class Policies:
 
     def version(self, version: str) -> Policy | None:
         return next((policy for policy in self.all() if policy.version == version), None)
-
-
-def _texts(c: Connection) -> list[str]:
-    found: list[str] = []
-    for row in c.execute(_TEXTS):
-        header = read_header(row.header)
-        part = header.parts[row.part]
-        if part.hid == RECORD:
-            words = open_part(header.sid, header.n, part, row.ct, None)
-            assert isinstance(words, dict)
-            found.append(str(words["text"]))
-    return found

@@ -41,6 +41,14 @@ class MadeByNewer(StoreUnavailable):
     remedy = "install the version of lifecycle that made them, or a later one"
 
 
+class UnknownProjection(Invalid):
+    code = "unknown-projection"
+    remedy = "name one of these; `lifecycle projections rebuild` without a name rebuilds them all"
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"There is no projection {shown(name)}; there are {', '.join(known)}.")
+
+
 class Overtaken(Exception):
     """Somebody else follows too and was faster, or makes the tables anew."""
 
@@ -106,11 +114,10 @@ def empty(c: Connection, projections: Sequence[Projection]) -> None:
 
 
 def named(projections: Sequence[Projection], name: str | None) -> Sequence[Projection]:
-    """The projection of this name; all of them for None."""
+    """The projection of this name; all of them for None. Errors: UnknownProjection."""
     found = [projection for projection in projections if name in (None, projection.name)]
     if not found:
-        known = ", ".join(projection.name for projection in projections)
-        raise Invalid(f"There is no projection {shown(name or '')}; there are {known}.")
+        raise UnknownProjection(name or "", [projection.name for projection in projections])
     return found
 
 

@@ -34,7 +34,7 @@ class RevisionNotSupported(Refused):
 
 
 class PublishPolicy(Command):
-    """`text` is the policy file's content."""
+    """`text` is the policy file's content. A file of documents may name it as `file` instead, by a path from there."""
 
     command: Literal["publish-policy"] = "publish-policy"
     text: str = Field(min_length=1, max_length=1_000_000)

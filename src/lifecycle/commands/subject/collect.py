@@ -12,6 +12,7 @@ from lifecycle.commands.document import Name, Said, SubjectCommand
 from lifecycle.domain.decision import Decision
 from lifecycle.domain.subject import collecting
 from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.subject.wording import possible_birth_date
 from lifecycle.policy.values import check_value, normalise_value
 from lifecycle.policy.vocabulary import LegalBasis
 
@@ -32,6 +33,7 @@ def collect(command: Collect, person: PersonContext) -> Decision:
     for category, value in command.data.items():
         if category in categories:
             check_value(categories[category].format, value, category=category)
+            possible_birth_date(person.asked.policy, category, value, person.asked.now)
     equal = _equal_holdings(command, person)
     items = [
         collecting.Item(category, value, person.new_id(), equal.get(category))

@@ -13,7 +13,7 @@ from lifecycle.domain.decision import Decision
 from lifecycle.domain.subject import correcting
 from lifecycle.domain.subject.refusals import HoldingErased
 from lifecycle.domain.subject.state import Subject
-from lifecycle.domain.subject.wording import known_categories, open_record
+from lifecycle.domain.subject.wording import known_categories, open_record, possible_birth_date
 from lifecycle.policy.values import check_value
 
 
@@ -74,6 +74,7 @@ def _change(person: PersonContext, holding: str, new: str, old: object) -> corre
     declared = person.asked.policy.categories.get(category)
     format = declared.format if declared else "text"
     check_value(format, new, category=category)
+    new = possible_birth_date(person.asked.policy, category, new, person.asked.now)
     same = isinstance(old, str) and old == new
     return correcting.Change(holding, new, same)
 

@@ -11,7 +11,7 @@ from lifecycle.commands.context import PersonContext
 from lifecycle.commands.document import Said, SubjectCommand
 from lifecycle.domain.decision import Decision
 from lifecycle.domain.subject import collecting
-from lifecycle.domain.subject.refusals import InTheFuture
+from lifecycle.domain.subject.wording import possible_birth_date
 
 
 def _a_day(text: str) -> str:
@@ -28,8 +28,9 @@ class RecordBirthDate(SubjectCommand):
 
 
 def record_birth_date(command: RecordBirthDate, person: PersonContext) -> Decision:
-    if date.fromisoformat(command.birth_date) > person.asked.policy.day_of(person.asked.now):
-        raise InTheFuture
+    policy = person.asked.policy
+    if policy.minors is not None:
+        possible_birth_date(policy, policy.minors.birth_date_category, command.birth_date, person.asked.now)
     held = person.subject.birth_date
     known = person.values_of([held])[held] if held is not None else None
     return collecting.record_birth_date(

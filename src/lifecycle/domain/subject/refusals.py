@@ -249,6 +249,17 @@ class AgreementMissing(Refused):
         super().__init__(f"There is no agreement with trustee {shown(trustee)}.")
 
 
+class RecipientNotDeclared(Refused):
+    code = "recipient-not-declared"
+    clause = "3.1a"
+    rule = "policy clauses 1.3, 3.1a; PIPL Arts. 17, 21, 23; GDPR Arts. 13(1)(e), 28"
+    remedy = "share with a recipient, and by a method, that the policy names for this purpose, or publish one that does"
+
+    def __init__(self, trustee: str, purpose: str, method: str | None = None) -> None:
+        how = f" by method {shown(method)}" if method is not None else ""
+        super().__init__(f"The policy does not name {shown(trustee)} as a recipient for purpose {shown(purpose)}{how}.")
+
+
 class AgreementLapsed(Refused):
     code = "agreement-lapsed"
     clause = "3.1a"

@@ -11,6 +11,7 @@ from lifecycle.domain.subject.state import Holding, Subject
 from lifecycle.domain.subject.wording import chosen, known_categories, known_method, known_purposes, open_record
 from lifecycle.domain.trustee.trustee import Agreement, Trustee
 from lifecycle.errors import listed, shown
+from lifecycle.policy.model import Policy
 
 
 def share(
@@ -28,6 +29,7 @@ def share(
     known_purposes(asked.policy, [purpose])
     known_categories(asked.policy, categories)
     known_method(asked.policy, method)
+    _declared(asked.policy, trustee.name_id, purpose, method)
     named = chosen(subject, categories, holdings, asked.at)
     agreement = covering(trustee, asked, purpose, {holding.category for holding in named}, method)
     shared = _shareable(subject, asked, purpose, named, by_category=not holdings)
@@ -41,6 +43,14 @@ def share(
         method=method,
     )
     return Decision((event,))
+
+
+def _declared(policy: Policy, trustee: str, purpose: str, method: str) -> None:
+    """People were told, and agreed to, these recipients and methods: an agreement alone does not widen that."""
+    if trustee not in policy.purposes[purpose].recipients:
+        raise r.RecipientNotDeclared(trustee, purpose)
+    if method not in policy.trustees[trustee].methods:
+        raise r.RecipientNotDeclared(trustee, purpose, method)
 
 
 def covering(trustee: Trustee, asked: Asked, purpose: str, categories: set[str], method: str) -> Agreement:
@@ -57,7 +67,7 @@ def covering(trustee: Trustee, asked: Asked, purpose: str, categories: set[str],
     by_method = [agreement for agreement in for_purpose if agreement.method == method]
     if not by_method:
         raise r.OutsideAgreement(trustee.name_id, f"method {shown(method)}")
-    for agreement in by_method:
+    for agreement in reversed(by_method):  # the terms agreed on last
         if categories <= agreement.categories:
             return agreement
     excess = categories - by_method[-1].categories

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from lifecycle.domain.subject import refusals as r
 from lifecycle.domain.subject.state import Holding, Subject
 from lifecycle.policy.model import Policy
+from lifecycle.policy.periods import age_on
+from lifecycle.policy.values import WrongFormat, check_value, normalise_value
+
+OLDEST = 130
+"""Years: the oldest person whose age is documented died at 122."""
 
 
 def open_record(subject: Subject) -> None:
@@ -40,6 +45,23 @@ def known_source(policy: Policy, source: str) -> None:
 def known_method(policy: Policy, method: str) -> None:
     if method not in policy.methods:
         raise r.UnknownWord("method", method)
+
+
+def possible_birth_date(policy: Policy, category: str, value: str, now: datetime) -> str:
+    """The value as it is to be sealed: of a birth date its one form, so that an age can always be computed from it.
+
+    Errors: WrongFormat for a birth date that cannot be one; other categories are not looked at.
+    """
+    if policy.minors is None or category != policy.minors.birth_date_category:
+        return value
+    check_value("date", value, category=category)
+    day = normalise_value("date", value)
+    age = age_on(date.fromisoformat(day), policy.day_of(now))
+    if age < 0:
+        raise WrongFormat("birth date", "it lies in the future", category)
+    if age > OLDEST:
+        raise WrongFormat("birth date", f"nobody lives who was born more than {OLDEST} years ago", category)
+    return day
 
 
 def chosen(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from lifecycle.domain.decision import NOTHING, Asked, Decision
-from lifecycle.domain.event import DomainEvent, Recorded
+from lifecycle.domain.event import DomainEvent, Personal, Recorded, Withheld
 from lifecycle.domain.subject.refusals import AgreementMissing, UnknownCategory, UnknownPurpose, UnknownWord
 from lifecycle.domain.trustee import events as e
 from lifecycle.errors import Refused, listed, shown
@@ -34,7 +34,10 @@ class AgreementIncomplete(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """From `starts` to `ends`, both days included, in the policy's time zone."""
+    """From `starts` to `ends`, both days included, in the policy's time zone, but not before it was signed.
+
+    Measures, rights and obligations are the parties' own words: withheld where nothing is decided about the trustee.
+    """
 
     id: str
     purpose: str
@@ -42,10 +45,18 @@ class Agreement:
     ends: date
     method: str
     categories: frozenset[str]
+    signed_at: datetime
     ended_at: datetime | None = None
+    measures: Personal[str | None] = field(default=Withheld.SEALED, repr=False)
+    rights_and_obligations: Personal[str | None] = field(default=Withheld.SEALED, repr=False)
 
     def in_force(self, at: datetime, day: date) -> bool:
-        return self.starts <= day <= self.ends and (self.ended_at is None or at < self.ended_at)
+        signed = self.signed_at <= at
+        return signed and self.starts <= day <= self.ends and (self.ended_at is None or at < self.ended_at)
+
+    def is_renewed_by(self, other: Agreement) -> bool:
+        """Whether the other says anything that this one, which has not been ended, did not say by then."""
+        return self.signed_at > other.signed_at or replace(self, id=other.id, signed_at=other.signed_at) != other
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +107,17 @@ class Trustee:
 
 
 def _agreement(event: e.AgreementSigned) -> Agreement:
-    categories = frozenset(event.categories)
-    return Agreement(event.agreement, event.purpose, event.starts, event.ends, event.method, categories)
+    return Agreement(
+        event.agreement,
+        event.purpose,
+        event.starts,
+        event.ends,
+        event.method,
+        frozenset(event.categories),
+        event.occurred_at,
+        measures=event.measures,
+        rights_and_obligations=event.rights_and_obligations,
+    )
 
 
 def _end(agreements: Sequence[Agreement], at: datetime, id: str | None = None) -> tuple[Agreement, ...]:
@@ -123,7 +143,8 @@ def engage(trustee: Trustee, asked: Asked, *, name: str, contact: str, country: 
 
 
 def sign(trustee: Trustee, asked: Asked, *, terms: Terms) -> Decision:
-    """Sign an agreement with all seven terms; the same terms again change nothing."""
+    """Sign an agreement with all seven terms. The same terms again change nothing; other terms, in words too, are an
+    agreement of its own beside the earlier one, which lasts until it is ended."""
     if not trustee.engaged:
         raise TrusteeNotEngaged(trustee.name_id)
     if missing := terms.missing():
@@ -137,8 +158,11 @@ def sign(trustee: Trustee, asked: Asked, *, terms: Terms) -> Decision:
         terms.ends,
         terms.method,
         frozenset(terms.categories),
+        asked.at,
+        measures=terms.measures,
+        rights_and_obligations=terms.rights_and_obligations,
     )
-    if any(replace(agreement, id=proposed.id) == proposed for agreement in trustee.agreements):
+    if not all(agreement.is_renewed_by(proposed) for agreement in trustee.agreements):
         return NOTHING
     signed = e.AgreementSigned(
         occurred_at=asked.at,

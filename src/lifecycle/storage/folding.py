@@ -1,0 +1,40 @@
+"""A person's state from stored events; one that does not fit is damage with a place, not a bug without one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from lifecycle.domain.event import Recorded
+from lifecycle.domain.subject.fold import replay
+from lifecycle.domain.subject.state import Subject
+from lifecycle.errors import StoreUnavailable
+
+UNFIT = (LookupError, TypeError, ValueError, AttributeError)
+"""What reading or folding an event raises that no program of ours can have written there."""
+
+
+class RecordDamaged(StoreUnavailable):
+    """A stored event does not fit the record that it stands in. Names its place, nothing of what it says."""
+
+    code = "record-damaged"
+    rule = "what is recorded is never changed"
+    remedy = (
+        "somebody may have changed the database: `lifecycle audit full` finds what no longer matches the log, "
+        "`lifecycle audit replay --re-decide` what nobody can have decided; then restore a backup (docs/operating.md)"
+    )
+
+    def __init__(self, stream_id: UUID, version: int) -> None:
+        super().__init__(f"Event {version} of stream {stream_id} does not fit the record that it stands in.")
+        self.stream_id = stream_id
+        self.version = version
+
+
+def folded(subject: Subject | None, events: Iterable[Recorded]) -> Subject | None:
+    """As `replay`, of what comes from a store. Errors: RecordDamaged."""
+    for recorded in events:
+        try:
+            subject = replay(subject, (recorded,))
+        except UNFIT:
+            raise RecordDamaged(recorded.originator_id, recorded.originator_version) from None
+    return subject
