@@ -8,7 +8,7 @@ export UV_LINK_MODE := copy
 # Workers for the test-suite; 0 runs it in one process.
 JOBS ?= auto
 
-.PHONY: help setup demo test check format lint types layers quick constraints clean
+.PHONY: help setup demo test soak check format lint types layers quick constraints clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,6 +29,10 @@ demo: $(STAMP) ## live a few people's lives under the example policy
 
 test: $(STAMP) ## pass all tests, on SQLite and on a real PostgreSQL
 	@$(BIN)/pytest -n $(JOBS) --dist loadgroup
+
+soak: $(STAMP) ## the large numbers: properties with 2,000 examples each, 100,000 mutated bundles
+	@LIFECYCLE_EXAMPLES=soak $(BIN)/pytest -n $(JOBS) --dist loadgroup
+	@PYTHONPATH=src:tests $(BIN)/python -m verify.fuzz 100000
 
 check: format-check lint types layers quick ## everything quick, in under two minutes
 

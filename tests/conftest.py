@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import judges
 import pytest
+from hypothesis import settings
 from postgres import Server, server_of, stop_server_of
 
 from lifecycle.storage.database import Database
 from lifecycle.storage.schema import migrate
 
 ENGINES = ("sqlite", "postgresql")
+
+# How many examples a property is tried with where it does not say so itself. A deadline measures the machine.
+settings.register_profile("suite", max_examples=40, deadline=None)
+settings.register_profile("soak", max_examples=2_000, deadline=None)
+settings.load_profile(os.environ.get("LIFECYCLE_EXAMPLES", "suite"))
 
 
 def run_folder(factory: pytest.TempPathFactory, config: pytest.Config) -> Path:

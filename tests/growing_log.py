@@ -10,10 +10,10 @@ from pathlib import Path
 from lifecycle.ledger.add_checkpoint import AddCheckpoint
 from lifecycle.ledger.checkpoint import Checkpoint, sign_checkpoint
 from lifecycle.ledger.envelope import event_entry, system_entry, tag
+from lifecycle.ledger.genesis import genesis_proof
 from lifecycle.ledger.note import SigningKey
 from lifecycle.ledger.system_records import genesis
 from lifecycle.ledger.tiles import TILE_WIDTH, entries_path, entry_bundle, tile_bytes, tiles_of
-from lifecycle.ledger.tlog_proof import TlogProof
 from lifecycle.ledger.tree import Frontier, consistency_proof, inclusion_proof, leaf_hash, root
 
 ORIGIN = "lifecycle.example/acme"
@@ -70,7 +70,7 @@ class GrowingLog:
         return AddCheckpoint(old, tuple(proof), self.note(size)).written()
 
     def genesis_proof(self) -> bytes:
-        return TlogProof(0, tuple(inclusion_proof(0, self.hashes)), self.note(), self.entries[0]).written()
+        return genesis_proof(self.entries[0], inclusion_proof(0, self.hashes), self.note())
 
     def publish(self, folder: Path, old: int = 0) -> Path:
         """The static files of c2sp.org/tlog-tiles."""

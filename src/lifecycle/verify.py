@@ -1301,8 +1301,10 @@ def _v3_meaning(found: Found, kind: str, index: int, record: dict[str, Any], sid
     elif kind == "epoch-destroyed/1":
         epoch, records = _number(record["epoch"], "epoch"), _number(record["records"], "records")
         root = unb64url(record["root"], 32)
-        for each in _list(sids, "sids"):
-            found.final.add((_v10_final_sid(found, each, records, root), epoch))
+        numbers = [_v10_final_sid(found, each, records, root) for each in _list(sids, "sids")[:3]]
+        if numbers != sorted(set(numbers)):
+            raise Malformed("sids does not name each stream once, ascending")
+        found.final.update((number, epoch) for number in numbers)
     elif kind == "loss-declared/1":
         first, past = _number(record["first"], "first"), _number(record["past"], "past")
         _range_is_before(first, past, index)

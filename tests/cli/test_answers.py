@@ -34,6 +34,7 @@ READS = [
     ("audit", "trail"),
     ("audit", "trail", *WHO),
     ("audit", "replay", *WHO),
+    ("audit", "replay", "--re-decide", *WHO),
     ("schema", "commands"),
     ("schema", "events"),
     ("migrate",),

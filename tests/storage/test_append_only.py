@@ -11,7 +11,14 @@ from sqlalchemy import text
 
 from lifecycle.ledger.sequencer import sequence, write_genesis
 from lifecycle.storage import erasing
-from lifecycle.storage.append_only import GRANTS, ROLES, final_triggers, publishing_triggers, trigger_statements
+from lifecycle.storage.append_only import (
+    GRANTS,
+    ROLES,
+    evidence_triggers,
+    final_triggers,
+    publishing_triggers,
+    trigger_statements,
+)
 from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database, Role
 from lifecycle.storage.failures import AppendOnly
@@ -148,7 +155,7 @@ def test_the_tree_of_the_log_never_gets_smaller(lived: tuple[Database, UUID]):
 def test_every_trigger_is_in_the_file(database: Database):
     with database.read() as c:
         found = set(c.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars())
-    made = (*trigger_statements(), *publishing_triggers(), *final_triggers())
+    made = (*trigger_statements(), *publishing_triggers(), *final_triggers(), *evidence_triggers())
     assert found == {statement.split()[2] for statement in made}
 
 
@@ -159,7 +166,8 @@ def test_expunging_deletes_the_evidence_of_one_stream_and_leaves_the_log(lived: 
     with database.write("sequencer") as c:
         sequence(c)
     with database.write("expunger") as c:
-        erasing.expunge(c, [subject_id], MONDAY)
+        assert erasing.expunge(c, [subject_id], MONDAY).positions == (1, 2)
+        erasing.end_expunge(c, [subject_id])
     with database.read() as c:
         left = {
             table: c.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()

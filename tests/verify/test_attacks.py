@@ -723,6 +723,16 @@ def test_an_epoch_ended_without_this_person(book: Book, person: Person, tmp_path
     assert refused(book, draft, tmp_path).step == "V10"
 
 
+def test_the_streams_of_an_ended_epoch_are_named_once_and_in_order(book: Book, person: Person, tmp_path: Path) -> None:
+    book.erase(person)
+    mine = book.finalise(person)
+    draft = book.close().of(person, epochs=[mine])
+    sids = draft.system[1]["sids"]
+    for lie in (sids[::-1], [*sids, sids[1]], [sids[0], sids[0]]):
+        draft.system[1]["sids"] = lie
+        assert refused(book, draft, tmp_path).step == "V3"
+
+
 def test_another_epochs_end_does_not_make_it_final(book: Book, person: Person, tmp_path: Path) -> None:
     book.erase(person)
     ended = book.end_epoch(2, person.record.sid, person.access.sid)

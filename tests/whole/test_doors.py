@@ -20,6 +20,7 @@ import pytest
 
 from lifecycle.cli import main
 from lifecycle.policy.examples import example_policy_text
+from lifecycle.storage import schema
 
 CANARY = "canary-5519"
 ANN = {"email": f"{CANARY}@example.com"}
@@ -242,7 +243,7 @@ def test_a_missing_a_newer_and_a_read_only_store_say_what_to_do(folder: Path, tm
         c.execute("UPDATE alembic_version SET version_num = '9999'")
     assert "newer" in run(folder, "projections", "status", code=1).stderr
     with sqlite3.connect(folder / "store.db") as c:
-        c.execute("UPDATE alembic_version SET version_num = '0001'")
+        c.execute("UPDATE alembic_version SET version_num = ?", (schema.HEAD,))
     (folder / "keys" / "epoch-000001.key").rename(folder / "elsewhere.key")
     missing = run(folder, "projections", "status", code=1).stderr
     assert "key" in missing

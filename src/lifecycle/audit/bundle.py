@@ -16,7 +16,8 @@ from lifecycle.ledger.envelope import Header, b64url, read_header
 from lifecycle.ledger.log_proofs import LogProofs
 from lifecycle.ledger.map_proofs import MapProofs, proof_text
 from lifecycle.ledger.note import base64
-from lifecycle.ledger.system_records import EPOCH_DESTROYED
+from lifecycle.ledger.subject_map import State
+from lifecycle.ledger.system_records import EPOCH_DESTROYED, EXPUNGED
 from lifecycle.ledger.tables import event_position, final_record, log_entry, log_system
 from lifecycle.ledger.tree import inclusion_proof, leaf_hash
 from lifecycle.storage.tables import event_body, event_header
@@ -174,9 +175,12 @@ def _opened(
 
 def _system(c: Connection, evidence: Evidence, streams: Sequence[Stream]) -> Iterator[bytes]:
     """Genesis, what touches the whole log, and the ends of the epochs that made something of this person final."""
+    expunged = any(evidence.map.state(stream.sid) is State.EXPUNGED for stream in streams)
     epochs = {number: _epochs_of(c, stream.id) for number, stream in enumerate(streams) if stream.id is not None}
     for position, entry in _system_entries(c, evidence.size):
         record = orjson.loads(entry[1:])
+        if record["kind"] == EXPUNGED and not expunged:
+            continue
         line = {"index": position, "record": entry[1:].decode(), "inclusion": evidence.inclusion(position)}
         if record["kind"] == EPOCH_DESTROYED:
             sids = [_final(c, record["epoch"], n, streams[n].sid) for n in epochs if record["epoch"] in epochs[n]]

@@ -10,9 +10,11 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from lifecycle.audit.past import AT_ONCE, ERASED, Past, Record, Unlike
+from lifecycle.audit.past import AT_ONCE, Past, Unlike
+from lifecycle.audit.reopened import Record
 from lifecycle.audit.telling import instant
-from lifecycle.audit.ways_back import WAYS, Fields
+from lifecycle.audit.ways_back import WAYS
+from lifecycle.audit.ways_back_from_endings import Fields
 from lifecycle.commands.registry import COMMANDS
 from lifecycle.domain.decision import Asked, Decision
 from lifecycle.domain.event import DomainEvent, Recorded, Withheld
@@ -189,7 +191,7 @@ def _asked_again(past: Past, group: Sequence[Recorded], registered: Sequence[Dom
 def _made_again(past: Past, verb: str, fields: Fields, role: str, registered: Sequence[DomainEvent]) -> Verdict:
     at: datetime = fields.pop("at")
     if at > past.now or any(event.occurred_at != at for event in registered):
-        return Verdict("different", verb, "it happened at another time than it says")
+        return Verdict("different", verb, "it cannot have happened when it says")
     if not any(each.in_force(at) for each in past.record.published):
         return Verdict("different", verb, "no policy was in force when it happened")
     document = {"id": "again", "actor": {"id": "again", "role": role}, "subject": {"id": str(past.subject.id)}}
@@ -201,7 +203,7 @@ def _made_again(past: Past, verb: str, fields: Fields, role: str, registered: Se
     if all(why is not None for why in whys):
         return Verdict("different", verb, whys[0])
     if any(why is not None for why in whys):  # it hung on an age that nobody knows any more
-        past.lacks.add(ERASED)
+        past.lack()
     if past.lacks:
         return Verdict("cannot-tell", verb, ", ".join(sorted(past.lacks)))
     return Verdict("same", verb)
@@ -238,9 +240,9 @@ def _unlike(decided: Sequence[DomainEvent], recorded: Sequence[DomainEvent]) -> 
     """What is different between what follows and what is recorded: kinds and names of fields, never a value."""
     kinds = [event.kind for event in decided]
     if kinds != [event.kind for event in recorded]:
-        return f"what follows is: {', '.join(kinds) or 'nothing'}"
+        return f"what follows is {', '.join(kinds) or 'nothing'}"
     fields = [name for pair in zip(decided, recorded, strict=True) for name in _fields_unlike(*pair)]
-    return f"what follows has another: {', '.join(dict.fromkeys(fields))}" if fields else None
+    return f"what follows says otherwise in {', '.join(dict.fromkeys(fields))}" if fields else None
 
 
 def _fields_unlike(decided: DomainEvent, recorded: DomainEvent) -> Iterator[str]:

@@ -18,6 +18,7 @@ from lifecycle.domain.event import Personal, Recorded, Withheld
 from lifecycle.domain.subject.fold import born, replay
 from lifecycle.domain.subject.state import Subject
 from lifecycle.ledger.envelope import b64url
+from lifecycle.ledger.subject_map import State
 from lifecycle.projections.held import Held, held_by
 from lifecycle.storage.mapper import recorded
 
@@ -29,6 +30,11 @@ code{font-size:85%;overflow-wrap:anywhere}
 .warn{background:#fff3cd;padding:.5rem 1rem}
 """
 ABOUT = ("command", "code", "purpose", "purposes", "trustee", "ground", "because", "channel")
+ABSENT = "<p>The log holds nothing under this pseudonym: see <code>map.json</code> for the proof.</p>"
+EXPUNGED = (
+    "<p><strong>This person was erased, and the evidence of it has been expunged: its period is over.</strong> The log "
+    "still has the entries, and nobody can say which. See <code>map.json</code> and <code>system.jsonl</code>.</p>"
+)
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -38,7 +44,14 @@ class Summary(NamedTuple):
 
 
 def summary(
-    c: Connection, evidence: Evidence, streams: Sequence[Stream], keys: Keys | None, *, now: datetime, simulated: bool
+    c: Connection,
+    evidence: Evidence,
+    streams: Sequence[Stream],
+    keys: Keys | None,
+    *,
+    now: datetime,
+    simulated: bool,
+    state: State | None = None,
 ) -> Summary:
     """The page, by the events that the bundle covers; values only where the bundle discloses them."""
     told = [_events(c, evidence, stream) for stream in streams]
@@ -46,8 +59,7 @@ def summary(
     subject = (replay(None, told[0]) if told[0] else None) or (born(record.id) if record.id else None)
     head = _head(evidence, streams, now, simulated)
     if subject is None:
-        body = "<p>The log holds nothing under this pseudonym: see <code>map.json</code> for the proof.</p>"
-        return Summary(_page(head + body), 0)
+        return Summary(_page(head + (EXPUNGED if state is State.EXPUNGED else ABSENT)), 0)
     held = held_by(subject, now)
     values = _values(c, subject, held, keys)
     body = "".join((_erasure(subject), _holdings(held, values, now), _history(told[0]), _access(told[1:])))

@@ -13,8 +13,8 @@ from lifecycle.audit import records
 from lifecycle.audit.history import events_of, history
 from lifecycle.audit.holdings import Picture, shown
 from lifecycle.audit.opening import values_of
-from lifecycle.audit.past import opened
 from lifecycle.audit.redeciding import re_decided
+from lifecycle.audit.reopened import opened
 from lifecycle.audit.replay import known_at, states
 from lifecycle.clock import Clock
 from lifecycle.domain.streams import access_stream_of

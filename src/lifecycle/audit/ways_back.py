@@ -7,16 +7,14 @@ events are not those of this command.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
 
-from lifecycle.audit.past import INDEX, SEALED, WITHHELD, Past, Unlike
-from lifecycle.domain.event import DomainEvent, Withheld
+from lifecycle.audit.past import INDEX, WITHHELD, Past, Unlike
+from lifecycle.audit.ways_back_from_endings import Fields, end_purpose, erase
+from lifecycle.domain.event import Withheld
 from lifecycle.domain.subject import events as e
-from lifecycle.domain.subject.state import Ground, Holding
-from lifecycle.policy.vocabulary import EndReason, ErasureGround, IdentifierType, LegalBasis
+from lifecycle.policy.vocabulary import IdentifierType, LegalBasis
 
-Fields = dict[str, Any]
 Way = Callable[[Past], Iterator[Fields]]
 
 
@@ -188,7 +186,7 @@ def _link_identifier(past: Past) -> Iterator[Fields]:
     if past.record.denied(linked.identifier):
         raise Unlike("the blind index does not know the identifier")
     if past.record.index is None:
-        past.lacks.add(SEALED)
+        past.lack()
     elif linked.identifier not in past.record.index:
         past.lacks.add(INDEX)
     yield {"at": linked.occurred_at, "identifier": _identifier(linked.type)}
@@ -240,153 +238,12 @@ def _reference(said: str | None) -> Fields | None:
     return {type: value} if separator else {"ref": said}
 
 
-# -- ends of purposes, requests for deletion: what was named is told only by what ended -------------------------------
-
-
-def _end_purpose(past: Past) -> Iterator[Fields]:
-    acts = past.acts
-    if not all(isinstance(act, e.ConsentExpired | e.GroundEnded) for act in acts):
-        return
-    said = [because for act in acts if isinstance(because := getattr(act, "because", None), str)]
-    reasons = [reason for reason in EndReason if not said or said[0] == reason]
-    for purpose in dict.fromkeys(_purposes_ended(past)):
-        for reason in reasons:
-            yield {"at": acts[0].occurred_at if acts else past.now, "purpose": purpose, "reason": reason}
-
-
-def _purposes_ended(past: Past) -> Iterator[str]:
-    for event in past.events:
-        if isinstance(event, e.ConsentExpired):
-            yield from event.purposes
-        if isinstance(event, e.GroundEnded):
-            yield from (ground.purpose for _, ground in _grounds(past, event))
-        if isinstance(event, e.RetentionExpired):
-            yield event.purpose
-
-
-def _grounds(past: Past, ended: e.GroundEnded) -> Iterator[tuple[Holding, Ground]]:
-    named = {(ref.holding, ref.ground) for ref in ended.grounds}
-    for holding in past.subject.kept():
-        yield from ((holding, ground) for ground in holding.grounds if (holding.id, ground.number) in named)
-
-
-_ENDINGS = e.ConsentWithdrawn | e.ConsentExpired | e.ConsentInvalidated | e.GroundEnded
-
-
-def _erase(past: Past) -> Iterator[Fields]:
-    acts = past.acts
-    if not all(isinstance(act, _ENDINGS) and getattr(act, "channel", None) is None for act in acts):
-        return
-    at = acts[0].occurred_at if acts else past.now
-    for ground in _erasure_grounds(past):
-        for categories, purposes in dict.fromkeys(_scopes(past, ground)):
-            if purposes or ground is not ErasureGround.PURPOSE_OVER:
-                yield {"at": at, "ground": ground, "categories": categories, "purposes": purposes}
-
-
-def _erasure_grounds(past: Past) -> list[ErasureGround]:
-    """Those that the events say; if time had ended everything before, any."""
-    said = {getattr(event, "because", getattr(event, "ground", None)) for event in past.events}
-    if any(isinstance(act, e.ConsentWithdrawn) for act in past.acts):
-        said.add(ErasureGround.CONSENT_WITHDRAWN)
-    return [ground for ground in ErasureGround if ground in said] or ([] if past.acts else list(ErasureGround))
-
-
-Scope = tuple[tuple[str, ...], tuple[str, ...]]  # categories, purposes; none means all
-
-
-def _scopes(past: Past, ground: ErasureGround) -> Iterator[Scope]:
-    """What may have been named. Of purposes the most that fit: any that were named are among them, and those besides
-    change nothing."""
-    told = {effect.holding for event in past.events for effect in getattr(event, "effects", ())}
-    everything = past.subject.holdings
-    categories = tuple(sorted({everything[id].category for id in told if id in everything}))
-    yield (), ()
-    for named in dict.fromkeys((categories, ())):
-        yield named, ()
-        yield named, _most(past, ground, named, told, past.subject.kept(), ended=True)
-        yield named, _most(past, ground, named, told, everything.values(), ended=False)
-    if not told:
-        yield from _untouched(past)
-
-
-def _most(
-    past: Past,
-    ground: ErasureGround,
-    categories: tuple[str, ...],
-    told: set[str],
-    holdings: Iterable[Holding],
-    *,
-    ended: bool,
-) -> tuple[str, ...]:
-    """Every purpose whose holdings were all touched, whose open grounds ended (or that had none), and whose consents
-    did."""
-    over = {(ref.holding, ref.ground) for event in past.events for ref in _refs(event)} if ended else set()
-    consents = {purpose for act in past.acts for purpose in getattr(act, "purposes", ())}
-
-    def fits(purpose: str) -> bool:
-        meant = [
-            (holding, held)
-            for holding in holdings
-            for held in holding.grounds
-            if held.purpose == purpose and (not categories or holding.category in categories)
-        ]
-        left = [
-            held
-            for holding, held in meant
-            if _asked_for(ground, held) and holding.erased_at is None and (holding.id, held.number) not in over
-        ]
-        consented = any(c.purpose == purpose and c.ended is None for c in past.subject.consents)
-        return (
-            not left
-            and all(holding.id in told for holding, _ in meant)
-            and (bool(categories) or not consented or purpose in consents)
-        )
-
-    return tuple(purpose for purpose in past.policy.purposes if fits(purpose))
-
-
-def _asked_for(ground: ErasureGround, held: Ground) -> bool:
-    if ground is ErasureGround.CONSENT_WITHDRAWN:
-        return held.ended is None and held.basis is LegalBasis.CONSENT
-    return held.ended is None and held.basis is not LegalBasis.LEGAL_DUTY
-
-
-def _refs(event: DomainEvent) -> Iterator[e.GroundRef]:
-    if isinstance(event, e.GroundEnded):
-        yield from event.grounds
-    if isinstance(event, e.RetentionExpired):
-        yield e.GroundRef(holding=event.holding, ground=event.ground)
-
-
-def _untouched(past: Past) -> Iterator[Scope]:
-    """Nothing is told of any holding: what was named was not there, or time had ended it before."""
-    held = {holding.category for holding in past.subject.holdings.values()}
-    absent = [category for category in past.policy.categories if category not in held]
-    if absent:
-        yield (absent[0],), ()
-    for category in past.policy.categories:
-        serving = {
-            ground.purpose
-            for holding in past.subject.holdings.values()
-            if holding.category == category
-            for ground in holding.grounds
-        }
-        idle = [purpose for purpose in past.policy.purposes if purpose not in serving]
-        if idle:
-            yield (category,), (idle[0],)
-            break
-    for event in past.events:
-        if isinstance(event, e.RetentionExpired) and event.holding in past.subject.holdings:
-            yield (past.subject.holdings[event.holding].category,), (event.purpose,)
-
-
 WAYS: dict[str, Way] = {
     "give-consent": _give_consent,
     "refuse-consent": _refuse_consent,
     "withdraw-consent": _withdraw_consent,
     "collect": _collect,
-    "end-purpose": _end_purpose,
+    "end-purpose": end_purpose,
     "record-activity": _record_activity,
     "correct": _correct,
     "supplement": _supplement,
@@ -395,7 +252,7 @@ WAYS: dict[str, Way] = {
     "release-hold": _release_hold,
     "restrict": _restrict,
     "lift-restriction": _lift_restriction,
-    "erase": _erase,
+    "erase": erase,
     "give-notice": _give_notice,
     "accept-policy": _accept_policy,
     "link-identifier": _link_identifier,

@@ -169,6 +169,7 @@ def bundle(
         json_line(written.as_json())
         return
     about = "that nothing is held under this pseudonym" if written.is_absent else f"{written.events} events"
+    about = "that the evidence was expunged" if written.is_expunged else about
     say(f"Written: {about}, under a checkpoint of {written.size} leaves.")
 
 

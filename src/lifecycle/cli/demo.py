@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -11,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from lifecycle import verify as verifier
 from lifecycle.cli.evidence import Witness, contents_of, kept_about
 from lifecycle.cli.story import ANN, LOOKS, PEOPLE, STORY, VALUES, WITNESSED, Step
 from lifecycle.cli.words import LocalTime
@@ -53,6 +57,7 @@ class Told:
     replayed_alike: bool = False
     found: list[dict[str, Any]] = field(default_factory=list)
     receipt: Mapping[str, str] | None = None
+    certificate: dict[str, Any] | None = None
     seconds: float = 0.0
 
 
@@ -67,6 +72,7 @@ def play(folder: Path | None) -> Told:
             then = datetime.fromisoformat(look)
             told.holdings[look] = engine.read.holdings(PEOPLE[ANN], then, then)
         playing.replay()
+        playing.certify()
     contents = contents_of(folder)
     told.found = [witness.search(contents) for witness in playing.witnesses]
     told.seconds = time.monotonic() - started
@@ -114,6 +120,23 @@ class _Playing:
         self.told.entries = self.engine.follower.status()[0]["log_size"]
         self.engine.follower.rebuild()
         self.told.replayed_alike = self._everything() == before
+
+    def certify(self) -> None:
+        """Ask for the certificate by the receipt, and check it as a stranger would: in a process of its own."""
+        from lifecycle.engine.bundling import sid_of_receipt, write_bundle  # noqa: PLC0415
+
+        if self.told.receipt is None:
+            return
+        certificate, receipt = self.told.folder / "certificate.zip", self.told.folder / "receipt.json"
+        receipt.write_text(json.dumps(dict(self.told.receipt)))
+        write_bundle(self.engine, certificate, sid=sid_of_receipt(self.told.receipt))
+        key = self.engine.log.folder.folder / "log.vkey"
+        checked = subprocess.run(  # noqa: S603 -- our own verifier, by its path
+            [sys.executable, "-I", verifier.__file__, certificate, "--key", key, "--receipt", receipt, "--json"],
+            capture_output=True,
+            check=False,
+        )
+        self.told.certificate = json.loads(checked.stdout)
 
     def _everything(self) -> list[Any]:
         read = self.engine.read

@@ -25,6 +25,7 @@ def as_json(told: Told) -> None:
             "entries": told.entries,
             "replayed_alike": told.replayed_alike,
             "found": told.found,
+            "certificate": told.certificate,
             "folder": str(told.folder),
         }
     )
@@ -73,7 +74,19 @@ def _proof(told: Told) -> None:
     table("Found in which file?", ("value", "in clear", "encrypted", "its key"), rows)
     say("The last one is still held, for customer service: that is what it looks like when something is there.")
     if told.receipt is not None:
-        say(f"Dora was handed a receipt for her deletion, beginning {told.receipt['sid'][:12]}…")
+        say(f"\nDora was handed a receipt for her deletion, beginning {told.receipt['sid'][:12]}…")
+    if told.certificate is not None:
+        say(
+            "With it, and with nothing else, the certificate of her erasure was asked for, and a program that shares no"
+        )
+        say(f"code with the engine checked it against the signed log: {_verdict(told.certificate)}.")
+
+
+def _verdict(said: Mapping[str, Any]) -> str:
+    if said["verdict"] != "ok":
+        return f"{said['verdict'].upper()}, {said['message']}"
+    record = said["streams"][0]
+    return f"{len(record['events'])} entries, all there, in order, unchanged; {record['state']}"
 
 
 def _where(names: list[str]) -> str:

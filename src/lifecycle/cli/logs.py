@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from lifecycle.cli.failures import FAILED
 from lifecycle.cli.here import here, opened
-from lifecycle.cli.telling import json_line, say
+from lifecycle.cli.telling import json_line, say, visible
 
 ledger = typer.Typer(no_args_is_help=True, help="The public log: positions, tree, checkpoints.")
 AS_IT_IS = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
@@ -60,6 +62,60 @@ def check(
     else:
         say("\n".join(found) or "Nothing is wrong with the log.")
     raise typer.Exit(1 if found else 0)
+
+
+@ledger.command()
+def genesis(
+    context: typer.Context, out: Annotated[Path, typer.Option("--out", help="The file to write")] = Path("genesis")
+) -> None:
+    """Write a proof of the log's first entry: a witness that is given it refuses a simulated log."""
+    with opened(context) as engine:
+        proof = engine.log.genesis_proof()
+        origin = engine.log.origin
+    out.write_bytes(proof)
+    if here(context).json:
+        json_line({"origin": origin, "bytes": len(proof)})
+    else:
+        say("Written. Try: lifecycle witness trust FOLDER log.vkey --genesis FILE")
+
+
+@ledger.command()
+def witness(
+    context: typer.Context,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for witnesses that answer in a folder")] = 0.0,
+) -> None:
+    """Have the witnesses that the file `witnesses` beside the keys names cosign the newest checkpoint."""
+    from lifecycle.engine import vouching  # noqa: PLC0415
+
+    with opened(context) as engine:
+        asked = vouching.ask(engine.log, wait=wait).as_json()
+    if here(context).json:
+        json_line(asked)
+    else:
+        for each in asked["cosigned"]:
+            say(f"{visible(each['witness'])} has cosigned {asked['size']} leaves, at {each['at']}.")
+        for each in asked["silent"]:
+            say(f"{visible(each['witness'])}: {each['why']}")
+    if not asked["cosigned"]:
+        raise typer.Exit(FAILED)
+
+
+@ledger.command()
+def timestamp(
+    context: typer.Context,
+    tsa: Annotated[str, typer.Option("--tsa", help="The address of an RFC 3161 authority")],
+    trust: Annotated[Path, typer.Option("--trust", help="Certificates of the authority (PEM)")],
+) -> None:
+    """Have an authority say by when the newest checkpoint was there; the token goes beside the checkpoint."""
+    from lifecycle.engine import vouching  # noqa: PLC0415
+
+    with opened(context) as engine:
+        size = engine.log.newest().size
+        stamped = vouching.stamp(engine.log, tsa, trust)
+    if here(context).json:
+        json_line({"size": size, "at": stamped.at.isoformat()})
+    else:
+        say(f"The checkpoint of {size} leaves was there at {stamped.at.isoformat()}.")
 
 
 def verify(context: typer.Context) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from lifecycle.cli import (
+    auditors,
     audits,
     benches,
     failures,
@@ -70,7 +71,9 @@ app.add_typer(operations.projections, name="projections")
 app.add_typer(operations.vault, name="vault")
 app.add_typer(restores.restore, name="restore")
 operations.vault.command(name="restore")(restores.vault_restore)
+auditors.add_to(audits.app)
 app.add_typer(audits.app, name="audit")
+app.add_typer(auditors.witness, name="witness")
 app.add_typer(benches.app, name="bench")
 
 

@@ -17,6 +17,8 @@ from lifecycle.errors import Invalid
 
 if TYPE_CHECKING:
     from lifecycle.engine import Engine
+    from lifecycle.settings import Settings
+    from lifecycle.storage.database import Database
 
 SHOWN = 20  # rejects of an import that are told where no file was named for them
 
@@ -81,11 +83,24 @@ def migrate(context: typer.Context) -> None:
         if tables.revision(c) is None:
             raise tables.NotInitialised("The database is empty.")
     tables.migrate(database)
+    _complete(database, said.settings)
     database.close()
     if said.json:
         json_line({"revision": tables.HEAD})
     else:
         say(f"The tables have version {tables.HEAD}.")
+
+
+def _complete(database: Database, settings: Settings) -> None:
+    """A store of the first version has a log without a key."""
+    from lifecycle.ledger.checkpoint_rows import newest_checkpoint  # noqa: PLC0415
+    from lifecycle.ledger.log_keys import LogKeys  # noqa: PLC0415
+    from lifecycle.storage import facts  # noqa: PLC0415
+
+    with database.read() as c:
+        origin, is_published = facts.origin(c), newest_checkpoint(c) is not None
+    if origin and not is_published:
+        LogKeys(settings.keys).create(origin)
 
 
 def _lines(file: str) -> Iterator[bytes]:

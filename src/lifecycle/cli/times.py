@@ -31,6 +31,7 @@ FALLS_DUE = {
     "storage-only-end": "it need not be kept any longer",
     "consent-lapse": "the consent lapses",
     "identifiers": "nothing is left about this person",
+    "evidence": "erased, and the evidence of it need not be kept",
 }
 
 
@@ -66,7 +67,7 @@ def sweep(
     if here(context).json:
         json_line(asdict(swept))
     else:
-        say(f"{swept.people} people, {swept.expired} periods over, {swept.erased} erasures.")
+        say(f"{swept.people} people, {swept.expired} periods over, {swept.erased} erasures, {swept.expunged} expunged.")
         if swept.busy:
             say(f"{swept.busy} people were being written about all the time. Try: sweep again.")
 

@@ -25,6 +25,7 @@ from lifecycle.domain.subject.events import PersonalDataRead
 from lifecycle.domain.subject.fold import replay
 from lifecycle.errors import Invalid
 from lifecycle.ledger.envelope import SID_BYTES, unb64url
+from lifecycle.ledger.subject_map import State
 from lifecycle.policy.vocabulary import Role
 from lifecycle.storage.appending import Appending, load_heads
 from lifecycle.storage.tables import stream_head
@@ -43,6 +44,13 @@ class NotAReceipt(Invalid):
         super().__init__("This is not an erasure receipt.")
 
 
+class NoRecord(Invalid):
+    remedy = "give the pseudonym of a person's record; if its evidence was expunged just now, publish the log first"
+
+    def __init__(self) -> None:
+        super().__init__("The log has this pseudonym, and it is not that of a record.")
+
+
 @dataclass(frozen=True, slots=True)
 class Bundled:
     """What was written: under which checkpoint, about how many events."""
@@ -51,9 +59,11 @@ class Bundled:
     size: int
     events: int
     is_absent: bool
+    is_expunged: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        return {"path": str(self.path), "size": self.size, "events": self.events, "absent": self.is_absent}
+        said = {"path": str(self.path), "size": self.size, "events": self.events}
+        return {**said, "absent": self.is_absent, "expunged": self.is_expunged}
 
 
 def sid_of_receipt(receipt: Mapping[str, Any]) -> bytes:
@@ -107,17 +117,31 @@ def write_bundle(
     with engine.database.read() as c:
         streams = streams_of(c, subject_id=subject_id, sid=sid)
         evidence = engine.log.evidence(c)
+        state = _state_without_events(evidence, streams)
         keys = _keys(engine, c, streams) if disclosed else None
         with _zip(out) as archive:
             for name, chunks in evidence_of.bundle(
                 c, evidence, streams, keys=keys, disclosed=disclosed, previous=previous
             ):
                 _add(archive, name, chunks)
-            told = summary(c, evidence, streams, keys, now=engine.clock.now(), simulated=engine.is_simulated)
+            told = summary(
+                c, evidence, streams, keys, now=engine.clock.now(), simulated=engine.is_simulated, state=state
+            )
             _add(archive, "summary.html", [told.html.encode()])
         if explode:
             _explode(c, evidence, streams, out)
-    return Bundled(out, evidence.size, told.events, streams[0].id is None)
+    is_expunged = state is State.EXPUNGED
+    return Bundled(out, evidence.size, told.events, streams[0].id is None and not is_expunged, is_expunged)
+
+
+def _state_without_events(evidence: Evidence, streams: list[Stream]) -> State | None:
+    """Of a sid under which no record is here: whether the map knows nothing of it, or that it was expunged."""
+    if streams[0].id is not None:
+        return None
+    state = evidence.map.state(streams[0].sid)
+    if state not in (None, State.EXPUNGED):
+        raise NoRecord
+    return state
 
 
 def _record_read(engine: Engine, subject_id: UUID | None, sid: bytes | None) -> None:

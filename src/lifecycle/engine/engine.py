@@ -29,12 +29,14 @@ from lifecycle.engine.group_commit import GroupCommit
 from lifecycle.engine.publishing import Publishing
 from lifecycle.engine.reading import Reading
 from lifecycle.engine.restoring import Restoring
-from lifecycle.engine.sealing_off import compare
+from lifecycle.engine.sealing_off import compare, refuse_what_came_back
 from lifecycle.errors import Conflict, Invalid, Refused, StoreUnavailable
 from lifecycle.ledger.checkpoint_rows import Published
 from lifecycle.ledger.sequencer import sequence
 from lifecycle.processes.erase_what_was_ordered import EraseWhatWasOrdered
+from lifecycle.processes.expunge_when_evidence_is_over import ExpungeWhenEvidenceIsOver
 from lifecycle.processes.finalise_when_an_epoch_ends import Ended, FinaliseWhenAnEpochEnds
+from lifecycle.processes.sinks import ErasureSink
 from lifecycle.projections.registry import PROJECTIONS
 from lifecycle.projections.retention_calendar import Falling, next_due
 from lifecycle.schedule.sweep import Progress, Sweep, Swept
@@ -82,6 +84,7 @@ class Engine:
         clock: Clock | None = None,
         ledger: Path | None = None,
         *,
+        sinks: Sequence[ErasureSink] = (),
         even_sealed_off: bool = False,
     ) -> None:
         schema.check(database)
@@ -102,8 +105,9 @@ class Engine:
         self.follower = Follower(database, self.streams, self.policies, PROJECTIONS)
         views = Views(database, self.vault, self.policies, self.clock, self.follower)
         self.read = Reading(database, self.vault, views, self.drain)
-        self.erasing = EraseWhatWasOrdered(database, self.streams, self.vault, self.journal, self.policies)
+        self.erasing = EraseWhatWasOrdered(database, self.streams, self.vault, self.journal, self.policies, sinks)
         self.ending = FinaliseWhenAnEpochEnds(database, self.streams, self.vault, self.vault.epoch_keys, self.policies)
+        self.expunging = ExpungeWhenEvidenceIsOver(database, self.streams, self.follower, self.policies, self.drain)
         self.sweeping = Sweep(database, self.streams, self.policies, self.vault, self.erasing, self.drain)
         self._snapshot = Snapshot(self.streams, self.vault, self.policies)
         self._group = GroupCommit(self._execute_together, BATCH)
@@ -244,6 +248,7 @@ class Engine:
         now = self.clock.now()
         resumed = self.erasing.resume(now)
         self.ending.resume(now)
+        self.expunging.resume(now)
         return resumed
 
     def publish(self) -> Published:
@@ -253,17 +258,26 @@ class Engine:
 
     def sweep(self, progress: Progress | None = None) -> Swept:
         """Carry out everything that is due by now; what the worker does at every tick."""
-        swept = self.sweeping(self.clock.now(), progress)
+        now = self.clock.now()
+        swept = self.sweeping(now, progress)
+        expunged = self.expunging(now)
         self.drain()
-        return swept
+        return swept.plus(Swept(expunged=expunged))
 
     def due(self, limit: int = BATCH) -> list[Falling]:
-        """What `sweep` would act on, by the very same selector."""
-        return self.sweeping.due(self.clock.now(), limit)
+        """What `sweep` would act on, by the very same selectors."""
+        now = self.clock.now()
+        over = self.expunging.due(now, limit)
+        falling = [*self.sweeping.due(now, limit), *(Falling.of_evidence(each.subject_id, each.due) for each in over)]
+        return sorted(falling, key=lambda each: each.due)[:limit]
 
     def rotate(self, progress: Progress | None = None) -> Ended:
-        """End the present epoch: its key is destroyed, and erasures completed in it are final."""
+        """End the present epoch: its key is destroyed, and erasures completed in it are final.
+
+        Errors: ErasedKeysAreBack, before anything is wrapped again.
+        """
         self.resume()
+        refuse_what_came_back(self.database, self.journal)
         ended = self.ending(self.clock.now(), progress)
         self.drain()
         return ended
@@ -323,7 +337,9 @@ class Engine:
 
     def _next_due(self) -> datetime | None:
         with self.database.read() as c:
-            return next_due(c)
+            falls = next_due(c)
+        over = self.expunging.next_due(self.clock.now())
+        return min((at for at in (falls, over) if at is not None), default=None)
 
     def close(self) -> None:
         self.streams.close()
@@ -349,17 +365,19 @@ def open_engine(
     keys: str | Path | None = None,
     ledger: str | Path | None = None,
     clock: Clock | None = None,
+    sinks: Sequence[ErasureSink] = (),
     even_sealed_off: bool = False,
 ) -> Engine:
     """Open an existing store. `db` is a URL; without it LIFECYCLE_DB, LIFECYCLE_KEYS and LIFECYCLE_LEDGER are read.
 
     Errors: StoreUnavailable when the store is missing, older or newer than this program, or its keys are not there;
-    SealedOff when the database was restored from a backup. `even_sealed_off` is for `lifecycle restore` alone.
+    SealedOff when the database was restored from a backup. `sinks` are stores outside of ours that have copies: no
+    erasure is called completed before each has answered. `even_sealed_off` is for `lifecycle restore` alone.
     """
     settings = Settings.read(db, keys, ledger)
     database = Database(settings.db)
     try:
-        engine = Engine(database, settings.keys, clock, settings.ledger, even_sealed_off=even_sealed_off)
+        engine = Engine(database, settings.keys, clock, settings.ledger, sinks=sinks, even_sealed_off=even_sealed_off)
         if not even_sealed_off:
             engine.resume()
     except BaseException:

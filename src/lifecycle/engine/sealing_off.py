@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from sqlalchemy import Connection, select
 
@@ -10,12 +11,14 @@ from lifecycle.errors import StoreUnavailable
 from lifecycle.ledger.anchor import Anchor
 from lifecycle.ledger.checkpoint import Checkpoint
 from lifecycle.ledger.checkpoint_rows import newest_checkpoint
-from lifecycle.ledger.integration import read_tree
-from lifecycle.ledger.log_proofs import published_root
+from lifecycle.ledger.integration import LogTree, read_tree
+from lifecycle.ledger.log_proofs import log_hashes, published_root
 from lifecycle.ledger.note import read_note
+from lifecycle.ledger.tree import root_from
 from lifecycle.storage import journal_seen
 from lifecycle.storage.database import Database
 from lifecycle.storage.tables import pending_erasure
+from lifecycle.vault.erasure import keys_left
 from lifecycle.vault.journal import ErasureJournal, JournalEntry
 
 
@@ -31,6 +34,15 @@ class AnchorLost(SealedOff):
 
 class AnotherHistory(SealedOff):
     remedy = "restore another backup of this store: this database has a history that was never signed"
+
+
+class ErasedKeysAreBack(StoreUnavailable):
+    """What was destroyed is in the vault again; wrapped under the next epoch's key it would outlive its end."""
+
+    remedy = (
+        "find out who put rows into the vault; `lifecycle vault backup` and then `lifecycle vault restore` leave out "
+        "whatever the erasure journal says is gone"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +77,22 @@ def compare(database: Database, journal: ErasureJournal, anchor: Anchor) -> Find
         return Findings(_unfinished(c, journal, end), _lost(c, anchor, note))
 
 
+def refuse_what_came_back(database: Database, journal: ErasureJournal) -> None:
+    """Errors: ErasedKeysAreBack, if the vault has a key that the journal says was destroyed.
+
+    The journal is read first: what it says then is pending in the snapshot, or destroyed.
+    """
+    entries = journal.entries()
+    with database.read() as c:
+        pending = _pending(c)
+        done = [entry for entry in entries if (entry.subject_id, entry.order) not in pending]
+        people = {entry.subject_id for entry in done if entry.whole}
+        kids = {(entry.subject_id, kid) for entry in done for kid in entry.kids}
+        left = keys_left(c, people, kids)
+    if left:
+        raise ErasedKeysAreBack(f"{left} rows of keys that were destroyed are in the vault again.")
+
+
 def _unfinished(c: Connection, journal: ErasureJournal, end: int) -> tuple[JournalEntry, ...]:
     """Entries behind the place that the database noted: after a crash their orders are pending, after a restore not."""
     mark = journal_seen.seen(c)
@@ -73,9 +101,13 @@ def _unfinished(c: Connection, journal: ErasureJournal, end: int) -> tuple[Journ
     later = journal.after(mark)[: max(0, end - mark.entries)]
     if not later:
         return ()
-    order = pending_erasure.c
-    pending = {(row.stream_id, row.version) for row in c.execute(select(order.stream_id, order.version))}
+    pending = _pending(c)
     return tuple(entry for entry in later if (entry.subject_id, entry.order) not in pending)
+
+
+def _pending(c: Connection) -> set[tuple[UUID, int]]:
+    order = pending_erasure.c
+    return {(row.stream_id, row.version) for row in c.execute(select(order.stream_id, order.version))}
 
 
 def _lost(c: Connection, anchor: Anchor, note: bytes | None) -> int:
@@ -90,11 +122,19 @@ def _lost(c: Connection, anchor: Anchor, note: bytes | None) -> int:
     tree = read_tree(c)
     if tree.size < anchored.size:
         return anchored.size - tree.size
-    # Between anchor and row a crash leaves the anchored checkpoint unrecorded, and the tree at its size.
-    root = published_root(c, anchored.size) or (tree.root if tree.size == anchored.size else anchored.root)
-    if root != anchored.root:
+    if _root_at(c, anchored.size, tree) != anchored.root:
         raise AnotherHistory("The log is not the one that its newest checkpoint was signed for.")
     return 0
+
+
+def _root_at(c: Connection, size: int, tree: LogTree) -> bytes:
+    """Between anchor and row a crash leaves the anchored checkpoint unrecorded; a restored log may outgrow it too.
+
+    Only then the leaves are read.
+    """
+    if tree.size == size:
+        return tree.root
+    return published_root(c, size) or root_from(size, log_hashes(c, None, size))
 
 
 def _checkpoint(note: bytes | None) -> Checkpoint | None:

@@ -9,14 +9,15 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, func, select
 
 from lifecycle.columns import instant_of
+from lifecycle.domain.streams import SYSTEM
 from lifecycle.ledger.checkpoint_rows import newest_checkpoint
-from lifecycle.ledger.envelope import EVENT_ENTRY, leaf_hash
+from lifecycle.ledger.envelope import EVENT_ENTRY, SYSTEM_ENTRY, leaf_hash
 from lifecycle.ledger.integration import LogTree, is_whole, read_tree
 from lifecycle.ledger.log_proofs import entries_between
 from lifecycle.ledger.map_rows import StoredMap
 from lifecycle.ledger.sequencer import log_size
 from lifecycle.ledger.subject_map import MAP_ENTRY, read_entry, read_leaf
-from lifecycle.ledger.tables import event_position, ledger_queue, log_entry, log_system
+from lifecycle.ledger.tables import event_position, ledger_queue, log_entry, log_system, map_expunged
 from lifecycle.ledger.tree import Frontier
 
 MERGE_DELAY = timedelta(seconds=60)
@@ -78,8 +79,9 @@ def _leaves(c: Connection, tree: LogTree) -> Iterator[str]:
 def _counts(c: Connection, tree: LogTree) -> Iterator[str]:
     """Every event is counted for one stream, or an entry of the log says why not."""
     counted = streams = 0
+    expunged = {bytes(sid) for sid in c.execute(select(map_expunged.c.sid)).scalars()}  # the map is to hear of it yet
     for leaf in StoredMap(c, tree.depth, tree.streams).all_leaves():
-        counted += read_leaf(leaf).count
+        counted += 0 if leaf[:32] in expunged else read_leaf(leaf).count
         streams += 1
     covered = event_position.c.position < tree.size
     owned = c.execute(select(func.count()).select_from(event_position).where(covered)).scalar_one()
@@ -103,9 +105,16 @@ def _ownerless(c: Connection, tree: LogTree) -> Iterator[int]:
 
 
 def _explained(c: Connection) -> list[tuple[int, int]]:
-    query = select(log_entry.c.entry).join(log_system, log_system.c.position == log_entry.c.position)
+    leaf = log_entry.c
+    said = [
+        select(leaf.entry).join(log_system, log_system.c.position == leaf.position),
+        select(leaf.entry).where(leaf.position >= read_tree(c).size),
+        select(ledger_queue.c.entry).where(ledger_queue.c.stream_id == SYSTEM),  # said, and waiting for its leaf
+    ]
     ranges: list[tuple[int, int]] = []
-    for entry in c.execute(query).scalars():
+    for entry in (bytes(each) for query in said for each in c.execute(query).scalars()):
+        if entry[:1] != SYSTEM_ENTRY:
+            continue
         record = json.loads(entry[1:])
         if record["kind"] in _EXPLAINED:
             ranges += record.get("leaves", [(record.get("first"), record.get("past"))])

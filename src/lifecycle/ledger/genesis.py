@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from lifecycle.errors import LifecycleError, Refused
 from lifecycle.ledger.envelope import SYSTEM_ENTRY, canonical
+from lifecycle.ledger.tlog_proof import TlogProof
 
 _FIELDS = {"at", "format", "kind", "origin", "simulated"}
 
@@ -50,3 +52,8 @@ def refuse_simulated(entry: bytes, origin: str) -> None:
         raise MalformedGenesis("This genesis entry belongs to another log.")
     if genesis.simulated:
         raise SimulatedLog("This log is simulated.")
+
+
+def genesis_proof(entry: bytes, inclusion: Sequence[bytes], note: bytes) -> bytes:
+    """What to hand to a witness with the log's key: a tlog-proof of leaf 0 that carries the entry itself."""
+    return TlogProof(0, tuple(inclusion), note, entry).written()

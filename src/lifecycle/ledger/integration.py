@@ -10,13 +10,22 @@ from uuid import UUID
 
 from sqlalchemy import Connection, delete, insert, select, tuple_, update
 
+from lifecycle.domain.streams import SYSTEM
 from lifecycle.errors import Conflict, StoreUnavailable
 from lifecycle.ledger.envelope import EVENT_ENTRY, SYSTEM_ENTRY, leaf_hash
 from lifecycle.ledger.many_rows import insert_many
 from lifecycle.ledger.map_rows import StoredMap
 from lifecycle.ledger.sequencer import LogMissing, locked_size, log_size
 from lifecycle.ledger.subject_map import MAP_ENTRY, MapEntry, State, packed
-from lifecycle.ledger.tables import event_position, log_entry, log_state, log_system, log_tree, map_expunged
+from lifecycle.ledger.tables import (
+    event_position,
+    ledger_queue,
+    log_entry,
+    log_state,
+    log_system,
+    log_tree,
+    map_expunged,
+)
 from lifecycle.ledger.tree import HASH_BYTES, Frontier
 
 AT_ONCE = 50_000  # leaves in one transaction
@@ -171,7 +180,8 @@ class _Growth:
 
     def rebuild_map(self) -> bytes:
         """Empty the map and fill it from all positions; what says that a stream was expunged is nowhere else."""
-        there = [leaf for leaf in self._map.all_leaves() if leaf[-1] == State.EXPUNGED]
+        waiting = self._expunged()
+        there = [leaf for leaf in self._map.all_leaves() if leaf[-1] == State.EXPUNGED or leaf[:32] in waiting]
         self._map.clear()
         self._map.put({leaf[:32]: leaf for leaf in there})
         for first in range(0, self.size, AT_ONCE):
@@ -208,10 +218,17 @@ class _Growth:
         self._frontier.append(leaf_hash(entry))
 
     def _expunge(self) -> None:
-        sids = set(self._c.execute(select(map_expunged.c.sid)).scalars())
+        """Not before the entry that says so has its leaf: the map never says more than the log it covers."""
+        sids = self._expunged()
+        unsaid = select(ledger_queue.c.version).where(ledger_queue.c.stream_id == SYSTEM).limit(1)
+        if not sids or self._c.execute(unsaid).first():
+            return
         self._map.put({}, expunged=sids)
         for some in _chunks(sids, _IN_A_QUERY):
             self._c.execute(delete(map_expunged).where(map_expunged.c.sid.in_(some)))
+
+    def _expunged(self) -> set[bytes]:
+        return {bytes(sid) for sid in self._c.execute(select(map_expunged.c.sid)).scalars()}
 
     def store(self) -> None:
         """The row is locked; that its size is still the one that was read is asked all the same."""

@@ -12,7 +12,7 @@ from lifecycle.ledger.envelope import b64url
 from lifecycle.ledger.integration import LogTree, is_whole, read_tree
 from lifecycle.ledger.log_proofs import LogProofs, entries_between
 from lifecycle.ledger.map_rows import MapDamaged, StoredMap
-from lifecycle.ledger.subject_map import bucket_of, read_entry, read_leaf, top_leaf
+from lifecycle.ledger.subject_map import State, bucket_of, read_entry, read_leaf, top_leaf
 
 
 class NotPublished(MapDamaged):
@@ -40,6 +40,11 @@ class MapProofs:
             "inclusion": proof_text(self._inclusion),
             "streams": [self.stream(sid) for sid in sids],
         }
+
+    def state(self, sid: bytes) -> State | None:
+        """What the map says of this stream; None where it knows nothing of it."""
+        leaf = self._map.leaf(sid)
+        return None if leaf is None else read_leaf(leaf).state
 
     def stream(self, sid: bytes) -> dict[str, Any]:
         """That the map has this stream, and with what; or that it has it not, by the neighbours it would have."""

@@ -208,7 +208,7 @@ def _change(
             leaves[sid] = moved[sid]
         if sid in erased and sid in leaves:
             leaves[sid] = leaves[sid][:-1] + bytes([State.ERASED])
-        if sid in expunged and sid in leaves:
+        if sid in expunged:  # also one that no map has shown alive: a receipt of it is out in the world
             leaves[sid] = packed(sid, 0, NO_HEAD, State.EXPUNGED)
 
 

@@ -13,6 +13,8 @@ Record = dict[str, Any]
 FORMAT = "1"
 GENESIS = "genesis/1"
 EPOCH_DESTROYED = "epoch-destroyed/1"
+EXPUNGED = "expunged/1"
+RANGES = 1_500  # in one entry: with the largest positions that there are, 54,000 of its 65,535 bytes
 
 
 def genesis(at: datetime, origin: str, *, simulated: bool) -> Record:
@@ -34,3 +36,22 @@ def epoch_destroyed(at: datetime, epoch: int, leaves: Sequence[bytes]) -> Record
         "records": len(leaves),
         "root": b64url(root(leaves)),
     }
+
+
+def expunged(at: datetime, positions: Iterable[int]) -> list[Record]:
+    """Which leaves are nobody's any more, as ranges from the first to before `past`; as many records as that takes."""
+    ranges = _runs(positions)
+    return [
+        {"at": written(at), "kind": EXPUNGED, "leaves": ranges[start : start + RANGES]}
+        for start in range(0, len(ranges), RANGES)
+    ]
+
+
+def _runs(positions: Iterable[int]) -> list[list[int]]:
+    runs: list[list[int]] = []
+    for position in sorted(set(positions)):
+        if runs and runs[-1][1] == position:
+            runs[-1][1] += 1
+        else:
+            runs.append([position, position + 1])
+    return runs

@@ -71,6 +71,16 @@ class Period(BaseModel):
         last = self.last_day(day_of(counted_from, zone))
         return start_of(last + timedelta(days=1), zone)
 
+    def over_if_begun_before(self, now: datetime, zone: str) -> datetime:
+        """The other way round: what began before this instant, and nothing else, has `due` at `now` or earlier."""
+        today = day_of(now, zone)
+        if self.days is not None:
+            return start_of(today - timedelta(days=self.days), zone)
+        day = today - relativedelta(months=self.months or 0)
+        while self.last_day(day) < today:  # counted from the end of a short month
+            day += timedelta(days=1)
+        return start_of(day, zone)
+
     def __str__(self) -> str:
         return f"{self.days} days" if self.days is not None else f"{self.months} months"
 

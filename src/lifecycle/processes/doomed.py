@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from lifecycle.domain.subject.events import ErasureCompleted, ErasureOrdered, Id
 from lifecycle.domain.subject.fold import replay
 from lifecycle.domain.subject.state import Subject
 from lifecycle.ledger.envelope import Header, Part, read_header
+from lifecycle.processes.sinks import ToErase
 from lifecycle.storage.application import Streams
 from lifecycle.storage.erasing import Ordered
 from lifecycle.storage.mapper import recorded
@@ -36,6 +37,12 @@ class Doomed:
     whole: bool
     parts: tuple[tuple[int, int, Part], ...] = ()
     identifier: str | None = None
+    receipts: Mapping[str, str] = field(default_factory=dict)  # digests, by the sink that answered
+
+    @property
+    def for_sinks(self) -> ToErase:
+        named = dict.fromkeys(part.hid for _, _, part in self.parts if part.hid in self.subject.holdings)
+        return ToErase(self.subject.id, self.whole, tuple(self.subject.holdings if self.whole else named))
 
     @property
     def streams(self) -> list[UUID]:

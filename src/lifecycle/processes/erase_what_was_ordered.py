@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from lifecycle.domain.subject.events import ErasureCompleted
 from lifecycle.errors import StoreUnavailable
 from lifecycle.policy.vocabulary import Role
 from lifecycle.processes.doomed import Doomed, Order, both_streams, called_completed, doomed_by, order_of
+from lifecycle.processes.sinks import ErasureSink, ask
 from lifecycle.processes.trying import again
 from lifecycle.storage import erasing, journal_seen
 from lifecycle.storage.appending import Appending, Head, load_heads
@@ -53,13 +55,20 @@ class EraseWhatWasOrdered:
     """Carries out orders. Called after the append that ordered, at every start, and by the worker."""
 
     def __init__(
-        self, database: Database, streams: Streams, vault: Vault, journal: ErasureJournal, policies: Policies
+        self,
+        database: Database,
+        streams: Streams,
+        vault: Vault,
+        journal: ErasureJournal,
+        policies: Policies,
+        sinks: Sequence[ErasureSink] = (),
     ) -> None:
         self._database = database
         self._streams = streams
         self._vault = vault
         self._journal = journal
         self._policies = policies
+        self._sinks = tuple(sinks)
         self.notes_journal = True  # not while a restored store still has to catch up with its journal
 
     def __call__(self, orders: Sequence[Order], now: datetime) -> None:
@@ -83,7 +92,11 @@ class EraseWhatWasOrdered:
         epochs = self.destroy(doomed, now)
         self._forget_deleted()
         self.verify(doomed)
-        self.complete(doomed, epochs, now)
+        answered, missing = self.ask_sinks(doomed)
+        if answered:
+            self.complete(answered, epochs, now)
+        if missing:
+            raise ErasureUnfinished(f"These have not erased: {', '.join(missing)}.")
 
     # -- the steps ---------------------------------------------------------------------------------------------------
 
@@ -163,6 +176,17 @@ class EraseWhatWasOrdered:
             if left or c.execute(bodies).first():
                 raise NotDestroyed("Keys or bodies are left after an erasure.")
 
+    def ask_sinks(self, doomed: Sequence[Doomed]) -> tuple[list[Doomed], list[str]]:
+        """Other systems' copies. Returns the orders that every one of them has done, and who has not done some."""
+        answered: list[Doomed] = []
+        missing: dict[str, None] = {}
+        for each in doomed:
+            said = ask(self._sinks if each.identifier is None else (), each.for_sinks)
+            missing |= dict.fromkeys(said.missing)
+            if not said.missing:
+                answered.append(replace(each, receipts=said.receipts))
+        return answered, sorted(missing)
+
     def complete(self, doomed: Sequence[Doomed], epochs: dict[Order, int], now: datetime) -> None:
         """Say so on each record, remember which epoch's end makes it final, and only then forget the order."""
         again(lambda: self._append_completed(doomed, epochs, now), _unfinished())
@@ -194,9 +218,14 @@ class EraseWhatWasOrdered:
 
     def _append(self, appending: Appending, heads: dict[UUID, Head], doomed: Doomed, epoch: int, now: datetime) -> None:
         stream, version = doomed.order
-        keys = doomed.destroyed
         event = ErasureCompleted(
-            occurred_at=now, order=version, whole=doomed.whole, epoch=epoch, keys=keys, stores=STORES
+            occurred_at=now,
+            order=version,
+            whole=doomed.whole,
+            epoch=epoch,
+            keys=doomed.destroyed,
+            stores=(*STORES, *doomed.receipts),
+            receipts=dict(doomed.receipts) or None,
         )
         policy = self._policies.in_force(now)
         label = policy.judged_by if policy is not None else "none"

@@ -24,7 +24,7 @@ from lifecycle.ledger.system_records import epoch_destroyed, final_leaves
 from lifecycle.ledger.tables import final_record
 from lifecycle.policy.vocabulary import Role
 from lifecycle.processes.trying import again
-from lifecycle.storage import erasing
+from lifecycle.storage import erasing, evidence_periods
 from lifecycle.storage.appending import Appending, load_heads
 from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
@@ -133,6 +133,7 @@ class FinaliseWhenAnEpochEnds:
             streams = erasing.awaiting(c, number)
         said = sum(self._say(streams[start : start + BATCH], number, now) for start in range(0, len(streams), BATCH))
         with self._database.write("eraser") as c:
+            evidence_periods.remember(c, streams)
             erasing.finalise(c, number)
         return said
 

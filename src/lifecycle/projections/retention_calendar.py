@@ -33,6 +33,7 @@ from lifecycle.policy.periods import Period, start_of
 from lifecycle.projections.projection import Change, Row, columns, moved, rewrite, tables_of_a_projection
 
 IDENTIFIERS = "identifiers"
+EVIDENCE = "evidence"
 
 retention_calendar = Table(
     "retention_calendar",
@@ -58,11 +59,16 @@ class Falling:
     due: datetime
     subject_id: UUID
     number: int
-    what: str  # "retention", "storage-only-end", "consent-lapse" or "identifiers"
+    what: str  # "retention", "storage-only-end", "consent-lapse", "identifiers" or "evidence"
     holding: str | None
     ground: int | None
     purpose: str | None
     rule: str | None
+
+    @classmethod
+    def of_evidence(cls, subject_id: UUID, due: datetime) -> Falling:
+        """Of somebody erased nothing is in the calendar any more; the evidence falls due by a table of its own."""
+        return cls(due, subject_id, 0, EVIDENCE, None, None, None, None)
 
 
 class RetentionCalendar:

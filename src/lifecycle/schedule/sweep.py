@@ -44,11 +44,12 @@ class CalendarStands(StoreUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep did: people asked, periods that ended, and erasures that were ordered."""
+    """What a sweep did: people asked, periods that ended, erasures that were ordered, evidence that went."""
 
     people: int = 0
     expired: int = 0
     erased: int = 0
+    expunged: int = 0  # people whose evidence was over
     busy: int = 0  # people whom somebody else was writing about all the time: the next tick asks them
 
     def plus(self, other: Swept) -> Swept:
@@ -56,6 +57,7 @@ class Swept:
             self.people + other.people,
             self.expired + other.expired,
             self.erased + other.erased,
+            self.expunged + other.expunged,
             self.busy + other.busy,
         )
 

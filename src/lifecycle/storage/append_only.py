@@ -124,6 +124,13 @@ def restoring_grants() -> Iterator[str]:
     yield "GRANT INSERT, UPDATE ON journal_seen TO lifecycle_eraser"
 
 
+def evidence_grants() -> Iterator[str]:
+    for role in ROLES:
+        yield f"GRANT SELECT ON evidence_due TO lifecycle_{role}"
+    yield "GRANT INSERT ON evidence_due TO lifecycle_eraser"
+    yield "GRANT DELETE ON evidence_due TO lifecycle_expunger"
+
+
 def _projection_grants() -> Iterator[str]:
     """Projections are made, dropped and rebuilt by the projector; everybody may read what it makes."""
     yield "GRANT CREATE ON SCHEMA projection TO lifecycle_projector"
@@ -190,6 +197,13 @@ _TRIGGERS_ON_FINAL: tuple[tuple[str, str, str], ...] = (
 )
 
 
+# Made by the fourth.
+_TRIGGERS_ON_EVIDENCE: tuple[tuple[str, str, str], ...] = (
+    ("evidence_due", "UPDATE", _NEVER),
+    ("evidence_due", "DELETE", _EXPUNGED),
+)
+
+
 def trigger_statements() -> Iterator[str]:
     yield from _triggers(_TRIGGERS)
 
@@ -200,6 +214,10 @@ def publishing_triggers() -> Iterator[str]:
 
 def final_triggers() -> Iterator[str]:
     yield from _triggers(_TRIGGERS_ON_FINAL)
+
+
+def evidence_triggers() -> Iterator[str]:
+    yield from _triggers(_TRIGGERS_ON_EVIDENCE)
 
 
 def _triggers(wanted: tuple[tuple[str, str, str], ...]) -> Iterator[str]:

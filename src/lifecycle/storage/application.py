@@ -48,6 +48,16 @@ class Streams(Application[UUID]):
         """
         return self.events.put(objs, **kwargs)
 
+    def forget(self, stream_ids: Iterable[UUID]) -> None:
+        """Drop what this process remembers of streams that were expunged."""
+        cache = self.repository.cache
+        for stream_id in stream_ids:
+            try:
+                if cache is not None:
+                    cache.get(stream_id, evict=True)
+            except KeyError:
+                continue
+
     @contextmanager
     def prefetched(self, stream_ids: Iterable[UUID], connection: Connection | None = None) -> Iterator[None]:
         """In this block and thread the repository gets these streams without a query for each.

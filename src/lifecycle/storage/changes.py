@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import cast
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
+from sqlalchemy import Connection, select
 
 from lifecycle.domain.event import Recorded
 from lifecycle.domain.streams import is_access_stream, is_person_stream, subject_of_access
 from lifecycle.domain.subject.fold import replay
 from lifecycle.domain.subject.state import Subject
 from lifecycle.projections.projection import Change, Sequenced
+from lifecycle.storage.appending import in_chunks
 from lifecycle.storage.application import Streams
+from lifecycle.storage.tables import stream_head
 
 REMEMBERED = 4_096  # people whose state is kept between batches
 
@@ -37,10 +40,10 @@ class ChangeReader:
         for notification in found:
             recorded = self._recorded(notification)
             by_stream.setdefault(recorded.originator_id, []).append(Sequenced(notification.id, recorded))
-        before = self._states_before(
-            {id: events[0].recorded.originator_version for id, events in by_stream.items() if is_person_stream(id)}
-        )
-        return [self._change(id, tuple(events), before.get(id)) for id, events in by_stream.items()]
+        first = {id: events[0].recorded.originator_version for id, events in by_stream.items() if is_person_stream(id)}
+        before = self._states_before(first)
+        gone = {id for id, version in first.items() if version > 1 and id not in before}
+        return [self._change(id, tuple(by_stream[id]), before.get(id)) for id in by_stream if id not in gone]
 
     def _change(self, stream_id: UUID, events: tuple[Sequenced, ...], before: Subject | None) -> Change:
         if not is_person_stream(stream_id):
@@ -51,8 +54,12 @@ class ChangeReader:
         self._keep(after)
         return Change(stream_id, stream_id, events, before, after)
 
+    def forget(self, people: Iterable[UUID]) -> None:
+        for person in people:
+            self._states.pop(person, None)
+
     def _states_before(self, first: dict[UUID, int]) -> dict[UUID, Subject]:
-        """The state of each person just before version `first`."""
+        """The state of each person just before version `first`; of who was expunged since the window was read, none."""
         known = {id: state for id in first if (state := self._states.get(id)) and state.version < first[id]}
         behind = [id for id in first if (known[id].version if id in known else 0) < first[id] - 1]
         if behind:
@@ -65,6 +72,8 @@ class ChangeReader:
         with recorder.prefetched(behind, versions):
             for id in behind:
                 events = recorder.select_events(id, gt=versions.get(id), lte=first[id] - 1)
+                if not events:
+                    continue
                 state = replay(known.get(id), (self._recorded(event) for event in events))
                 assert state is not None
                 assert state.version == first[id] - 1, "a stream has no gaps"
@@ -79,3 +88,13 @@ class ChangeReader:
         self._states.move_to_end(state.id)
         if len(self._states) > self._remember:
             self._states.popitem(last=False)
+
+
+def still_there(c: Connection, changes: Sequence[Change]) -> list[Change]:
+    """Without what was read of people who have been expunged since. A person's two streams go together."""
+    people = {change.subject_id for change in changes if change.subject_id is not None}
+    head = stream_head.c.stream_id
+    there: set[UUID] = set()
+    for some in in_chunks(people):
+        there.update(c.execute(select(head).where(head.in_(some))).scalars())
+    return [change for change in changes if change.subject_id is None or change.subject_id in there]

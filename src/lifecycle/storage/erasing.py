@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Table, bindparam, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, bindparam, delete, select, update
 
-from lifecycle.ledger.tables import event_position
+from lifecycle.ledger.tables import event_position, ledger_queue, map_expunged
+from lifecycle.storage.failures import WroteFirst
+from lifecycle.storage.rows import insert_once
 from lifecycle.storage.tables import (
     command_seen,
     epoch_erasure,
@@ -48,7 +49,7 @@ def pending(c: Connection) -> list[Ordered]:
 def extend(c: Connection, stream_ids: Iterable[UUID], order: Ordered) -> None:
     """Let an order permit deleting on further streams: a whole person has two."""
     rows = [{"stream_id": stream_id, "version": order.version, "at": order.at} for stream_id in stream_ids]
-    _insert_once(c, pending_erasure, rows)
+    insert_once(c, pending_erasure, rows)
 
 
 def fence(c: Connection, stream_ids: Sequence[UUID], generation: int) -> None:
@@ -85,7 +86,7 @@ def complete(c: Connection, stream_ids: Sequence[UUID], version: int, epoch: int
     order = pending_erasure.c
     c.execute(delete(pending_erasure).where(order.stream_id.in_(stream_ids), order.version == version))
     if epoch is not None:
-        _insert_once(c, epoch_erasure, [{"epoch": epoch, "stream_id": stream_id} for stream_id in stream_ids])
+        insert_once(c, epoch_erasure, [{"epoch": epoch, "stream_id": stream_id} for stream_id in stream_ids])
 
 
 def awaiting(c: Connection, epoch: int) -> list[UUID]:
@@ -113,19 +114,46 @@ def finalise(c: Connection, epoch: int) -> None:
     c.execute(delete(epoch_erasure).where(epoch_erasure.c.epoch == epoch))
 
 
-def expunge(c: Connection, stream_ids: Sequence[UUID], at: datetime) -> None:
-    """Delete the evidence too: what remains of these streams is that some leaves of the log are nobody's."""
-    _insert_once(c, expunge_order, [{"stream_id": stream_id, "at": at} for stream_id in stream_ids])
-    for table in (event_body, event_header, event_position, stream_head, command_seen):
+class Expunged(NamedTuple):
+    """The leaves that are nobody's from now on."""
+
+    streams: tuple[UUID, ...]
+    positions: tuple[int, ...]
+
+
+def expunge(c: Connection, stream_ids: Sequence[UUID], at: datetime) -> Expunged:
+    """Delete the evidence too: what remains of these streams is that some leaves of the log are nobody's.
+
+    The heads go first: whoever appends meanwhile fails, and whoever expunges too finds nothing left. The map hears of
+    their sids in the same transaction. Errors: WroteFirst while an event still waits for its leaf.
+    """
+    insert_once(c, expunge_order, [{"stream_id": stream_id, "at": at} for stream_id in stream_ids])
+    head = stream_head.c
+    gone = delete(stream_head).where(head.stream_id.in_(stream_ids)).returning(head.stream_id, head.sid, head.version)
+    heads = c.execute(gone).all()
+    theirs = event_position.c.stream_id.in_([row.stream_id for row in heads])
+    positions = tuple(c.execute(select(event_position.c.position).where(theirs)).scalars())
+    if len(positions) != sum(row.version for row in heads):
+        raise WroteFirst(ledger_queue.name)
+    insert_once(c, map_expunged, [{"sid": row.sid} for row in heads if row.version])
+    for table in (event_body, event_header, event_position, command_seen):
         c.execute(delete(table).where(table.c.stream_id.in_(stream_ids)))
+    return Expunged(tuple(row.stream_id for row in heads), positions)
+
+
+def end_expunge(c: Connection, stream_ids: Sequence[UUID]) -> None:
+    """Nothing is left of them anywhere: the order is forgotten too."""
     c.execute(delete(expunge_order).where(expunge_order.c.stream_id.in_(stream_ids)))
+
+
+def evidence_left(c: Connection, stream_ids: Sequence[UUID]) -> bool:
+    """Whether any row of these streams is still there."""
+    tables = (stream_head, event_header, event_body, event_position, command_seen)
+    return any(
+        c.execute(select(table.c.stream_id).where(table.c.stream_id.in_(stream_ids)).limit(1)).first()
+        for table in tables
+    )
 
 
 def _heads(c: Connection, stream_ids: Sequence[UUID], values: dict[str, object]) -> None:
     c.execute(update(stream_head).where(stream_head.c.stream_id.in_(stream_ids)).values(values))
-
-
-def _insert_once(c: Connection, table: Table, rows: Sequence[dict[str, object]]) -> None:
-    dialect = sqlite if c.dialect.name == "sqlite" else postgresql
-    if rows:
-        c.execute(dialect.insert(table).on_conflict_do_nothing(), rows)

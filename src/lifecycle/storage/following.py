@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from typing import NamedTuple, Protocol, TypedDict
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from lifecycle.errors import StoreUnavailable
 from lifecycle.ledger.sequencer import log_size, sequence, waiting_entries
@@ -18,7 +18,7 @@ from lifecycle.policy.model import Policy
 from lifecycle.projections.projection import Projection
 from lifecycle.storage import standing
 from lifecycle.storage.application import Streams
-from lifecycle.storage.changes import ChangeReader
+from lifecycle.storage.changes import ChangeReader, still_there
 from lifecycle.storage.database import Database
 
 BATCH = 1_000  # positions in one transaction
@@ -125,6 +125,22 @@ class Follower:
                 standing.empty(c, chosen)
         return self.catch_up(progress)
 
+    def forget(self, people: Collection[UUID]) -> None:
+        """Take every row about these people out of every projection; their evidence must be gone already.
+
+        Whoever follows at this moment holds the positions, and asks once more who is still there: so what was read
+        before the evidence went cannot come back by a batch that is written after this.
+        """
+        self.ensure_tables()
+        with self._lock:
+            self._changes.forget(people)
+        with self._database.write("projector") as c:
+            standing.hold(c)
+            for projection in self._projections:
+                for table in projection.tables:
+                    if "subject_id" in table.c:
+                        c.execute(delete(table).where(table.c.subject_id.in_(people)))
+
     def status(self) -> list[Standing]:
         """How far each projection is, in one snapshot."""
         self.ensure_tables()
@@ -151,8 +167,9 @@ class Follower:
         try:
             with self._database.write("projector") as c:
                 standing.move(c, taking, start, stop)
+                known = still_there(c, changes)
                 for projection in taking:
-                    projection.apply(c, changes, policies)
+                    projection.apply(c, known, policies)
         except standing.Overtaken:
             return Step(0, False)
         if progress is not None:

@@ -5,10 +5,11 @@ Statements and types are still SQLAlchemy's: they are compiled once for each kin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Dialect, Insert, LargeBinary, Update
+from sqlalchemy import Connection, Dialect, Insert, LargeBinary, Table, Update
+from sqlalchemy.dialects import postgresql, sqlite
 
 Row = Mapping[str, Any]
 Values = Callable[[Iterable[Row]], list[tuple[Any, ...]]]
@@ -32,6 +33,13 @@ def write_rows(c: Connection, statement: Insert | Update, rows: Iterable[Row]) -
     if not many:
         return 0
     return c.exec_driver_sql(sql, many, execution_options={"preserve_rowcount": True}).rowcount
+
+
+def insert_once(c: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert those of the rows whose key is not there yet; the others stay as they are."""
+    dialect = sqlite if c.dialect.name == "sqlite" else postgresql
+    if rows:
+        c.execute(dialect.insert(table).on_conflict_do_nothing(), rows)
 
 
 def _compile(statement: Insert | Update, dialect: Dialect) -> _Compiled:

@@ -64,6 +64,11 @@ def move(c: Connection, projections: Sequence[Projection], old: int, new: int) -
         raise Overtaken
 
 
+def hold(c: Connection) -> None:
+    """Let nobody move a position until this transaction ends; SQLite's writers are alone anyway."""
+    c.execute(select(column.name).order_by(column.name).with_for_update()).all()
+
+
 def are_made(c: Connection, projections: Sequence[Projection]) -> bool:
     """Whether every table is there, in the form that this program knows."""
     there = _tables(c)

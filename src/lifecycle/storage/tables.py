@@ -98,6 +98,17 @@ epoch_erasure = Table(
     sqlite_with_rowid=False,
 )
 
+# Whose whole erasure is final, and since when: at the end of the policy's period the evidence goes too. By the record's
+# stream; the second stream goes with it.
+evidence_due = Table(
+    "evidence_due",
+    metadata,
+    Column("stream_id", Uuid, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Index("ix_evidence_due_at", "at", "stream_id"),
+    sqlite_with_rowid=False,
+)
+
 # Streams whose evidence may be deleted too; only then do headers and positions let go.
 expunge_order = Table(
     "expunge_order",

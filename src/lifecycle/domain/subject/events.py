@@ -301,6 +301,7 @@ class ErasureCompleted(DomainEvent):
     epoch: int
     keys: tuple[KeyDestroyed, ...]
     stores: tuple[str, ...]
+    receipts: dict[str, str] | None = None  # digests of what stores outside of ours answered, by their names
 
 
 class ErasureFinalised(DomainEvent):
