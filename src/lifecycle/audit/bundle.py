@@ -191,11 +191,14 @@ def _system(c: Connection, evidence: Evidence, streams: Sequence[Stream]) -> Ite
 
 
 def _system_entries(c: Connection, size: int) -> Iterator[tuple[int, bytes]]:
-    found = select(log_entry.c.position, log_entry.c.entry).join(
-        log_system, log_system.c.position == log_entry.c.position
-    )
-    for row in c.execute(found.where(log_entry.c.position < size).order_by(log_entry.c.position)):
-        yield row.position, bytes(row.entry)
+    # Two queries, because a join is planned as a walk over every leaf of the log: on SQLite, and on PostgreSQL for as
+    # long as it has no statistics of so small a table.
+    own = log_system.c.position
+    places = list(c.execute(select(own).where(own < size).order_by(own)).scalars())
+    for start in range(0, len(places), AT_ONCE):
+        some = log_entry.c.position.in_(places[start : start + AT_ONCE])
+        for row in c.execute(select(log_entry).where(some).order_by(log_entry.c.position)):
+            yield row.position, bytes(row.entry)
 
 
 def _epochs_of(c: Connection, stream_id: UUID) -> set[int]:

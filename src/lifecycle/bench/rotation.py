@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from lifecycle.bench.measuring import Measured, interleaved, seconds, tell
 from lifecycle.bench.stores import Place, copy_in, driver_id
 from lifecycle.engine.engine import Engine
-from lifecycle.processes.finalise_when_an_epoch_ends import BATCH
+from lifecycle.processes.finalise_when_an_epoch_ends import WRAPPED_AT_ONCE
 from lifecycle.storage.event_ids import EventIds
 from lifecycle.vault.loading import open_epochs
 from lifecycle.vault.rotation import waiting
@@ -37,7 +37,7 @@ def rotation(place: Place, size: int, runs: int) -> Iterator[Measured]:
                 runs if size <= OFTEN else 1, partial(seconds, engine.rotate), partial(seconds, floor)
             )
             yield Measured(bench, place.engine, size, "s", ours, bare)
-            if not identifiers:
+            if not identifiers and size > 2 * WRAPPED_AT_ONCE:  # fewer have no half-way
                 yield from _killed(place, engine, size, ours)
 
 
@@ -82,8 +82,8 @@ class _Floor:
     def __call__(self) -> None:
         mark = "?" if self._database.is_sqlite else "%s"
         update = f"UPDATE bare SET epoch = epoch + 1, wrapped = {mark} WHERE id = {mark}"  # noqa: S608
-        for start in range(0, self._people, BATCH):
-            rows = [(os.urandom(_WRAPPED), id) for id in range(start, min(start + BATCH, self._people))]
+        for start in range(0, self._people, WRAPPED_AT_ONCE):
+            rows = [(os.urandom(_WRAPPED), id) for id in range(start, min(start + WRAPPED_AT_ONCE, self._people))]
             with self._database.own() as c:
                 c.exec_driver_sql(update, rows)
 

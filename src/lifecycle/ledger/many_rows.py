@@ -51,9 +51,13 @@ def _many(c: Connection, statement: str, columns: Columns) -> int:
 
 
 def _unnest(c: Connection, table: Table, columns: Columns) -> str:
-    """PostgreSQL takes a column's values as one array, and makes rows of several."""
+    """PostgreSQL takes a column's values as one array, and makes rows of several.
+
+    The arrays travel in binary (%b): as text the driver looks at each element for quotes, which took ten times as long
+    as everything else.
+    """
     types = [table.columns[name].type.compile(dialect=c.dialect) for name in columns]
-    return f"unnest({', '.join(f'%s::{type}[]' for type in types)})"
+    return f"unnest({', '.join(f'%b::{type}[]' for type in types)})"
 
 
 def _arrays(columns: Columns) -> tuple[list[Any], ...]:

@@ -165,12 +165,13 @@ def _write(db: Connection, table: Table, key: str, keys: Sequence[Any], columns:
         return
     values = ", ".join(f"{name} = new.{name}" for name in columns)
     arrays = ", ".join(f"%b::{_type(db, table, name)}[]" for name in columns)
-    given = "uuid" if key == "subject_id" else "bytea"
+    by_person = key == "subject_id"
+    given = "string_to_array(%s, ',')::uuid[]" if by_person else "%b::bytea[]"
     update = (
         f"UPDATE {_name(db, table)} AS old SET {values} "  # noqa: S608
-        f"FROM unnest(%s::{given}[], {arrays}) AS new(old_key, {', '.join(columns)}) WHERE old.{key} = new.old_key"
+        f"FROM unnest({given}, {arrays}) AS new(old_key, {', '.join(columns)}) WHERE old.{key} = new.old_key"
     )
-    db.exec_driver_sql(update, (list(keys), *columns.values()))
+    db.exec_driver_sql(update, (",".join(keys) if by_person else list(keys), *columns.values()))
 
 
 def _name(db: Connection, table: Table) -> str:
