@@ -2092,8 +2092,8 @@ def _moment(text: str) -> datetime:
     return at.astimezone(UTC)
 
 
-def parser() -> argparse.ArgumentParser:
-    it = argparse.ArgumentParser(prog="verify", description="Check a bundle of the provable log, offline.")
+def parser(prog: str = "verify") -> argparse.ArgumentParser:
+    it = argparse.ArgumentParser(prog=prog, description="Check a bundle of the provable log, offline.")
     it.add_argument("bundle", type=Path, metavar="BUNDLE", help="a ZIP or a folder")
     it.add_argument("--key", type=Path, required=True, metavar="FILE", help="vkey lines of the log, or a tlog-policy")
     it.add_argument("--previous", type=Path, metavar="CHECKPOINT", help="a checkpoint that you saw before")
@@ -2142,9 +2142,9 @@ def asked_by(arguments: argparse.Namespace) -> Asked:
     )
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None, prog: str = "verify") -> int:
     try:
-        arguments = parser().parse_args(argv)
+        arguments = parser(prog).parse_args(argv)
     except SystemExit as stopped:  # argparse has said why
         return stopped.code if isinstance(stopped.code, int) else EXIT_CODES["usage"]
     try:

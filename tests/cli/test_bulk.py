@@ -81,7 +81,7 @@ def test_applying_and_importing_the_same_documents_lead_to_the_same_state(door: 
     door.write("same.jsonl", *documents)
     assert door("import", "same.jsonl", "--json").json["done"] == len(documents)  # each answers as the first time
     assert state(door, 4) == applied
-    for name in ("store.db", "keys"):
+    for name in ("store.db", "keys", "keys.ledger"):
         (door.folder / name).rename(tmp_path / name)
     door("init", "--policy", "policy.toml", "--simulated")
     imported = door("--now", "2024-08-01T10:00:05+08:00", "import", "same.jsonl")

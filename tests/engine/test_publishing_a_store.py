@@ -10,7 +10,6 @@ from sqlalchemy import select, update
 from whole.stores import ANN, BEN, Store
 
 from lifecycle.domain.streams import access_stream_of
-from lifecycle.engine.publishing import publisher_of
 from lifecycle.ledger import tree
 from lifecycle.ledger.checkpoint import open_checkpoint
 from lifecycle.ledger.checkpoint_rows import Published
@@ -26,8 +25,7 @@ DPO = {"id": "dpo", "role": "officer"}
 
 
 def publish(store: Store) -> Published:
-    store.engine.drain()
-    return publisher_of(store.engine.database, store.settings).publish(store.engine.clock.now())
+    return store.engine.publish()
 
 
 def in_map(store: Store, subject: UUID) -> list[tuple[int, int] | None]:

@@ -124,4 +124,4 @@ def verify(context: typer.Context) -> None:
 
     said = here(context)
     moved = [*(["--json"] if said.json else []), *(["--now", said.now] if said.now else [])]
-    raise typer.Exit(verifier.main([*context.args, *moved]))
+    raise typer.Exit(verifier.main([*context.args, *moved], "lifecycle verify"))

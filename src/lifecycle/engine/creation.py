@@ -12,6 +12,7 @@ from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.policy.publish_policy import PublishPolicy
 from lifecycle.engine.engine import Engine
 from lifecycle.errors import StoreUnavailable
+from lifecycle.ledger.ledger_files import CHECKPOINT, LedgerFolder
 from lifecycle.ledger.log_keys import LogKeys
 from lifecycle.ledger.sequencer import log_size, write_genesis
 from lifecycle.ledger.system_records import FORMAT, genesis
@@ -28,7 +29,7 @@ from lifecycle.vault.vault import Vault
 
 
 class AlreadyInitialised(StoreUnavailable):
-    remedy = "use the store as it is, or name another database"
+    remedy = "use the store as it is, or name another database, folder of keys and ledger folder"
 
 
 def create(
@@ -47,6 +48,8 @@ def create(
     policy = parse_policy(policy_text)
     begins = now or start_of(policy.effective, policy.time_zone)
     instant = begins if simulated_clock else (clock or SystemClock()).now()
+    if LedgerFolder(settings.ledger).read(CHECKPOINT) is not None:
+        raise AlreadyInitialised("The ledger folder has the published log of a store.")
     database = Database(settings.db)
     schema.migrate(database)
     _begin(database, settings.keys, instant, simulated_clock)
