@@ -9,7 +9,6 @@ from pathlib import Path
 from urllib.parse import unquote
 
 DEFAULT_DB = "sqlite:///lifecycle.db"
-SQLITE = "sqlite:///"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ def ledger_beside(keys: Path) -> Path:
 
 def _beside(url: str) -> str:
     """Beside a SQLite file its keys lie in `FILE.keys`; for a server, in the working folder."""
-    if not url.startswith(SQLITE):
+    scheme, _, rest = url.partition(":///")
+    if scheme.partition("+")[0] != "sqlite":
         return "lifecycle.keys"
-    path = unquote(url.removeprefix(SQLITE).partition("?")[0])
-    return f"{path}.keys"
+    return f"{unquote(rest.partition('?')[0])}.keys"
