@@ -32,7 +32,7 @@ def rotation(place: Place, size: int, runs: int) -> Iterator[Measured]:
         tell(f"{place.engine}: {bench}, {people:,} people's keys and {identifiers:,} look-ups")
         with place.store() as engine:
             people_with_keys(engine, people, identifiers)
-            floor = _Floor(engine, people)
+            floor = _Floor(engine, size)
             ours, bare = interleaved(
                 runs if size <= OFTEN else 1, partial(seconds, engine.rotate), partial(seconds, floor)
             )
