@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -68,8 +68,7 @@ class Period(BaseModel):
 
     def due(self, counted_from: datetime, zone: str) -> datetime:
         """The instant at which the period is over: the start of the day after its last day, in `zone`."""
-        last = self.last_day(day_of(counted_from, zone))
-        return start_of(last + timedelta(days=1), zone)
+        return _due(self.days, self.months, day_of(counted_from, zone), zone)
 
     def over_if_begun_before(self, now: datetime, zone: str) -> datetime:
         """The other way round: what began before this instant, and nothing else, has `due` at `now` or earlier."""
@@ -83,6 +82,13 @@ class Period(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.days} days" if self.days is not None else f"{self.months} months"
+
+
+@lru_cache(maxsize=4_096)
+def _due(days: int | None, months: int | None, first: date, zone: str) -> datetime:
+    """Asked for several times an event, and alike for all that began on one day."""
+    last = Period.model_construct(days=days, months=months).last_day(first)
+    return start_of(last + timedelta(days=1), zone)
 
 
 class RetentionRule(BaseModel):
