@@ -16,8 +16,8 @@ from lifecycle.commands.document import Instant
 from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.parsing import Malformed, faults_of, parse_line
 from lifecycle.engine import answers
-from lifecycle.engine.named_files import with_text
 from lifecycle.engine.engine import BATCH, Engine
+from lifecycle.engine.named_files import with_text
 from lifecycle.errors import Invalid, Refused
 
 ADVANCE = "advance-clock"

@@ -35,7 +35,7 @@ def add(
     reason: str,
     evidence: str | None,
 ) -> Decision:
-    """Policy clause 7.2. What the purpose needs may be added as long as it has a live ground, on the terms of collection:
+    """Policy clause 7.2. What the purpose needs may be added as long as it has a live ground, on terms of collection:
     no more than necessary, and on consent only what the consent covers."""
     open_record(subject)
     known_purposes(asked.policy, [purpose] if purpose is not None else [])
