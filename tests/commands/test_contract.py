@@ -32,7 +32,7 @@ FIELDS: dict[str, tuple[set[str], set[str]]] = {
     "end-purpose": ({"purpose", "reason"}, set()),
     "record-activity": ({"purpose"}, set()),
     "correct": ({"reason"}, {"data", "holding", "value", "evidence"}),
-    "supplement": ({"reason"}, {"data", "holding", "value", "evidence"}),
+    "supplement": ({"reason"}, {"data", "holding", "value", "evidence", "purpose"}),
     "share": ({"trustee", "purpose", "method"}, {"categories", "holdings"}),
     "place-hold": ({"hold", "reason", "authority"}, {"categories"}),
     "release-hold": ({"hold", "reason", "authority"}, set()),

@@ -135,6 +135,16 @@ def test_a_correction_by_category_finds_the_one_holding():
     )
 
 
+def test_a_supplement_completes_what_is_held_and_adds_what_is_missing():
+    decision = handled("supplement", asking(trial()), data={"phone": "+6591234567", "name": "Ann Lee"}, reason="short")
+    assert kinds(decision) == [e.PersonalDataSupplemented, e.MissingDataAdded]
+    assert [dict(event.values) for event in decision.events] == [{"name-1": "Ann Lee"}, {"new-1": "+6591234567"}]
+    with pytest.raises(WrongFormat):
+        handled("supplement", asking(trial()), data={"phone": "far too short"}, reason="short")
+    with pytest.raises(r.GroundMissing):
+        handled("supplement", asking(trial()), data={"name": "Ann Lee"}, purpose="quotation", reason="short")
+
+
 def test_a_supplement_by_holding_names_it():
     decision = handled("supplement", asking(trial()), holding="name-1", value="Ann Lee", reason="incomplete")
     assert kinds(decision) == [e.PersonalDataSupplemented]

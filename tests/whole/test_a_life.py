@@ -142,6 +142,24 @@ def test_clear_values_need_a_role_and_a_live_ground_and_the_read_is_on_record(st
         store.engine.read_clear(ANN, "quotation", officer)
 
 
+def test_a_missing_category_is_supplemented_under_the_ground_that_lives(store: Store):
+    store.consent(at="2024-08-01T10:00:00+08:00")
+    store.collect(data={"email": "ann@example.com"})
+    added = store.do("supplement", at="2024-08-02T10:00:00+08:00", subject=ANN,
+                     data={"phone": "+6591234567", "name": "Ann"}, reason="incomplete", evidence="letter")  # fmt: skip
+    assert (added.outcome, added.events) == ("done", ("missing-data-added/1",) * 2)
+    store.reopen()
+    email, name, phone = sorted(store.engine.read.holdings(ANN), key=lambda row: row["category"])
+    assert (phone["state"], phone["value"]) == ("held", "+65***67")
+    (joined,), (beside,) = phone["grounds"], email["grounds"]
+    assert {**joined, "since": None} == {**beside, "since": None}
+    assert name["source"] == "web-form"
+    assert {row["verdict"] for row in store.engine.read.re_decide(ANN)} == {"same"}
+    assert store.do("supplement", subject=ANN, data={"ip-address": "192.0.2.7"}, reason="x").code == "holding-erased"
+    store.do("withdraw-consent", subject=ANN, purposes=[], channel="web-form")
+    assert set(store.held({"id": str(added.subject)}).values()) == {"erased"}
+
+
 def test_sharing_is_judged_by_the_agreement_and_recorded_with_the_recipient(store: Store):
     store.consent(at="2024-08-01T10:00:00+08:00")
     store.collect()

@@ -158,7 +158,7 @@ class Past:
         for event in self.events:
             if isinstance(event, e.PersonalDataCollected):
                 yield from (new.holding for new in event.new)
-            if isinstance(event, e.BirthDateRecorded):
+            if isinstance(event, e.BirthDateRecorded | e.MissingDataAdded):
                 yield event.holding
         while True:
             yield WITHHELD

@@ -7,7 +7,8 @@ events are not those of this command.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 from lifecycle.audit.past import INDEX, WITHHELD, Past, Unlike
 from lifecycle.audit.ways_back_from_endings import Fields, end_purpose, erase
@@ -84,14 +85,32 @@ def _correct(past: Past) -> Iterator[Fields]:
 
 
 def _supplement(past: Past) -> Iterator[Fields]:
-    return _change(past, e.PersonalDataSupplemented)
+    """Of what was missing each has a fact of its own; all were added for one purpose if the command named it."""
+    added: dict[str, str] = {}
+    purposes: set[str | None] = {None}
+    for place, event in enumerate(past.events, past.before + 1):
+        if isinstance(event, e.MissingDataAdded):
+            beside = past.subject.holdings.get(event.joins.holding)
+            added[event.category] = past.value(event.holding, place, past.format(event.category))
+            purposes |= {g.purpose for g in beside.grounds if g.number == event.joins.ground} if beside else set()
+    for said in _change(past, e.PersonalDataSupplemented, added):
+        yield from (said | {"purpose": purpose} for purpose in sorted(purposes, key=str))
 
 
-def _change(past: Past, kind: type[e.PersonalDataCorrected | e.PersonalDataSupplemented]) -> Iterator[Fields]:
-    """Of what a hold froze there is a note, of the rest a new generation; one command may lead to both."""
+def _change(
+    past: Past,
+    kind: type[e.PersonalDataCorrected | e.PersonalDataSupplemented],
+    added: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Fields]:
+    """Of what a hold froze there is a note, of the rest a new generation; one command may lead to both. `added` is
+    what the same command supplied beside."""
     changed: dict[str, str] = {}
     said: Fields = {}
     for place, event in enumerate(past.events, past.before + 1):
+        if isinstance(event, e.MissingDataAdded) and added:
+            said |= {"at": event.occurred_at, "reason": past.word(event, "reason")}
+            said |= {"evidence": past.word(event, "evidence")}
+            continue
         if not isinstance(event, kind | e.CorrectionAnnotated):
             return
         for id in event.holdings:
@@ -100,11 +119,12 @@ def _change(past: Past, kind: type[e.PersonalDataCorrected | e.PersonalDataSuppl
             changed[id] = past.value(id, place, past.format(past.subject.holdings[id].category))
         said |= {"at": event.occurred_at, "reason": past.word(event, "reason")}
         said |= {"evidence": past.word(event, "evidence")}
-    if len(changed) == 1:
+    if len(changed) == 1 and not added:
         ((id, value),) = changed.items()
         yield said | {"holding": id, "value": value}
-    elif changed:
-        yield said | {"data": {past.subject.holdings[id].category: value for id, value in changed.items()}}
+    elif changed or added:
+        held = {past.subject.holdings[id].category: value for id, value in changed.items()}
+        yield said | {"data": {**held, **added}}
 
 
 def _share(past: Past) -> Iterator[Fields]:

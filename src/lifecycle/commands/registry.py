@@ -26,6 +26,7 @@ from lifecycle.commands.subject.refuse_consent import RefuseConsent, refuse_cons
 from lifecycle.commands.subject.release_hold import ReleaseHold, release_hold
 from lifecycle.commands.subject.restrict import Restrict, restrict
 from lifecycle.commands.subject.share import Share, share
+from lifecycle.commands.subject.supplement import Supplement, supplement
 from lifecycle.commands.subject.unlink_identifier import UnlinkIdentifier, unlink_identifier
 from lifecycle.commands.subject.withdraw_consent import WithdrawConsent, withdraw_consent
 from lifecycle.commands.trustee.dismiss_trustee import DismissTrustee, dismiss_trustee
@@ -57,7 +58,7 @@ COMMANDS: dict[str, Entry] = {
     "end-purpose": Entry(EndPurpose, end_purpose),
     "record-activity": Entry(RecordActivity, record_activity),
     "correct": Entry(correcting.Correct, correcting.correct, correcting.to_open),
-    "supplement": Entry(correcting.Supplement, correcting.correct, correcting.to_open),
+    "supplement": Entry(Supplement, supplement, correcting.to_open),
     "share": Entry(Share, share),
     "place-hold": Entry(PlaceHold, place_hold),
     "release-hold": Entry(ReleaseHold, release_hold),

@@ -1,8 +1,8 @@
-"""Replace wrong values by right ones, or complete incomplete ones."""
+"""Replace wrong values by right ones."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -38,45 +38,47 @@ class Correct(Change):
     command: Literal["correct"] = "correct"
 
 
-class Supplement(Change):
-    command: Literal["supplement"] = "supplement"
-
-
-def correct(command: Correct | Supplement, person: PersonContext) -> Decision:
-    """One handler for both: they differ in what they say happened."""
+def correct(command: Correct, person: PersonContext) -> Decision:
     open_record(person.subject)
     known_categories(person.asked.policy, command.data)
-    wanted = _wanted(command, person.subject)
-    values = person.values_of(list(wanted))
-    changes = [_change(person, holding, new, values[holding]) for holding, new in wanted.items()]
+    return change_held(command, person, wanted(command, person.subject, command.data), supplement=False)
+
+
+def change_held(command: Change, person: PersonContext, by_holding: Mapping[str, str], *, supplement: bool) -> Decision:
+    """Give each holding its new value. Correcting and supplementing differ in what they say happened."""
+    values = person.values_of(list(by_holding))
+    changes = [_change(person, holding, new, values[holding]) for holding, new in by_holding.items()]
     return correcting.change(
         person.subject,
         person.asked,
         changes=changes,
-        supplement=isinstance(command, Supplement),
+        supplement=supplement,
         reason=command.reason,
         evidence=command.evidence,
     )
 
 
-def _wanted(command: Change, subject: Subject) -> dict[str, str]:
+def wanted(command: Change, subject: Subject, categories: Iterable[str]) -> dict[str, str]:
     """Holding id → new value."""
     if command.holding is not None and command.value is not None:
         held = subject.holdings.get(command.holding)
         if held is None or held.erased_at is not None:
             raise HoldingErased([command.holding])
         return {command.holding: command.value}
-    return {correcting.holding_to_change(subject, category).id: new for category, new in command.data.items()}
+    return {correcting.holding_to_change(subject, each).id: command.data[each] for each in categories}
 
 
 def _change(person: PersonContext, holding: str, new: str, old: object) -> correcting.Change:
-    category = person.subject.holdings[holding].category
-    declared = person.asked.policy.categories.get(category)
-    format = declared.format if declared else "text"
-    check_value(format, new, category=category)
-    new = possible_birth_date(person.asked.policy, category, new, person.asked.now)
+    new = checked(person, person.subject.holdings[holding].category, new)
     same = isinstance(old, str) and old == new
     return correcting.Change(holding, new, same)
+
+
+def checked(person: PersonContext, category: str, value: str) -> str:
+    """The value as it is to be sealed. Errors: WrongFormat."""
+    declared = person.asked.policy.categories.get(category)
+    check_value(declared.format if declared else "text", value, category=category)
+    return possible_birth_date(person.asked.policy, category, value, person.asked.now)
 
 
 def to_open(command: Change, subject: Subject) -> list[str]:

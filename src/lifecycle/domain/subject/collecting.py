@@ -77,19 +77,23 @@ def _allowed(
     known_purposes(asked.policy, [purpose])
     known_categories(asked.policy, categories)
     known_source(asked.policy, source)
-    entry = asked.policy.purposes[purpose]
-    excess = set(categories) - set(entry.categories) - set(entry.optional)
-    if excess:
-        raise r.MoreThanNecessary(purpose, excess)
-    if basis not in entry.bases:
+    necessary(asked, purpose, categories)
+    if basis not in asked.policy.purposes[purpose].bases:
         raise r.BasisNotAllowed(purpose, basis)
     if basis is not LegalBasis.CONSENT and not (evidence or "").strip():
         raise r.EvidenceMissing(basis)
     if basis is LegalBasis.CONSENT:
-        required_consent(subject, asked, purpose, _sensitive(asked, categories))
+        required_consent(subject, asked, purpose, sensitive_among(asked, categories))
 
 
-def _sensitive(asked: Asked, categories: Sequence[str]) -> list[str]:
+def necessary(asked: Asked, purpose: str, categories: Sequence[str]) -> None:
+    """Policy clause 4: what a declared purpose does not name is not collected for it."""
+    excess = set(categories) - asked.policy.purposes[purpose].all_categories
+    if excess:
+        raise r.MoreThanNecessary(purpose, excess)
+
+
+def sensitive_among(asked: Asked, categories: Sequence[str]) -> list[str]:
     """Sensitive by the policy, or because everything of a young person is. Policy clause 1.1; PIPL Art. 28."""
     declared = asked.policy.categories
     return [c for c in categories if asked.is_minor or declared[c].sensitivity is Sensitivity.SENSITIVE]

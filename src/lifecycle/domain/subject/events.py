@@ -199,6 +199,18 @@ class PersonalDataSupplemented(DomainEvent):
     evidence: Personal[str | None] = words()
 
 
+class MissingDataAdded(DomainEvent):
+    """A category that was missing was supplied: a new holding joins the ground that another holding has, with that
+    ground's purpose, basis, rule and start of its period. Policy clause 7.2; PIPL Art. 46."""
+
+    kind: ClassVar[str] = "missing-data-added/1"
+    holding: str
+    category: str
+    joins: GroundRef
+    reason: Personal[str | None] = words()
+    evidence: Personal[str | None] = words()
+
+
 class CorrectionAnnotated(DomainEvent):
     """A correction was asked while a legal hold forbids change: the proposed value is kept beside the held one."""
 

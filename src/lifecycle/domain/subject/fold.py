@@ -240,6 +240,15 @@ def _corrected(subject: Subject, event: e.PersonalDataCorrected | e.PersonalData
     )
 
 
+def _added(subject: Subject, event: e.MissingDataAdded, _: datetime) -> Subject:
+    """The period counts on as it began: completing what is there prolongs nothing."""
+    at, beside = event.occurred_at, subject.holdings[event.joins.holding]
+    (joined,) = (ground for ground in beside.grounds if ground.number == event.joins.ground)
+    ground = replace(joined, number=1, since=max(at, joined.since))
+    generation = Generation(subject.version, at)
+    return subject.with_holdings([Holding(event.holding, event.category, beside.source, at, (ground,), (generation,))])
+
+
 def _annotated(subject: Subject, event: e.CorrectionAnnotated, _: datetime) -> Subject:
     note = Generation(subject.version, event.occurred_at)
     return subject.with_holdings(
@@ -327,6 +336,7 @@ _CHANGES: dict[type[DomainEvent], Callable[[Subject, Any, datetime], Subject]] =
     e.RetentionExpired: _expired,
     e.PersonalDataCorrected: _corrected,
     e.PersonalDataSupplemented: _corrected,
+    e.MissingDataAdded: _added,
     e.CorrectionAnnotated: _annotated,
     e.PersonalDataShared: _shared,
     e.LegalHoldPlaced: _held,

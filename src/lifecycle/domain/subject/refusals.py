@@ -184,6 +184,15 @@ class AmbiguousHolding(Refused):
         super().__init__(f"The person has {count} holdings of category {shown(category)}.")
 
 
+class AmbiguousPurpose(Refused):
+    code = "ambiguous-purpose"
+    clause = "7.2"
+    remedy = "name the `purpose` that the value is needed for"
+
+    def __init__(self, category: str, purposes: Iterable[str]) -> None:
+        super().__init__(f"Category {shown(category)} may be added for several purposes: {listed(purposes)}.")
+
+
 class HoldInForce(Refused):
     code = "hold-in-force"
     clause = "7.3"
