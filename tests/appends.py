@@ -97,6 +97,7 @@ def a_seen_command(stream_id: UUID, number: int = 1, at: datetime = MONDAY) -> d
         "last_version": 1,
         "at": at,
         "answer_stream": None,
+        "told": None,
     }
 
 

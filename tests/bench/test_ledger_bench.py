@@ -16,6 +16,9 @@ from lifecycle.cli.main import answer
 from lifecycle.ledger.log_proofs import LogProofs
 from lifecycle.ledger.map_proofs import MapProofs
 
+# One after the other, also under xdist: what one bench leaves behind is looked for on the whole server.
+pytestmark = pytest.mark.xdist_group("bench")
+
 FIELDS = {
     "bench", "engine", "size", "ours", "floor", "peer", "ratio_to_floor", "ratio_to_peer", "unit", "spread", "runs",
 }  # fmt: skip
