@@ -155,8 +155,7 @@ def _record_read(engine: Engine, subject_id: UUID | None, sid: bytes | None) -> 
     assert head is not None, "a known person's second stream has a head"
     subject = engine.streams.repository.get(record.id, projector_func=folded)
     kept = tuple(holding.id for holding in subject.kept())
-    policy = engine.policies.in_force(now)
-    label = policy.judged_by if policy is not None else "none"
+    label = engine.policies.label_at(now)
     judged = Judged(engine.vault.cmd(secrets.token_hex(16)), Role.AUDITOR.value, label)
     appending = Appending()
     appending.append(

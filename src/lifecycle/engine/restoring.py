@@ -130,8 +130,7 @@ class Restoring:
     def _order(self, people: Sequence[Again], now: datetime) -> None:
         engine = self._engine
         appending, orders = Appending(), []
-        policy = engine.policies.in_force(now)
-        label = policy.judged_by if policy is not None else "none"
+        label = engine.policies.label_at(now)
         with engine.database.read() as c:
             heads = load_heads(c, [each.subject.id for each in people])
         for each in people:

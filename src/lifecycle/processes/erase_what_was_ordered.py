@@ -227,8 +227,7 @@ class EraseWhatWasOrdered:
             stores=(*STORES, *doomed.receipts),
             receipts=dict(doomed.receipts) or None,
         )
-        policy = self._policies.in_force(now)
-        label = policy.judged_by if policy is not None else "none"
+        label = self._policies.label_at(now)
         judged = Judged(self._vault.cmd(secrets.token_hex(16)), Role.SYSTEM.value, label)
         _, heads[stream] = appending.append(heads[stream], OpenParts(), event, judged, now)
 

@@ -147,8 +147,7 @@ class FinaliseWhenAnEpochEnds:
         return again(lambda: self._append(streams, number, now), _overtaken("Records could not be finalised"))
 
     def _append(self, streams: Sequence[UUID], number: int, now: datetime) -> list[UUID]:
-        policy = self._policies.in_force(now)
-        label = policy.judged_by if policy is not None else "none"
+        label = self._policies.label_at(now)
         appending = Appending()
         with self._database.read() as c:
             heads = load_heads(c, streams)

@@ -42,6 +42,11 @@ class Policies:
         """The version that took effect last at `at`; of several on one day, the one published last."""
         return in_force(self.all(c), at)
 
+    def label_at(self, at: datetime) -> str:
+        """How an event that the engine itself records at `at` names the policy; "none" before the first."""
+        policy = self.in_force(at)
+        return policy.judged_by if policy is not None else "none"
+
     def newest(self, c: Connection | None = None) -> Policy | None:
         published = self.all(c)
         return published[-1] if published else None
