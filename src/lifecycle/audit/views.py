@@ -9,15 +9,19 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from lifecycle.audit import records
+from lifecycle.audit import lawful_answers, records
 from lifecycle.audit.history import events_of, history
 from lifecycle.audit.holdings import Picture, shown
+from lifecycle.audit.lawful_evidence import Evidence
 from lifecycle.audit.opening import values_of
 from lifecycle.audit.redeciding import re_decided
 from lifecycle.audit.reopened import opened
 from lifecycle.audit.replay import known_at, states
+from lifecycle.audit.telling import instant
+from lifecycle.audit.why import why
 from lifecycle.clock import Clock
-from lifecycle.domain.streams import access_stream_of
+from lifecycle.domain.streams import access_stream_of, trustee_stream
+from lifecycle.domain.subject.events import PersonalDataShared
 from lifecycle.domain.subject.fold import born
 from lifecycle.domain.subject.state import Subject
 from lifecycle.projections.audit_trail import trail
@@ -129,6 +133,42 @@ class Views:
         """Every decision that was recorded until `as_of`, made again: the same, different, or why nobody can tell."""
         with self._read() as c:
             return list(re_decided(opened(c, self._vault, self._policies, subject_id), as_of))
+
+    def lawful(
+        self,
+        subject_id: UUID,
+        holding: str,
+        at: datetime,
+        as_known_at: datetime | None = None,
+        purpose: str | None = None,
+    ) -> Json:
+        """Was processing of this holding lawful at `at`? By what is known, and by what was known then."""
+        now = self._clock.now()
+        with self._read() as c:
+            evidence = self._evidence(c, subject_id)
+        answer = lawful_answers.of_an_instant(evidence, holding, at, as_known_at or now, now, purpose)
+        return {"subject": str(subject_id)} | answer
+
+    def lawful_act(self, subject_id: UUID, version: int, as_known_at: datetime | None = None) -> Json:
+        """Was the act of this version lawful when it happened?"""
+        with self._read() as c:
+            evidence = self._evidence(c, subject_id)
+        answer = lawful_answers.of_an_act(evidence, version, as_known_at or self._clock.now())
+        return {"subject": str(subject_id)} | answer
+
+    def why(self, subject_id: UUID) -> Json:
+        """Every reason why something of this person is still held, and the earliest lawful instant of its deletion."""
+        now = self._clock.now()
+        with self._read() as c:
+            subject, policies = self._known(c, subject_id, None), self._policies.all(c)
+        return {"subject": str(subject_id), "at": instant(now)} | records.why_held(why(subject, policies, now))
+
+    def _evidence(self, c: Connection, subject_id: UUID) -> Evidence:
+        """All that is read lazily is kept: it is asked for after the snapshot is over."""
+        events = events_of(c, subject_id)
+        shared = {each.event.trustee for each, _ in events if isinstance(each.event, PersonalDataShared)}
+        known = {name: [event for event, _ in events_of(c, trustee_stream(name))] for name in shared}
+        return Evidence(subject_id, events, known.__getitem__, self._policies.all(c))
 
     def audit_trail(self, subject_id: UUID | None = None, limit: int = MANY, after: int = -1) -> list[Json]:
         """Who asked what, when and with what outcome, refusals included; of one person or of everybody."""
