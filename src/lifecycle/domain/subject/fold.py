@@ -166,7 +166,8 @@ def _with_ground(subject: Subject, holding: Holding, event: e.PersonalDataCollec
             return replace(holding, grounds=grounds)
     at = event.occurred_at
     ground = Ground(len(holding.grounds) + 1, event.purpose, event.basis, at, at, event.rule, event.minimum)
-    return replace(holding, grounds=(*holding.grounds, ground), kept_by=frozenset())
+    since = min(holding.since, at)  # an equal value was collected earlier than was known: it is held since then
+    return replace(holding, since=since, grounds=(*holding.grounds, ground), kept_by=frozenset())
 
 
 def _activity(subject: Subject, event: e.ActivityRecorded, recorded_at: datetime) -> Subject:
