@@ -9,8 +9,10 @@ from pathlib import Path
 
 import judges
 import pytest
+from founding import InAFile, OnAServer
 from hypothesis import settings
 from postgres import Server, server_of, stop_server_of
+from whole.stores import Store
 
 from lifecycle.storage.database import Database
 from lifecycle.storage.schema import migrate
@@ -64,15 +66,21 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=ENGINES)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def kind_of_database(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def database_url(kind_of_database: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a migrated database that nobody has opened."""
-    yield from _url(request, tmp_path, migrated=True)
+    yield from _url(kind_of_database, request, tmp_path, migrated=True)
 
 
-@pytest.fixture(params=ENGINES)
-def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture
+def empty_database_url(kind_of_database: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database without tables; for SQLite there is no file yet."""
-    yield from _url(request, tmp_path, migrated=False)
+    yield from _url(kind_of_database, request, tmp_path, migrated=False)
 
 
 @pytest.fixture
@@ -83,14 +91,34 @@ def database(database_url: str) -> Iterator[Database]:
     db.close()
 
 
+@pytest.fixture(scope="session")
+def founded_file(tmp_path_factory: pytest.TempPathFactory) -> InAFile:
+    return InAFile(tmp_path_factory.mktemp("founded"))
+
+
+@pytest.fixture(scope="session")
+def founded_database(postgresql: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnAServer]:
+    founded = OnAServer(postgresql, tmp_path_factory.mktemp("founded"))
+    yield founded
+    founded.copies.drop()
+
+
+@pytest.fixture
+def store(kind_of_database: str, request: pytest.FixtureRequest, tmp_path: Path, keys: Path) -> Iterator[Store]:
+    """A simulated store under the example policy, in which nobody is yet."""
+    founded = request.getfixturevalue("founded_file" if kind_of_database == "sqlite" else "founded_database")
+    with founded.store(tmp_path, keys) as copied:
+        yield copied
+
+
 @pytest.fixture
 def keys(tmp_path: Path) -> Path:
     """The folder for epoch keys, anchor and erasure journal; not made yet."""
     return tmp_path / "keys"
 
 
-def _url(request: pytest.FixtureRequest, folder: Path, *, migrated: bool) -> Iterator[str]:
-    if request.param == "postgresql":
+def _url(kind: str, request: pytest.FixtureRequest, folder: Path, *, migrated: bool) -> Iterator[str]:
+    if kind == "postgresql":
         server: Server = request.getfixturevalue("postgresql")
         with server.database(migrated=migrated) as url:
             yield url
