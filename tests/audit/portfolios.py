@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from audit.oracle import ZONE, Fact
 from hypothesis import strategies as st
 from scenario import (
     Act,
@@ -30,17 +31,19 @@ from scenario import (
     withdrawing,
 )
 
-from audit.oracle import ZONE, Fact
-from examples import changed, in_purpose
+from examples import changed_text, in_purpose
 from lifecycle.domain.subject import events as e
 from lifecycle.errors import Refused
+from lifecycle.policy.loading import parse_policy
 from lifecycle.projections.retention_calendar import will_fall_due
 
 POLICY_CHANGES = (
     ('time_zone = "Asia/Singapore"', 'time_zone = "Europe/Berlin"'),
     in_purpose("customer-service", 'bases = ["consent", "contract"]', 'bases = ["consent", "contract", "legal-duty"]'),
     in_purpose("account-login", 'categories = ["login-account"]', 'categories = ["email", "name"]'),
-    in_purpose("quotation", 'categories = ["company", "phone", "email"]', 'categories = ["name", "email", "birth-date"]'),
+    in_purpose(
+        "quotation", 'categories = ["company", "phone", "email"]', 'categories = ["name", "email", "birth-date"]'
+    ),
     in_purpose("customer-service", '"email"]', '"email", "name"]'),
     in_purpose("free-trial", "months = 24", "days = 15"),
     in_purpose("quotation", "months = 12", "months = 1"),
@@ -55,7 +58,8 @@ POLICY_CHANGES = (
     ),
     ("kept_days_after_last_event = 30", "kept_days_after_last_event = 12"),
 )
-POLICY = changed(*POLICY_CHANGES)
+POLICY_TEXT = changed_text(*POLICY_CHANGES)
+POLICY = parse_policy(POLICY_TEXT)
 BEGIN = datetime(2025, 2, 18, 10, tzinfo=ZONE)  # before the shortest month's end, and before the clocks change
 HORIZON = timedelta(days=220)
 
@@ -140,11 +144,11 @@ class Portfolio:
         for number, step in enumerate(said):
             if self.life.subject.erasure is not None:
                 break
-            self._pass(step)
-            self._say(number, step)
+            self.pass_time(step)
+            self.say(number, step)
         return self
 
-    def _pass(self, step: Step) -> None:
+    def pass_time(self, step: Step) -> None:
         to = self.now + timedelta(hours=step.hours)
         if step.awake:
             self.facts.append(Fact("awake", self.now, to))
@@ -163,7 +167,7 @@ class Portfolio:
     def _next(self) -> datetime | None:
         return min((each.due for each in will_fall_due(self.life.subject, [POLICY])), default=None)
 
-    def _say(self, number: int, step: Step) -> None:
+    def say(self, number: int, step: Step) -> None:
         if step.what == "sleep" or self.life.subject.erasure is not None:
             return
         at = self.now - timedelta(hours=step.late)
@@ -194,13 +198,23 @@ def _acts(life: Life, number: int, step: Step, at: datetime, now: datetime) -> S
         case "hold" | "release" | "restrict" | "lift":
             yield from _keeps(life, step, at, now)
         case "correct":
-            held = [holding.id for holding in life.subject.kept()]
-            for holding in _one(held, step):
-                yield correcting_({holding: f"v{number}"}, at=at), fact(items=((holding, f"v{number}"),))
+            for holding in _one([holding.id for holding in life.subject.kept()], step):
+                value = _another(life.subject.holdings[holding].category, number)
+                yield correcting_({holding: value}, at=at), fact(items=((holding, value),))
         case "birth-date":
             yield born_on(BORN, at=at), fact(items=(("birth-date", BORN),))
         case "notice":
             yield noticing(at=at), fact()
+
+
+def _another(category: str, number: int) -> str:
+    """A well-formed value that nobody has given yet."""
+    match category:
+        case "email":
+            return f"ann{number}@example.com"
+        case "birth-date":
+            return f"1980-01-{number + 1:02}"
+    return f"Ann {'ABCDEFGHIJKLMNOPQRSTUVWXYZ'[number]}"
 
 
 def _gives(life: Life, step: Step, at: datetime, now: datetime) -> Said:

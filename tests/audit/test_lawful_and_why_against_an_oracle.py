@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from datetime import datetime, timedelta
 
+from audit.oracle import NEVER, Reader, deletions
+from audit.portfolios import HORIZON, POLICY, Portfolio, portfolios
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from audit.oracle import NEVER, Reader, deletions
-from audit.portfolios import HORIZON, POLICY, Portfolio, portfolios
 from lifecycle.audit.lawful import judged
 from lifecycle.audit.why import why
 from lifecycle.domain.subject.fold import fold

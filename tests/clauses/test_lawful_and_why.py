@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,13 +20,6 @@ TERMS = {
     "measures": "sealed",
     "rights_and_obligations": "audit",
 }
-
-
-@pytest.fixture
-def store(empty_database_url: str, keys: Path) -> Iterator[Store]:
-    made = Store(empty_database_url, keys)
-    yield made
-    made.engine.close()
 
 
 def instant(text: str) -> datetime:
