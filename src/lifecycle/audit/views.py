@@ -15,6 +15,7 @@ from lifecycle.audit.holdings import Picture, shown
 from lifecycle.audit.lawful_evidence import Evidence
 from lifecycle.audit.opening import values_of
 from lifecycle.audit.redeciding import re_decided
+from lifecycle.audit.register import Engaged, register
 from lifecycle.audit.reopened import opened
 from lifecycle.audit.replay import known_at, states
 from lifecycle.audit.telling import instant
@@ -24,16 +25,20 @@ from lifecycle.domain.streams import access_stream_of, trustee_stream
 from lifecycle.domain.subject.events import PersonalDataShared
 from lifecycle.domain.subject.fold import born
 from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.trustee import trustee as trustees
+from lifecycle.domain.trustee.events import AgreementSigned
 from lifecycle.projections.audit_trail import trail
 from lifecycle.projections.consents import agreed_by, current_consents
 from lifecycle.projections.held import held_by
 from lifecycle.projections.holdings import current_holdings
+from lifecycle.projections.processing_register import processed_now
 from lifecycle.projections.recipients import current_recipients, given_by
 from lifecycle.projections.retention_calendar import due
 from lifecycle.storage.appending import load_heads
 from lifecycle.storage.database import Database
 from lifecycle.storage.folding import folded
 from lifecycle.storage.following import Follower
+from lifecycle.storage.open_words import open_words
 from lifecycle.storage.policies import Policies
 from lifecycle.vault.vault import Vault
 
@@ -163,6 +168,16 @@ class Views:
             subject, policies = self._known(c, subject_id, None), self._policies.all(c)
         return {"subject": str(subject_id), "at": instant(now)} | records.why_held(why(subject, policies, now))
 
+    def register(self) -> Json:
+        """The register of processing activities, as of now."""
+        self._bring_up_all()
+        now = self._clock.now()
+        with self._read() as c:
+            policies = self._policies.all(c)
+            named = {name for policy in policies for name in policy.trustees}
+            engaged = {name: _engaged(c, name) for name in named}
+            return register(policies, processed_now(c, now), engaged, now)
+
     def _evidence(self, c: Connection, subject_id: UUID) -> Evidence:
         """All that is read lazily is kept: it is asked for after the snapshot is over."""
         events = events_of(c, subject_id)
@@ -207,3 +222,14 @@ class Views:
         """As far as events have their position; who asks about everybody is not kept waiting for the others."""
         if self._follower is not None:
             self._follower.catch_up()
+
+
+def _engaged(c: Connection, name: str) -> Engaged:
+    """A trustee as it stands; what the parties agreed on in words needs no key."""
+    words = open_words(c, trustee_stream(name))
+    events = [event for event, _ in events_of(c, trustee_stream(name))]
+    signed = {
+        each.event.agreement: each.originator_version for each in events if isinstance(each.event, AgreementSigned)
+    }
+    measures = {id: words.get(version, {}).get("measures", "") for id, version in signed.items()}
+    return Engaged(trustees.replay(trustees.Trustee(name), events), measures)

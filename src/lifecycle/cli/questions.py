@@ -26,6 +26,7 @@ VERDICTS = {
 def add_to(app: typer.Typer) -> None:
     app.command()(lawful)
     app.command()(why)
+    app.command()(register)
 
 
 def lawful(
@@ -154,3 +155,34 @@ def _not_before(reasons: list[Json]) -> str:
     open_ended = [each for each in reasons if each["until"] is None]
     what = [(each.get("hold") and f"hold {short(each['hold'])}") or plain(each["because"]) for each in open_ended]
     return f"until somebody ends it: {visible(list(dict.fromkeys(what)))}"
+
+
+def register(context: typer.Context) -> None:
+    """The register of processing activities: per purpose what, on which bases, for whom, how long, how many people."""
+    with opened(context) as engine:
+        local = LocalTime.of(engine)
+        answer = engine.read.register()
+    if here(context).json:
+        json_line(answer)
+        return
+    columns = (
+        ("purpose", lambda row: row["purpose"]),
+        ("people", lambda row: row["people"]),
+        ("categories", lambda row: [each["category"] for each in row["categories"]]),
+        ("bases", lambda row: [f"{plain(each['basis'])}: {each['people']}" for each in row["bases"]]),
+        ("kept", lambda row: _kept(row["retention"])),
+        ("recipients", lambda row: [*(each["name"] for each in row["recipients"]), *_providers(row)]),
+        ("abroad", lambda row: [f"{each['recipient']} ({each['country']})" for each in row["transfers_abroad"]]),
+        ("measures", lambda row: [one["measures"] for each in row["recipients"] for one in each["agreements"]]),
+    )
+    rows_of(f"Register of {answer['controller']['name']}, {local.when(answer['at'])}", answer["purposes"], columns)
+
+
+def _kept(retention: Json | None) -> str | None:
+    if retention is None or retention["period"] is None:
+        return "while the contract lasts" if retention else None
+    return f"{retention['period']} from {plain(retention['counts_from'])}"
+
+
+def _providers(row: Json) -> list[str]:
+    return [each["provider"] for each in row["technologies"]]

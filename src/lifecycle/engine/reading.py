@@ -105,6 +105,11 @@ class Reading:
         """Why each item is still held, and the earliest lawful instant of its deletion."""
         return self._views.why(self.subject_id(subject))
 
+    def register(self) -> Json:
+        """The register of processing activities: per purpose what, why, for whom, how long, and of how many people."""
+        self._drain()
+        return self._views.register()
+
     def audit_trail(self, subject: Named | None = None, limit: int = MANY, after: int = -1) -> list[Json]:
         """Who asked what, when, with what outcome; of one person, or of everybody. It goes on behind `after`."""
         if subject is not None:
