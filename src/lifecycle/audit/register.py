@@ -1,4 +1,4 @@
-"""The register of processing activities (GDPR Art. 30): from the policy in force, from the agreements as they stand, and
+"""The register of processing activities (GDPR Art. 30): from the policy in force, the agreements as they stand, and
 from how many people there are."""
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from datetime import datetime
 from lifecycle.domain.decision import NOTHING, Asked, Decision
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import refusals as r
+from lifecycle.domain.subject.fold import carried_since
 from lifecycle.domain.subject.settling import Unfolding, effects_of, over, settle
 from lifecycle.domain.subject.state import Consent, Subject
 from lifecycle.domain.subject.wording import known_channel, known_purposes, open_record
@@ -114,8 +115,9 @@ def _withdrawable(subject: Subject, asked: Asked) -> set[str]:
     """Purposes with a consent, or, where its term is over already, with a ground that it began."""
     given = {c.purpose for c in subject.consents if c.ended is None}
     older = {c.purpose for c in subject.consents if c.ended is None and c.since <= asked.at}
-    grounds = [g for h in subject.kept() for g in subject.live_grounds(h, asked.now)]
-    return older | {g.purpose for g in grounds if g.basis is LegalBasis.CONSENT and g.purpose not in given}
+    grounds = [g for h in subject.kept() for g in subject.live_grounds(h, asked.now) if g.basis is LegalBasis.CONSENT]
+    begun = {g.purpose for g in grounds if not carried_since(subject, g, asked.at)}
+    return older | (begun - given)
 
 
 def ended(

@@ -102,21 +102,25 @@ def _withdrawn(subject: Subject, event: e.ConsentWithdrawn, _: datetime) -> Subj
     a consent carries that was given after it."""
     at = event.occurred_at
     subject = _end_consents(subject, event.purposes, "withdrawn", at, lambda consent: consent.since <= at)
-    which = _on_consent(subject, event.purposes)
+
+    def fallen(ground: Ground) -> bool:
+        on_consent = ground.basis is LegalBasis.CONSENT and ground.purpose in event.purposes
+        return on_consent and not carried_since(subject, ground, at)
+
     return subject.with_holdings(
-        _end_grounds(subject, holding, "consent-withdrawn", at, which) for holding in subject.kept()
+        _end_grounds(subject, holding, "consent-withdrawn", at, fallen) for holding in subject.kept()
     )
 
 
-def _on_consent(subject: Subject, purposes: tuple[str, ...]) -> Callable[[Ground], bool]:
-    left = [consent for consent in subject.consents if consent.ended is None]
-
-    def fallen(ground: Ground) -> bool:
-        if ground.basis is not LegalBasis.CONSENT or ground.purpose not in purposes:
-            return False
-        return not any(c.purpose == ground.purpose and c.since <= ground.counted_from for c in left)
-
-    return fallen
+def carried_since(subject: Subject, ground: Ground, at: datetime) -> bool:
+    """Whether a consent carries the ground that was given after `at`, and not taken back: a withdrawal of that day does
+    not touch it, not even when the term of the consent is over by the time that it is told."""
+    return any(
+        consent.purpose == ground.purpose
+        and consent.ended in (None, TERM_OVER)
+        and at < consent.since <= ground.counted_from
+        for consent in subject.consents
+    )
 
 
 def _consent_expired(subject: Subject, event: e.ConsentExpired | e.ConsentInvalidated, _: datetime) -> Subject:
