@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,8 +28,6 @@ MEMORY = Path("/dev/shm")  # noqa: S108 -- pytest makes folders of its own in it
 settings.register_profile("suite", max_examples=40, deadline=None)
 settings.register_profile("soak", max_examples=2_000, deadline=None)
 settings.load_profile(os.environ.get("LIFECYCLE_EXAMPLES", "suite"))
-
-
 compile_once()
 
 
@@ -38,7 +35,7 @@ compile_once()
 def pytest_configure(config: pytest.Config) -> None:
     """Files lie in memory where there is room, however often what is tested syncs them."""
     if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):  # each short process would compile all that it imports again
-        os.environ.setdefault("PYTHONPYCACHEPREFIX", str(Path(tempfile.gettempdir(), "lifecycle-tests-pycache")))
+        os.environ.setdefault("PYTHONPYCACHEPREFIX", str(config.rootpath / ".pytest_cache" / "pycache"))
     if hasattr(config, "workerinput"):
         return
     if hasattr(config.option, "loadscopereorder"):

@@ -82,7 +82,7 @@ def environment(store: Store) -> dict[str, str]:
     return {**os.environ, "LIFECYCLE_DB": store.settings.db, "LIFECYCLE_KEYS": str(store.settings.keys)}
 
 
-def wait_until(condition: Any, seconds: float = 30) -> None:
+def wait_until(condition: Any, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come so far"
