@@ -41,9 +41,8 @@ class AboutPeople:
 
     def __post_init__(self) -> None:
         known = self.decided.known
-        self._batch = Batch(
-            self.decided.now, known.installation, self.decided.appending, dict(known.found), self.trustee
-        )
+        now, appending = self.decided.now, self.decided.appending
+        self._batch = Batch(now, known.installation, appending, dict(known.found), self.trustee, self.decided.calendars)
 
     def decide(self, question: Question, command: SubjectCommand) -> Outcome:
         person = self._person(question)

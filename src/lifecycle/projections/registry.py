@@ -7,6 +7,14 @@ from lifecycle.projections.consents import Consents
 from lifecycle.projections.holdings import Holdings
 from lifecycle.projections.projection import Projection
 from lifecycle.projections.recipients import Recipients
+from lifecycle.projections.requests import Requests
 from lifecycle.projections.retention_calendar import RetentionCalendar
 
-PROJECTIONS: tuple[Projection, ...] = (Holdings(), Consents(), Recipients(), RetentionCalendar(), AuditTrail())
+PROJECTIONS: tuple[Projection, ...] = (
+    Holdings(),
+    Consents(),
+    Recipients(),
+    RetentionCalendar(),
+    Requests(),
+    AuditTrail(),
+)
