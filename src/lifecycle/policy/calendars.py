@@ -114,6 +114,14 @@ def is_newer(version: str, than: str) -> bool:
     return _rank(version) > _rank(than)
 
 
+def oldest(versions: Iterable[str]) -> str:
+    return min(versions, key=_rank)
+
+
+def newest(versions: Iterable[str]) -> str:
+    return max(versions, key=_rank)
+
+
 def _rank(version: str) -> tuple[int, tuple[int, ...]]:
     found = _VERSION.fullmatch(version)
     if found is None:
@@ -290,24 +298,37 @@ def _refuse_long_rests(calendar: CountryCalendar) -> None:
             raise CalendarFaulty(f"The calendar {calendar.id} would have no working day for a month from {day} on.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What a recorded deadline says of the days from `after` to `through`, by one version of one calendar."""
+
+    calendar: str
+    version: str
+    published_to: int
+    after: date
+    through: date
+    skipped: frozenset[date]
+
+
+@dataclass(frozen=True, slots=True)
 class AsRecorded:
     """Calendars as recorded deadlines remember them, for judging again what was counted by a calendar that is not
-    here any more. What they do not remember is taken from `otherwise`; it never counts as newer."""
+    here any more. What they do not remember is taken from `otherwise`; `by` says which version each calendar is."""
 
-    skipped: frozenset[date] = frozenset()
-    spans: tuple[tuple[date, date], ...] = ()
-    versions: Mapping[str, str] = field(default_factory=dict)
-    published: Mapping[str, int] = field(default_factory=dict)
+    remembered: tuple[Remembered, ...] = ()
+    by: Mapping[str, str] = field(default_factory=dict)
     otherwise: Calendars = STANDARD
 
     def of(self, id: str) -> RecordedCalendar:
-        return RecordedCalendar(self, self.otherwise.of(id))
+        known = [each for each in self.remembered if each.calendar == id]
+        known.sort(key=lambda each: _rank(each.version), reverse=True)
+        return RecordedCalendar(self.by.get(id, ""), tuple(known), self.otherwise.of(id))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RecordedCalendar:
-    recorded: AsRecorded
+    version: str
+    remembered: tuple[Remembered, ...]  # the newest first: it is what was counted by
     otherwise: WorkingDays
 
     @property
@@ -315,14 +336,11 @@ class RecordedCalendar:
         return self.otherwise.id
 
     @property
-    def version(self) -> str:
-        return self.recorded.versions.get(self.id, "")
-
-    @property
     def published_to(self) -> int:
-        return self.recorded.published.get(self.id, self.otherwise.published_to)
+        return next((each.published_to for each in self.remembered), self.otherwise.published_to)
 
     def is_worked(self, day: date) -> bool:
-        if any(after < day <= through for after, through in self.recorded.spans):
-            return day not in self.recorded.skipped
+        for each in self.remembered:
+            if each.after < day <= each.through:
+                return day not in each.skipped
         return self.otherwise.is_worked(day)

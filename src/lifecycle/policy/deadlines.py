@@ -9,7 +9,17 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from lifecycle.policy.calendars import AsRecorded, Calendars, is_newer, nth_after, nth_before, rests_between
+from lifecycle.policy.calendars import (
+    AsRecorded,
+    Calendars,
+    Remembered,
+    is_newer,
+    newest,
+    nth_after,
+    nth_before,
+    oldest,
+    rests_between,
+)
 from lifecycle.policy.model import Policy
 from lifecycle.policy.packs import MONTHS, Force, Number, Pack, Topic, Unit, known_packs
 from lifecycle.policy.periods import Period, start_of
@@ -146,15 +156,23 @@ def in_order(limits: Iterable[Deadline]) -> tuple[Deadline, ...]:
     return tuple(sorted(limits, key=lambda limit: limit.due))
 
 
-def as_recorded(limits: Iterable[Deadline]) -> AsRecorded:
-    """The calendars as these deadlines remember them."""
-    known = list(limits)
+def as_recorded(written: Iterable[Deadline], known: Iterable[Deadline]) -> AsRecorded:
+    """The calendars as the deadlines remember them that were written then, or else those that were known: by these
+    nothing was counted anew, so they are taken for as old as the oldest."""
+    fresh, before = list(written), list(known)
+    choose = newest if fresh else oldest
+    versions: dict[str, list[str]] = {}
+    for limit in fresh or before:
+        versions.setdefault(limit.calendar, []).append(limit.version)
     return AsRecorded(
-        skipped=frozenset(day for limit in known for day in limit.skipped),
-        spans=tuple((limit.counted_from, limit.due_on) for limit in known),
-        versions={limit.calendar: limit.version for limit in known},
-        published={limit.calendar: limit.published_to for limit in known},
+        remembered=tuple(_remembered(limit) for limit in fresh or before),
+        by={id: choose(each) for id, each in versions.items()},
     )
+
+
+def _remembered(limit: Deadline) -> Remembered:
+    days = (limit.counted_from, limit.due_on, frozenset(limit.skipped))
+    return Remembered(limit.calendar, limit.version, limit.published_to, *days)
 
 
 def _binding(policy: Policy, topic: Topic) -> Iterator[tuple[Pack, str, Number]]:
