@@ -28,7 +28,7 @@ def _receive(past: Past) -> Iterator[Fields]:
     received = past.only(e.RequestReceived)
     if received is None:
         return
-    said = _said(past, received, received.request)
+    said = _said(past, received, received.request, "text")
     if said is None:
         return
     withheld = isinstance(received.values.get(received.request), Withheld)
@@ -82,7 +82,7 @@ def _pause(past: Past) -> Iterator[Fields]:
 
 def _resume(past: Past) -> Iterator[Fields]:
     resumed = past.only(e.RequestResumed)
-    if resumed is not None and (said := _said(past, resumed, resumed.request)) is not None:
+    if resumed is not None and (said := _said(past, resumed, resumed.request, "reason")) is not None:
         yield {"at": resumed.occurred_at, "request": resumed.request} | said
 
 
@@ -96,7 +96,7 @@ def _extend(past: Past) -> Iterator[Fields]:
 
 def _fulfil(past: Past) -> Iterator[Fields]:
     fulfilled = past.only(e.RequestFulfilled)
-    if fulfilled is not None and (said := _said(past, fulfilled, fulfilled.request)) is not None:
+    if fulfilled is not None and (said := _said(past, fulfilled, fulfilled.request, "note")) is not None:
         yield {"at": fulfilled.occurred_at, "request": fulfilled.request, "note": said.get("note")}
 
 
@@ -109,13 +109,13 @@ def _refuse(past: Past) -> Iterator[Fields]:
 
 def _withdraw(past: Past) -> Iterator[Fields]:
     withdrawn = past.only(e.RequestWithdrawn)
-    if withdrawn is not None and (said := _said(past, withdrawn, withdrawn.request)) is not None:
+    if withdrawn is not None and (said := _said(past, withdrawn, withdrawn.request, "reason")) is not None:
         yield {"at": withdrawn.occurred_at, "request": withdrawn.request, "reason": said.get("reason")}
 
 
 def _escalate(past: Past) -> Iterator[Fields]:
     escalated = past.only(e.ComplaintEscalated)
-    if escalated is not None and (said := _said(past, escalated, escalated.request)) is not None:
+    if escalated is not None and (said := _said(past, escalated, escalated.request, "reason")) is not None:
         own = {"at": escalated.occurred_at, "request": escalated.request, "region": escalated.region}
         yield own | {"reason": said.get("reason")}
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     func,
+    literal_column,
     or_,
     select,
     tuple_,
@@ -55,12 +56,9 @@ retention_calendar = Table(
     Index("ix_retention_calendar_due", "due", "subject_id", "number"),
 )
 column = retention_calendar.c
-Index(
-    "ix_retention_calendar_provisional",
-    column.rule,
-    sqlite_where=column.what == PROVISIONAL,
-    postgresql_where=column.what == PROVISIONAL,
-)
+# Written out: of a parameter no engine knows beforehand that the partial index serves.
+IS_PROVISIONAL = column.what == literal_column(f"'{PROVISIONAL}'")
+Index("ix_retention_calendar_provisional", column.rule, sqlite_where=IS_PROVISIONAL, postgresql_where=IS_PROVISIONAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +160,7 @@ def due(
 
 def _outdated(c: Connection, calendars: Calendars) -> list[str]:
     """By which older calendars a day was counted that is still provisional; hardly ever one."""
-    counted_by = c.execute(select(column.rule).where(column.what == PROVISIONAL).distinct()).scalars()
+    counted_by = c.execute(select(column.rule).where(IS_PROVISIONAL).distinct()).scalars()
     by = [(name, *name.split(" ", 1)) for name in counted_by if name is not None]
     return [name for name, id, version in by if is_newer(calendars.of(id).version, version)]
 
@@ -172,7 +170,7 @@ def due_by(now: datetime, limit: int, after: Falling | None = None, outdated: Se
     key = (column.due, column.subject_id, column.number)
     falls = column.due <= now
     if outdated:
-        falls = or_(falls, and_(column.what == PROVISIONAL, column.rule.in_(outdated)))
+        falls = or_(falls, and_(IS_PROVISIONAL, column.rule.in_(outdated)))
     chosen = select(*(column[name] for name in Falling.__slots__)).where(falls)
     if after is not None:
         seen = (bindparam(None, after.due, Instant), bindparam(None, after.subject_id, Uuid), after.number)

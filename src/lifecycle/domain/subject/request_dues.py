@@ -48,9 +48,11 @@ def _of_open(subject: Subject, request: Request) -> Iterator[RequestDue]:
     if request.missed_at is not None or is_answered_with_another(subject.requests, request):
         return
     limit = request.deadline
+    yield RequestDue(DEADLINE, limit.due, request.id)
+    if subject.erasure is not None:  # of somebody erased only the end of the clock may still be told
+        return
     if not request.warned:
         yield RequestDue(WARNING, limit.warn, request.id)
-    yield RequestDue(DEADLINE, limit.due, request.id)
     for each in request.deadlines:
         if each.provisional:
             yield RequestDue(PROVISIONAL, limit.due, request.id, f"{each.calendar} {each.version}")
@@ -85,7 +87,7 @@ def _due(subject: Subject, request: Request, asked: Asked) -> DomainEvent | None
     if request.missed_at is not None or is_answered_with_another(subject.requests, request):
         return None
     clock = Clock(asked.policy, asked.calendars)
-    if any(clock.is_outdated(each) for each in request.deadlines):
+    if subject.erasure is None and any(clock.is_outdated(each) for each in request.deadlines):
         return e.DeadlineRecomputed(
             occurred_at=now,
             request=request.id,
@@ -93,14 +95,14 @@ def _due(subject: Subject, request: Request, asked: Asked) -> DomainEvent | None
             because="calendar",
             deadlines=clock.recounted(request.deadlines),
         )
-    return _nearing_or_missed(request, now)
+    return _nearing_or_missed(subject, request, now)
 
 
-def _nearing_or_missed(request: Request, now: datetime) -> DomainEvent | None:
+def _nearing_or_missed(subject: Subject, request: Request, now: datetime) -> DomainEvent | None:
     limit = request.deadline
     if limit.due <= now:
         return e.DeadlineMissed(occurred_at=now, request=request.id, due=limit.due, due_on=limit.due_on)
-    if limit.warn <= now and not request.warned:
+    if limit.warn <= now and not request.warned and subject.erasure is None:
         return e.DeadlineNearing(occurred_at=now, request=request.id, due=limit.due, due_on=limit.due_on)
     return None
 

@@ -26,6 +26,7 @@ class RequestReceived(DomainEvent):
     """
 
     kind: ClassVar[str] = "request-received/1"
+    after_erasure: ClassVar[bool] = True
     request: str
     asks: RequestKind
     channel: str
@@ -53,6 +54,7 @@ class RequestPaused(DomainEvent):
     """The person has something to do first; the clock rests until then, and not after `until`."""
 
     kind: ClassVar[str] = "request-paused/1"
+    after_erasure: ClassVar[bool] = True
     request: str
     because: PauseReason
     until: datetime
@@ -62,6 +64,7 @@ class RequestResumed(DomainEvent):
     """The clock goes on after `rested` days: the answer is due by these `deadlines` now."""
 
     kind: ClassVar[str] = "request-resumed/1"
+    after_erasure: ClassVar[bool] = True
     request: str
     because: Literal["asked", "pause-over"]
     deadlines: tuple[Deadline, ...]
@@ -101,6 +104,7 @@ class DeadlineMissed(DomainEvent):
     """The last day is over without an answer: a finding for the officer. Said once."""
 
     kind: ClassVar[str] = "deadline-missed/1"
+    after_erasure: ClassVar[bool] = True
     request: str
     due: datetime
     due_on: date
@@ -110,6 +114,7 @@ class RequestFulfilled(DomainEvent):
     """Answered as asked, and with it the duplicates `together`. `kept` says how long the words are kept."""
 
     kind: ClassVar[str] = "request-fulfilled/1"
+    after_erasure: ClassVar[bool] = True
     request: str
     kept: RetentionRule
     together: tuple[str, ...] = ()
@@ -119,6 +124,7 @@ class RequestRefused(DomainEvent):
     """Answered with a refusal: the reason and where to complain are said in words. `regulators` by jurisdiction."""
 
     kind: ClassVar[str] = "request-refused/1"
+    after_erasure: ClassVar[bool] = True
     request: str
     kept: RetentionRule
     regulators: tuple[str, ...]
@@ -129,6 +135,7 @@ class RequestWithdrawn(DomainEvent):
     """Whoever asked does so no longer."""
 
     kind: ClassVar[str] = "request-withdrawn/1"
+    after_erasure: ClassVar[bool] = True
     request: str
     kept: RetentionRule
 
@@ -137,5 +144,6 @@ class ComplaintEscalated(DomainEvent):
     """The complaint is with the authority of the person's region. Policy clause 10.2."""
 
     kind: ClassVar[str] = "complaint-escalated/1"
+    after_erasure: ClassVar[bool] = True
     request: str
     region: str

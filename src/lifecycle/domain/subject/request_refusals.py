@@ -41,7 +41,7 @@ class RequestClosed(Refused):
     remedy = "receive a new request, or a complaint `about` this one"
 
     def __init__(self, status: str) -> None:
-        super().__init__(f"The request is {status}.")
+        super().__init__(f"The request is {shown(status)}.")
 
 
 class RequestState(Refused):
@@ -50,7 +50,7 @@ class RequestState(Refused):
     remedy = "see how far the request has come: `lifecycle request show`"
 
     def __init__(self, status: str, act: str) -> None:
-        super().__init__(f"`{act}` is not possible while the request is {status}.")
+        super().__init__(f"{shown(act)} is not possible while the request is {shown(status)}.")
 
 
 class PauseNotAllowed(Refused):
@@ -78,7 +78,7 @@ class TooLateToExtend(Refused):
     rule = "policy clauses 7.6, 10.1, 10.2; GDPR Art. 12(3)"
     remedy = "answer now; an extension is announced before the first deadline is over, and once"
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str = "it is over") -> None:
         super().__init__(f"The deadline cannot be extended: {why}.")
 
 

@@ -13,7 +13,7 @@ from lifecycle.domain.subject import request_refusals as r
 from lifecycle.domain.subject.refusals import UnknownWord
 from lifecycle.domain.subject.requests import ALLOWED, ALREADY, Act, Request, original_of
 from lifecycle.domain.subject.state import Subject
-from lifecycle.domain.subject.wording import known_channel
+from lifecycle.domain.subject.wording import known_channel, open_record
 from lifecycle.policy.deadlines import Clock, Deadline
 from lifecycle.policy.periods import Period
 from lifecycle.policy.vocabulary import PauseReason, RequestKind
@@ -84,7 +84,7 @@ def receive(
     if request in subject.requests:
         return _again(subject.requests[request], asked, asks, channel)
     received_on = policy.day_of(asked.at)
-    needs = asks in policy.response_times.identity_for
+    needs = asks in policy.response_times.identity_for and subject.erasure is None  # nothing is left to be shown
     waits = needs and not requester.is_accepted and PauseReason.IDENTITY in policy.response_times.pauses
     received = e.RequestReceived(
         occurred_at=asked.at,
@@ -113,6 +113,7 @@ def _again(known: Request, asked: Asked, asks: RequestKind, channel: str) -> Dec
 
 def verify_requester(subject: Subject, asked: Asked, *, request: str, evidence: str, authority: str | None) -> Decision:
     """Who asks has proven who they are; the clock goes on if it waited for that."""
+    open_record(subject)
     known = named(subject, request)
     if not may(known, Act.VERIFY) or known.verified:
         return NOTHING
@@ -173,11 +174,12 @@ def extend_request(
     subject: Subject, asked: Asked, *, request: str, until: date, reason: str, channel: str | None
 ) -> Decision:
     """Once, before the first deadline is over, with a reason and a new day of which the person is told at once."""
+    open_record(subject)
     known = named(subject, request)
     known_channel(asked.policy, channel or known.channel)
     may(known, Act.EXTEND)  # nothing is ever extended already: that is refused
     if asked.now >= known.deadline.due or known.missed_at is not None:
-        raise r.TooLateToExtend("it is over")
+        raise r.TooLateToExtend
     if until <= known.deadline.due_on:
         raise r.ExtensionTooShort(known.deadline.due_on)
     latest = _clock(asked).latest_extension(known.received_on, known.deadline.due_on, known.rested)
