@@ -33,7 +33,12 @@ def _kinds(*modules: Any) -> dict[str, type[DomainEvent]]:
     return found
 
 
-KINDS: dict[str, type[DomainEvent]] = _kinds(subject_events, request_events, trustee_events, policy_events)
+KINDS: dict[str, type[DomainEvent]] = _kinds(
+    subject_events,
+    request_events,
+    trustee_events,
+    policy_events,
+)
 
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 UPCASTS: dict[str, tuple[str, Upcast]] = {}
