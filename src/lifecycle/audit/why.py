@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lifecycle.domain.subject.fold import MINORS, fold
+from lifecycle.domain.subject.requests import open_ones
 from lifecycle.domain.subject.settling import HOLD, STATUTORY, fall_due, keepers, let_go_at
 from lifecycle.domain.subject.state import Ground, Holding, Subject
 from lifecycle.policy.model import Policy
@@ -21,6 +22,7 @@ GROUND = "ground"
 RECORD = "lasts-as-the-record"  # a birth date that nothing else needs (settled rule 31)
 CONSENT = "consent"
 HOLDING = "holding"
+REQUEST = "open-request"
 RECENT = "recent-event"
 OVERDUE = "due"
 STEPS = 10_000
@@ -40,6 +42,7 @@ class Reason:
     law: str | None = None
     hold: str | None = None
     holding: str | None = None
+    request: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,24 +147,23 @@ def _holds(subject: Subject, now: datetime, holding: Holding | None = None) -> I
 
 def whole_goes(subject: Subject, policies: Sequence[Policy], now: datetime) -> datetime | None:
     """When the record as a whole is ordered to go, letting time pass as the sweep does, each thing at its instant."""
+    idle: datetime | None = None  # until then nothing is left to do
     for _ in range(STEPS):
-        due = min((each.due for each in will_fall_due(subject, policies)), default=None)
-        if due is None:
+        ahead = [each.due for each in will_fall_due(subject, policies) if idle is None or idle < each.due]
+        if not ahead:
             return None
-        now = max(now, due)
-        policy = in_force(policies, now) or policies[-1]
-        decision = fall_due(subject, now, policy)
-        if not decision.events:
-            return None
-        for event in decision.events:
+        now = max(now, min(ahead))
+        events = fall_due(subject, now, in_force(policies, now) or policies[-1]).events
+        for event in events:
             subject = fold(subject, event, now)
         if subject.erasure is not None:
             return now
+        idle = None if events else now
     return None
 
 
 def _person(subject: Subject, held: Sequence[WhyHeld], policies: Sequence[Policy], now: datetime) -> Iterator[Reason]:
-    """Settled rule 28: a live ground, a consent in force, a hold, a restriction, an event of late."""
+    """Settled rule 28: a live ground, a consent in force, a hold, a restriction, an open request, an event of late."""
     for one in held:
         if all(reason.because != RECORD for reason in one.reasons):
             yield Reason(HOLDING, one.earliest, holding=one.holding)
@@ -169,5 +171,7 @@ def _person(subject: Subject, held: Sequence[WhyHeld], policies: Sequence[Policy
         if consent.in_force(now):
             yield Reason(CONSENT, consent.lapses, consent.since, purpose=consent.purpose)
     yield from _holds(subject, now)
+    for request in open_ones(subject.requests):
+        yield Reason(REQUEST, None, request=request.id)
     if subject.last_event_at is not None and now < (rested := identifiers_due(subject.last_event_at, policies)):
         yield Reason(RECENT, rested, subject.last_event_at)
