@@ -215,13 +215,19 @@ class Story:
     def _end_purpose(self, fact: Fact) -> None:
         (purpose,) = fact.purposes
         by_contract = fact.ground == "contract-ended"
+
+        def meant(ground: Ground) -> bool:
+            basis = ground.basis == "contract" if by_contract else ground.basis != "legal-duty"
+            return ground.purpose == purpose and basis and not ground.told
+
+        ending = [ground for item in self._here() for ground in item.grounds if meant(ground)]
         for ground in self._open(fact.recorded):
-            meant = ground.basis == "contract" if by_contract else ground.basis != "legal-duty"
-            if ground.purpose == purpose and meant:
+            if meant(ground):
                 ground.ended = max(fact.at, ground.begun)
         if not by_contract:
             self._consents_over(fact, (purpose,))
-        self._settle(fact.recorded)
+        if ending:  # who ends nothing carries nothing out: what is overdue is the sweep's
+            self._settle(fact.recorded)
 
     def _consents_over(self, fact: Fact, purposes: tuple[str, ...]) -> None:
         for consent in self.consents:
