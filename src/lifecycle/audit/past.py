@@ -14,6 +14,7 @@ from lifecycle.commands.context import Found
 from lifecycle.domain.decision import Asked
 from lifecycle.domain.event import DomainEvent, Personal, Withheld
 from lifecycle.domain.subject import events as e
+from lifecycle.domain.subject.custody_events import MandatoryCopyKept
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.trustee import trustee as trustees
 from lifecycle.domain.trustee.trustee import Trustee
@@ -25,6 +26,7 @@ AT_ONCE = timedelta(minutes=1)
 """Two writers who do not see each other's append: their times of recording may cross by less than this."""
 
 ERASED = "value erased"
+CUSTODY = "value in custody"
 SEALED = "value sealed for this reader"
 INDEX = "only the blind index of that day knew whose identifier it was"
 
@@ -83,7 +85,10 @@ class Past:
         found = self.record.value(hid, version)
         if isinstance(found, str):
             return found
-        self.lack()
+        if found is Withheld.CUSTODY:
+            self.lacks.add(CUSTODY)
+        else:
+            self.lack()
         return stand_in(format, self._numbers.setdefault((hid, version), len(self._numbers)))
 
     def newest(self, hid: str) -> int:
@@ -189,7 +194,7 @@ def _day(value: Personal[JsonValue]) -> date | None:
 def _follows(event: DomainEvent) -> bool:
     if isinstance(event, e.ProcessingRestricted):
         return event.because != "asked"
-    return isinstance(event, e.RetentionExpired | e.ErasureOrdered)
+    return isinstance(event, e.RetentionExpired | e.ErasureOrdered | MandatoryCopyKept)
 
 
 def stand_in(format: str, number: int) -> str:

@@ -17,6 +17,7 @@ from lifecycle.commands.subject.give_consent import GiveConsent, give_consent
 from lifecycle.commands.subject.give_notice import GiveNotice, give_notice
 from lifecycle.commands.subject.lift_restriction import LiftRestriction, lift_restriction
 from lifecycle.commands.subject.link_identifier import LinkIdentifier, link_identifier
+from lifecycle.commands.subject.open_custody import OpenCustody, open_custody
 from lifecycle.commands.subject.place_hold import PlaceHold, place_hold
 from lifecycle.commands.subject.read_clear import ReadClear, read_clear
 from lifecycle.commands.subject.record_activity import RecordActivity, record_activity
@@ -46,7 +47,10 @@ class Entry:
     to_open: Callable[[Any, Subject], list[str]] | None = None
 
 
-INTERNAL: dict[str, Entry] = {"read-clear": Entry(ReadClear, read_clear)}
+INTERNAL: dict[str, Entry] = {
+    "read-clear": Entry(ReadClear, read_clear),
+    "open-custody": Entry(OpenCustody, open_custody),
+}
 """What the engine asks itself; no document can."""
 
 
