@@ -53,6 +53,7 @@ CHECKS = {
     "body-without-event": "A ciphertext belongs to no part of an event.",
     "erased-yet-here": "A ciphertext is here although its erasure was called completed.",
     "key-missing": "A key is gone, and no completed erasure names it (22).",
+    "key-in-custody-and-here": "A key is in custody, and ordinary sessions have it too.",
     "key-left": "A key or look-up is here although its erasure was called completed (23).",
     "key-does-not-open": "A value does not open under its key (13).",
     "erasure-unfinished": "Something was destroyed by an order that is not called completed yet.",

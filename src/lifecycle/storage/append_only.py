@@ -262,13 +262,6 @@ def custody_triggers() -> Iterator[str]:
     yield from _triggers(_TRIGGERS_ON_CUSTODY)
 
 
-def first_triggers_on(*tables: str) -> Iterator[str]:
-    """The names of those that the first migration made on these tables."""
-    for number, (table, when, _) in enumerate(_TRIGGERS, start=1):
-        if table in tables:
-            yield f"{table}_{when.split()[0].lower()}_{number:02d}"
-
-
 def _triggers(wanted: tuple[tuple[str, str, str], ...]) -> Iterator[str]:
     for number, (table, when, unless) in enumerate(wanted, start=1):
         act = when.split()[0].lower()

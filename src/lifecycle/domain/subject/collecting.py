@@ -60,10 +60,8 @@ def collect(
 
 
 def _is_held(subject: Subject, asked: Asked, holding: str) -> bool:
-    """A holding whose grounds are all over is not brought back, even if nobody has erased it yet (settled rule 20); one
-    that is restricted is in custody, so nobody can have compared it."""
-    held = subject.holdings[holding]
-    return bool(subject.live_grounds(held, asked.now)) and not subject.is_restricted(held, asked.now)
+    """A holding whose grounds are all over is not brought back, even if nobody has erased it yet (settled rule 20)."""
+    return bool(subject.live_grounds(subject.holdings[holding], asked.now))
 
 
 def _allowed(

@@ -11,5 +11,5 @@ class CustodyClosed(Refused):
     rule = "policy clauses 5, 7.3, last paragraph; GDPR Art. 18(2); PIPL Art. 47"
     remedy = "ask as custodian or officer, and name the legal hold, or the law, that keeps what you ask for"
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str = "nobody named what keeps it") -> None:
         super().__init__(f"Storage only: {why}.")

@@ -102,11 +102,12 @@ def _retention_expired(
 
 
 def lapse(unfolding: Unfolding, zone: str) -> None:
-    """Record every restriction whose date has come while a ground lives on; of what has none the erasure says it."""
+    """Record every restriction whose date has come while a ground lives on; of what has none the erasure says it, and
+    a birth date is in use all the time."""
     now = unfolding.now
     ended: dict[datetime, list[str]] = {}
     for holding in unfolding.subject.kept():
-        if any(ground.ended is None for ground in holding.grounds):
+        if holding.id != unfolding.subject.birth_date and any(ground.ended is None for ground in holding.grounds):
             ends = {each.until for each in holding.restrictions if each.until is not None and not each.over}
             for due in (end for end in ends if end <= now):
                 ended.setdefault(due, []).append(holding.id)
@@ -245,7 +246,7 @@ def _due_of(subject: Subject, holding: Holding) -> Iterable[Due]:
         end = subject.end_of(ground)
         if end is not None:
             yield Due("retention", end, holding.id, ground.number, ground.purpose, ground.rule.name)
-    if open_grounds:
+    if open_grounds and holding.id != subject.birth_date:
         ends = (each.until for each in holding.restrictions if each.until is not None and not each.over)
         yield from (Due("restriction-end", end, holding.id) for end in ends)
     if not open_grounds and (release := _released_at(subject, holding)) is not None:

@@ -6,12 +6,14 @@ import sqlalchemy as sa
 from alembic import op
 
 from lifecycle.columns import Instant
-from lifecycle.storage.append_only import custody_grants, custody_triggers, first_triggers_on
+from lifecycle.storage.append_only import custody_grants, custody_triggers
 
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
 depends_on = None
+
+_TRIGGERS_BEFORE = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('data_key', 'subject_key')"
 
 # Who had something restricted before there was custody: what is stored only of them is moved at the next start.
 _RESTRICTED_BEFORE = """
@@ -42,7 +44,7 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     if is_sqlite:
-        for name in first_triggers_on("data_key", "subject_key"):
+        for name in op.get_bind().execute(sa.text(_TRIGGERS_BEFORE)).scalars().all():
             op.execute(sa.text(f"DROP TRIGGER {name}"))
     for statement in custody_triggers() if is_sqlite else custody_grants():
         op.execute(sa.text(statement.replace(":", r"\:")))
