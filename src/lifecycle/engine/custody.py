@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import JsonValue, ValidationError
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from lifecycle.columns import among
 from lifecycle.commands.outcome import Outcome
@@ -20,11 +20,14 @@ from lifecycle.domain.subject.custody_events import CustodyOpened
 from lifecycle.domain.subject.state import Subject
 from lifecycle.engine.answers import NotRead
 from lifecycle.ledger.envelope import read_header
+from lifecycle.processes.take_custody_of_what_is_stored_only import CustodyUnfinished
+from lifecycle.storage import custody_orders
 from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
 from lifecycle.storage.folding import folded
 from lifecycle.storage.tables import event_body, event_header
 from lifecycle.vault.custody import Custodian
+from lifecycle.vault.sealing import Tampered
 from lifecycle.vault.vault import Vault, Wanted
 
 Json = dict[str, Any]
@@ -75,11 +78,22 @@ class OpeningCustody:
                 header = headers[version]
                 index, part = next((i, part) for i, part in enumerate(header.parts) if part.hid == id)
                 wanted.append(Wanted(keys, header.sid, header.n, part, bodies.get((version, index))))
-            return dict(zip(places, self.custodian.open_values(c, wanted), strict=True))
+            opened = dict(zip(places, self.custodian.open_values(c, wanted), strict=True))
+            self._explained(c, state, opened)
+        return opened
+
+    def _explained(self, c: Connection, state: Subject, opened: Mapping[str, Personal[JsonValue]]) -> None:
+        """A key that is not in custody is just being moved there, or somebody took it away."""
+        lacking = [id for id, value in opened.items() if isinstance(value, Withheld)]
+        if not lacking:
+            return
+        if any(each.stream_id == state.id for each in custody_orders.pending(c)):
+            raise CustodyUnfinished("Keys of this person are just being moved.")
+        raise Tampered("A key that should be in custody is not there, and no erasure explains it.")
 
 
 def _row(effect: Json, value: Personal[JsonValue]) -> Json:
-    """As a row of the holdings; what is just being moved, or was erased since, has no value."""
+    """As a row of the holdings; what was erased since has no value."""
     is_here = not isinstance(value, Withheld)
     return {
         "holding": effect["holding"],

@@ -144,7 +144,7 @@ def custody_grants() -> Iterator[str]:
     yield "GRANT SELECT, INSERT, UPDATE, DELETE ON vault.custody_key TO lifecycle_eraser"
     yield f"DO $$ BEGIN EXECUTE format('GRANT USAGE ON SCHEMA %I TO lifecycle_{CUSTODIAN}', current_schema()); END $$"
     yield f"GRANT USAGE ON SCHEMA vault TO lifecycle_{CUSTODIAN}"
-    yield f"GRANT SELECT ON event_header, event_body, stream_head TO lifecycle_{CUSTODIAN}"
+    yield f"GRANT SELECT ON event_header, event_body, stream_head, pending_custody TO lifecycle_{CUSTODIAN}"
     yield f"GRANT SELECT ON ALL TABLES IN SCHEMA vault TO lifecycle_{CUSTODIAN}"
 
 
