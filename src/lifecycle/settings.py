@@ -19,6 +19,7 @@ class Settings:
     db: str
     keys: Path
     ledger_folder: Path | None = None
+    calendars: Path | None = None  # the operator's own working days, if there are any
     custody_folder: Path | None = None
 
     @property
@@ -45,8 +46,14 @@ class Settings:
         url = db or environ.get("LIFECYCLE_DB") or DEFAULT_DB
         folder = keys or environ.get("LIFECYCLE_KEYS") or _beside(url)
         public = ledger or environ.get("LIFECYCLE_LEDGER")
-        inside = custody or environ.get("LIFECYCLE_CUSTODY")
-        return cls(url, Path(folder), Path(public) if public else None, Path(inside) if inside else None)
+        days, inside = environ.get("LIFECYCLE_CALENDARS"), custody or environ.get("LIFECYCLE_CUSTODY")
+        return cls(
+            url,
+            Path(folder),
+            Path(public) if public else None,
+            Path(days) if days else None,
+            Path(inside) if inside else None,
+        )
 
 
 def ledger_beside(keys: Path) -> Path:

@@ -21,6 +21,7 @@ from lifecycle.commands.document import Command
 from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.parsing import Malformed, faults_of, parse_command
 from lifecycle.commands.subject.read_clear import ReadClear
+from lifecycle.domain.open_records import Named
 from lifecycle.domain.subject.events import ErasureOrdered
 from lifecycle.engine import answers, standing, vault_dumps
 from lifecycle.engine.answers import NotRead
@@ -35,14 +36,19 @@ from lifecycle.engine.sealing_off import compare, refuse_what_came_back
 from lifecycle.errors import Conflict, Invalid, StoreUnavailable
 from lifecycle.ledger.checkpoint_rows import Published
 from lifecycle.ledger.sequencer import sequence
+from lifecycle.policy.calendars import STANDARD, Calendars, load_calendars
 from lifecycle.processes.erase_what_was_ordered import EraseWhatWasOrdered, ErasureUnfinished
 from lifecycle.processes.expunge_when_evidence_is_over import ExpungeWhenEvidenceIsOver
 from lifecycle.processes.finalise_when_an_epoch_ends import Ended, FinaliseWhenAnEpochEnds
+from lifecycle.processes.reacting import Reacting
+from lifecycle.processes.registry import REACTIONS
 from lifecycle.processes.sinks import ErasureSink
 from lifecycle.processes.take_custody_of_what_is_stored_only import TakeCustodyOfWhatIsStoredOnly
+from lifecycle.projections.open_calendar import next_open_due
 from lifecycle.projections.registry import PROJECTIONS
 from lifecycle.projections.retention_calendar import Falling, next_due
 from lifecycle.schedule.sweep import Progress, Sweep, Swept
+from lifecycle.schedule.sweep_open_records import SweepOpenRecords
 from lifecycle.settings import Settings, ledger_beside
 from lifecycle.storage import facts, idempotency, schema, simulated
 from lifecycle.storage.application import Streams
@@ -83,10 +89,12 @@ class Engine:
         sinks: Sequence[ErasureSink] = (),
         custody: Path | None = None,
         even_sealed_off: bool = False,
+        calendars: Calendars = STANDARD,
     ) -> None:
         schema.check(database)
         self.database = database
         self.keys = keys
+        self.calendars = calendars
         with database.read() as c:
             self.is_simulated = facts.is_simulated(c)
             origin = facts.origin(c)
@@ -100,7 +108,7 @@ class Engine:
         self.streams = Streams(database)
         self.policies = Policies(database)
         self.follower = Follower(database, self.streams, self.policies, PROJECTIONS)
-        views = Views(database, self.vault, self.policies, self.clock, self.follower)
+        views = Views(database, self.vault, self.policies, self.clock, self.follower, calendars)
         self.read = Reading(database, self.vault, views, self.drain)
         custodian = Custodian(CustodyKeys(custody or keys))
         self.custody = OpeningCustody(database, self.streams, self.vault, custodian, self.execute)
@@ -110,7 +118,11 @@ class Engine:
             database, self.streams, self.vault, self.vault.epoch_keys, self.policies, custodian.keys
         )
         self.expunging = ExpungeWhenEvidenceIsOver(database, self.streams, self.follower, self.policies, self.drain)
-        self.sweeping = Sweep(database, self.streams, self.policies, self.vault, self.erasing, self.taking, self.drain)
+        self.sweeping = Sweep(
+            database, self.streams, self.policies, self.vault, self.erasing, self.taking, self.drain, calendars
+        )
+        self.reacting = Reacting(database, REACTIONS, self.execute_many, self.drain)
+        self.sweeping_open_records = SweepOpenRecords(database, self.execute_many, self.drain)
         self._snapshot = Snapshot(self.streams, self.vault, self.policies)
         self._group = GroupCommit(self._execute_together, BATCH)
         with database.read() as c:
@@ -178,7 +190,7 @@ class Engine:
         now = self.clock.now()
         with self.database.read() as c:
             known = self._snapshot.read(c, questions, now)
-            deciding, outcomes = decide_all(known, questions, now, c)
+            deciding, outcomes = decide_all(known, questions, now, c, self.calendars)
         self._commit(deciding)
         return deciding, outcomes
 
@@ -283,11 +295,16 @@ class Engine:
         now = self.clock.now()
         unfinished = self._try_again(now)
         swept = self.sweeping(now, progress)
+        records = self.sweeping_open_records(now)
         expunged = self.expunging(now)
-        self.drain()
+        self.reacting()  # at the end: a process that fails holds up no deadline
         if unfinished is not None:
             raise unfinished
-        return swept.plus(Swept(expunged=expunged))
+        return swept.plus(Swept(expunged=expunged, records=records))
+
+    def react(self) -> int:
+        """Let the processes follow what has happened; return how many commands they asked."""
+        return self.reacting()
 
     def _try_again(self, now: datetime) -> ErasureUnfinished | None:
         """What a store outside of ours could not erase, and keys that wait to be moved; nobody else waits for it."""
@@ -318,7 +335,11 @@ class Engine:
 
     def trustee(self, name: str) -> dict[str, Any]:
         """A trustee's agreements as they stand."""
-        return standing.told(self._snapshot.trustee(name))
+        return standing.told(self.open_record(("trustee", name)))
+
+    def open_record(self, named: Named) -> Any:
+        """The state of one record about no person, as it stands; its words are not opened."""
+        return self._snapshot.open_record(named)
 
     def trustees(self) -> list[dict[str, Any]]:
         """Every trustee that was ever engaged, as it stands."""
@@ -361,7 +382,7 @@ class Engine:
         if not self.is_simulated:
             raise simulated.NotSimulated
         swept = Swept()
-        self.drain()
+        self.reacting()
         while (instant := self._next_due()) is not None and instant <= to:
             if instant > self.clock.now():
                 self.move_clock(instant)
@@ -371,9 +392,9 @@ class Engine:
 
     def _next_due(self) -> datetime | None:
         with self.database.read() as c:
-            falls = next_due(c)
+            falls = [next_due(c), next_open_due(c)]
         over = self.expunging.next_due(self.clock.now())
-        return min((at for at in (falls, over) if at is not None), default=None)
+        return min((at for at in (*falls, over) if at is not None), default=None)
 
     def close(self) -> None:
         self.streams.close()
@@ -402,14 +423,17 @@ def open_engine(
     sinks: Sequence[ErasureSink] = (),
     custody: str | Path | None = None,
     even_sealed_off: bool = False,
+    calendars: str | Path | None = None,
 ) -> Engine:
     """Open an existing store. `db` is a URL; without it LIFECYCLE_DB, LIFECYCLE_KEYS and LIFECYCLE_LEDGER are read.
 
     Errors: StoreUnavailable when the store is missing, older or newer than this program, or its keys are not there;
     SealedOff when the database was restored from a backup. `sinks` are stores outside of ours that have copies: no
     erasure is called completed before each has answered. `even_sealed_off` is for `lifecycle restore` alone.
+    `calendars` is a file of the operator's own working days; without it LIFECYCLE_CALENDARS is read.
     """
     settings = Settings.read(db, keys, ledger, custody=custody)
+    days = load_calendars(calendars or settings.calendars)
     database = Database(settings.db)
     try:
         engine = Engine(
@@ -420,6 +444,7 @@ def open_engine(
             sinks=sinks,
             custody=settings.custody,
             even_sealed_off=even_sealed_off,
+            calendars=days,
         )
         if not even_sealed_off:
             engine.resume()

@@ -20,6 +20,7 @@ from lifecycle.domain.subject.custody import MOVING
 from lifecycle.domain.subject.events import ErasureOrdered, RetentionExpired
 from lifecycle.domain.subject.settling import fall_due
 from lifecycle.errors import StoreUnavailable
+from lifecycle.policy.calendars import STANDARD, Calendars
 from lifecycle.policy.model import Policy
 from lifecycle.policy.vocabulary import Role
 from lifecycle.projections.retention_calendar import Falling, due
@@ -52,6 +53,7 @@ class Swept:
     expired: int = 0
     erased: int = 0
     expunged: int = 0  # people whose evidence was over
+    records: int = 0  # open records for which something was due: trustees, incidents, transfers
     busy: int = 0  # people whom somebody else was writing about all the time: the next tick asks them
 
     def plus(self, other: Swept) -> Swept:
@@ -60,6 +62,7 @@ class Swept:
             self.expired + other.expired,
             self.erased + other.erased,
             self.expunged + other.expunged,
+            self.records + other.records,
             self.busy + other.busy,
         )
 
@@ -77,6 +80,7 @@ class Sweep:
         erase: Callable[[Sequence[Order], datetime], None],
         move: Callable[[Sequence[Moving], datetime], None],
         follow: Callable[[], None],
+        calendars: Calendars = STANDARD,
     ) -> None:
         self._database = database
         self._streams = streams
@@ -85,12 +89,13 @@ class Sweep:
         self._erase = erase
         self._move = move
         self._follow = follow
+        self._calendars = calendars
 
     def due(self, now: datetime, limit: int = TOGETHER) -> list[Falling]:
         """What a sweep at `now` would act on: the selector of the real run."""
         self._follow()
         with self._database.read() as c:
-            return list(due(c, now, limit))
+            return list(due(c, now, limit, calendars=self._calendars))
 
     def __call__(self, now: datetime, progress: Progress | None = None) -> Swept:
         """Carry out everything that is due by `now`. Called again, or by two at once, it does nothing twice."""
@@ -148,7 +153,7 @@ class Sweep:
             with self._streams.prefetched(known, c):
                 for person in known:
                     subject = self._streams.repository.get(person, projector_func=folded)
-                    decision = fall_due(subject, now, policy)
+                    decision = fall_due(subject, now, policy, self._calendars)
                     decisions.append(decision)
                     # Nobody asked: each decision has a number of its own, as a command would.
                     judged = Judged(self._vault.cmd(secrets.token_hex(16)), Role.SYSTEM.value, policy.judged_by)

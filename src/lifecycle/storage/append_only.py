@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-# Opens what is stored only. Made by the fifth migration, and to be granted by itself: no other role needs it.
+# Opens what is stored only. Made by the sixth migration, and to be granted by itself: no other role needs it.
 CUSTODIAN = "custodian"
 ROLES = ("writer", "sequencer", "eraser", "expunger", "projector", "reader")
 
@@ -148,6 +148,12 @@ def custody_grants() -> Iterator[str]:
     yield f"GRANT SELECT ON ALL TABLES IN SCHEMA vault TO lifecycle_{CUSTODIAN}"
 
 
+def reaction_grants() -> Iterator[str]:
+    for role in ROLES:
+        yield f"GRANT SELECT ON reaction_position TO lifecycle_{role}"
+    yield "GRANT INSERT, UPDATE ON reaction_position TO lifecycle_writer"
+
+
 def _projection_grants() -> Iterator[str]:
     """Projections are made, dropped and rebuilt by the projector; everybody may read what it makes."""
     yield "GRANT CREATE ON SCHEMA projection TO lifecycle_projector"
@@ -221,7 +227,7 @@ _TRIGGERS_ON_EVIDENCE: tuple[tuple[str, str, str], ...] = (
 )
 
 
-# Made by the fifth, in the place of all that the first made on these tables: keys also move into custody and out of it.
+# Made by the sixth, in the place of all that the first made on these tables: keys also move into custody and out of it.
 _MOVED = "EXISTS (SELECT 1 FROM pending_custody WHERE stream_id = {of}.subject_id)"
 _ORDERED_OR_MOVED = f"{_ORDERED.format(of='subject_id')} OR {_MOVED.format(of='OLD')}"
 _TRIGGERS_ON_CUSTODY: tuple[tuple[str, str, str], ...] = (

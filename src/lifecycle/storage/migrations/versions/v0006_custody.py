@@ -8,8 +8,8 @@ from alembic import op
 from lifecycle.columns import Instant
 from lifecycle.storage.append_only import custody_grants, custody_triggers
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
