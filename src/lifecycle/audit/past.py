@@ -15,7 +15,7 @@ from lifecycle.domain.decision import Asked
 from lifecycle.domain.event import DomainEvent, Personal, Withheld
 from lifecycle.domain.open_records import NOUNS, Named
 from lifecycle.domain.subject import events as e
-from lifecycle.domain.subject.custody_events import MandatoryCopyKept
+from lifecycle.domain.subject.custody_events import CopyPreserved, MandatoryCopyKept
 from lifecycle.domain.subject.request_events import RequestReceived
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.trustee import trustee as trustees
@@ -203,7 +203,7 @@ def _day(value: Personal[JsonValue]) -> date | None:
 def _follows(event: DomainEvent) -> bool:
     if isinstance(event, e.ProcessingRestricted):
         return event.because != "asked"
-    return isinstance(event, e.RetentionExpired | e.ErasureOrdered | MandatoryCopyKept)
+    return isinstance(event, e.RetentionExpired | e.ErasureOrdered | MandatoryCopyKept | CopyPreserved)
 
 
 def stand_in(format: str, number: int) -> str:

@@ -133,22 +133,22 @@ def _kept_by(subject: Subject, holding: Holding, at: datetime, title: Title) -> 
 
 
 def preserve_copies(
-    subject: Subject, holdings: Iterable[str], now: datetime, policy: Policy, request: str | None = None
+    subject: Subject, holdings: Iterable[str], at: datetime, policy: Policy, request: str | None = None
 ) -> tuple[CopyPreserved, ...]:
-    """What the refusal of access to these holdings adds: a fact for each law that asks for a copy to be preserved."""
+    """What the refusal of access to these holdings at `at` adds: a fact for each law that asks for a copy to stay."""
     kept = tuple(id for id in holdings if id in subject.holdings and subject.holdings[id].erased_at is None)
     if not kept:
         return ()
     return tuple(
-        CopyPreserved(occurred_at=now, holdings=kept, law=law, until=until, request=request)
-        for law, until in _periods(policy, now).items()
+        CopyPreserved(occurred_at=at, holdings=kept, law=law, until=until, request=request)
+        for law, until in _periods(policy, at).items()
     )
 
 
-def _periods(policy: Policy, now: datetime) -> Mapping[str, datetime]:
+def _periods(policy: Policy, at: datetime) -> Mapping[str, datetime]:
     packs = known_packs()
     return {
-        f"{code}/{name}": number.period().due(now, policy.time_zone)
+        f"{code}/{name}": number.period().due(at, policy.time_zone)
         for code in policy.jurisdictions
         for name, number in packs[code].about(Topic.COPIES).items()
     }

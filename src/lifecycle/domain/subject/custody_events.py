@@ -21,7 +21,7 @@ class RestrictionLapsed(DomainEvent):
 
 class CopyPreserved(DomainEvent):
     """Access to these was refused: a copy stays until then, whatever else ends. `law` is an entry of a law pack, such
-    as "SG/refused-copies". PDPA s 22A."""
+    as "SG/refused-copy". PDPA s 22A."""
 
     kind: ClassVar[str] = "copy-preserved/1"
     holdings: tuple[str, ...]
