@@ -53,6 +53,8 @@ CHECKS = {
     "body-without-event": "A ciphertext belongs to no part of an event.",
     "erased-yet-here": "A ciphertext is here although its erasure was called completed.",
     "key-missing": "A key is gone, and no completed erasure names it (22).",
+    "key-not-in-custody": "Something is stored only, and ordinary sessions have its key.",
+    "key-in-custody-unexplained": "A key is in custody, and nothing on record makes its holding storage only.",
     "key-in-custody-and-here": "A key is in custody, and ordinary sessions have it too.",
     "key-left": "A key or look-up is here although its erasure was called completed (23).",
     "key-does-not-open": "A value does not open under its key (13).",
