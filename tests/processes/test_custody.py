@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import io
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
 
 import pytest
 from engine.stores import CONSENT, QUOTE, count_of, document, headers_of, lift_triggers, times_of, value_in_clear
-from sqlalchemy import select, update
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from postgres import on_sqlite
+from sqlalchemy import Connection, select, text, update
 from whole.stores import ANN, BEN, TRIAL, Store
 
-from lifecycle.domain.streams import access_stream_of
+from lifecycle.audit.full_custody import misplaced
+from lifecycle.audit.full_findings import Findings
+from lifecycle.audit.opening import values_of
+from lifecycle.domain.event import Withheld
+from lifecycle.domain.streams import access_stream_of, is_person_stream
+from lifecycle.domain.subject.custody import stored_only
 from lifecycle.engine import open_engine, vault_dumps
 from lifecycle.engine.answers import NotRead
 from lifecycle.engine.deciding import decide_all
+from lifecycle.storage.folding import folded
 from lifecycle.storage.tables import event_header, pending_custody, stream_head
 from lifecycle.vault.custody_keys import CustodyKeys
 from lifecycle.vault.sealing import Tampered
@@ -265,3 +278,126 @@ def test_another_process_that_remembers_the_keys_opens_nothing_that_went_into_cu
         assert other.execute(
             document("give-consent", "late", ANN, **CONSENT | {"purposes": ["quotation"]})
         ).outcome == ("done")
+
+
+@on_sqlite
+def test_on_sqlite_not_even_the_wrapped_keys_that_ordinary_sessions_could_open_are_left_in_any_file(store: Store):
+    store.consent()
+    store.collect()
+    with store.engine.database.read() as c:
+        name = {row["holding"] for row in store.engine.read.holdings(ANN) if row["category"] == "name"}
+        wrapped = bytes(c.execute(select(data_key.c.wrapped).where(data_key.c.hid.in_(name))).scalar_one())
+    store.engine.database.truncate_wal()
+    path = store.engine.database.path
+    assert path is not None
+    assert wrapped in path.read_bytes()
+    store.do("restrict", subject=ANN, categories=["name"], **LAW)
+    assert [each.name for each in path.parent.iterdir() if each.is_file() and wrapped in each.read_bytes()] == []
+
+
+def test_who_was_restricted_before_there_was_custody_is_noted_by_the_migration_and_moved_at_the_next_start(
+    store: Store,
+):
+    person = kept(store)
+    store.consent(subject=BEN)
+    dump = io.BytesIO()
+    migration = import_module("lifecycle.storage.migrations.versions.v0006_custody")
+    store.engine.back_up_vault(dump)
+    with store.engine.database.own() as c:
+        c.execute(text(migration._RESTRICTED_BEFORE))
+        assert list(c.execute(select(pending_custody.c.stream_id)).scalars()) == [person]
+    store.reopen()
+    assert (inside(store), count_of(store.engine.database, pending_custody)) == (1, 0)
+
+
+STEPS = st.lists(
+    st.sampled_from(
+        [
+            "restrict name",
+            "restrict phone",
+            "restrict name until",
+            "lift name",
+            "lift phone",
+            "hold",
+            "release",
+            "withdraw",
+            "collect",
+            "correct name",
+            "erase phone",
+            "tick",
+            "rotate",
+            "contract",
+            "reopen",
+        ]
+    ),
+    min_size=3,
+    max_size=12,
+)
+
+
+def step(store: Store, what: str) -> None:
+    verb, _, rest = what.partition(" ")
+    category, _, until = rest.partition(" ")
+    hold = {"hold": "case-7", "reason": "litigation", "authority": "court"}
+    soon = (store.engine.clock.now() + timedelta(days=20)).isoformat()
+    match verb:
+        case "restrict":
+            limit = {"until": soon} if until else {}
+            store.do("restrict", subject=ANN, categories=[category], **LAW, **limit)
+        case "lift":
+            store.do("lift-restriction", subject=ANN, categories=[category], reason="settled")
+        case "hold":
+            store.do("place-hold", subject=ANN, **hold)
+        case "release":
+            store.do("release-hold", subject=ANN, **hold)
+        case "withdraw":
+            store.do("withdraw-consent", subject=ANN, purposes=["free-trial"], channel="web-form")
+        case "collect":
+            store.consent()
+            store.collect()
+        case "contract":
+            store.do("collect", subject=ANN, data={"phone": "+6591234567"}, **QUOTE)
+        case "correct":
+            store.do("correct", subject=ANN, data={category: "Anna"}, reason="misspelt")
+        case "erase":
+            store.do("erase", subject=ANN, ground="7.3d", categories=[category])
+        case "tick":
+            store.engine.advance_clock(store.engine.clock.now() + timedelta(days=200))
+        case "rotate":
+            store.engine.rotate()
+        case "reopen":
+            store.reopen()
+
+
+@given(steps=STEPS)
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+def test_whatever_happens_keys_are_where_the_record_says_and_nothing_stored_only_is_opened_by_ordinary_sessions(
+    steps: list[str],
+):
+    with TemporaryDirectory() as folder:
+        store = Store(f"sqlite:///{folder}/store.db", Path(folder) / "keys")
+        try:
+            store.consent()
+            store.collect()
+            for what in steps:
+                step(store, what)
+                with store.engine.database.read() as c:
+                    found = Findings(10)
+                    misplaced(c, found)
+                    assert found.kept == []
+                    assert c.execute(select(pending_custody)).all() == []
+                    assert_closed(store, c)
+        finally:
+            store.engine.close()
+
+
+def assert_closed(store: Store, c: Connection) -> None:
+    """By keys, not by asking: ordinary sessions open whatever they can."""
+    for person in c.execute(select(stream_head.c.stream_id).where(stream_head.c.version > 0)).scalars():
+        if not is_person_stream(person):
+            continue
+        subject = store.engine.streams.repository.get(person, projector_func=folded)
+        stored = stored_only(subject, store.engine.clock.now())
+        at = {id: subject.holdings[id].generations[-1].version for id in stored}
+        opened = values_of(c, store.engine.vault, person, at)
+        assert set(opened.values()) <= {Withheld.CUSTODY}
