@@ -87,6 +87,7 @@ class Span:
     categories: tuple[str, ...] = ()
     name: str = ""
     law: bool = False
+    told: bool = False  # that it is over
 
     def at(self, when: datetime) -> bool:
         return self.since <= when < self.until
@@ -267,7 +268,8 @@ class Story:
         for item in self._here():
             if item.category in fact.categories and any(span.at(fact.recorded) for span in item.restricted):
                 for span in item.restricted:
-                    span.until = span.until if span.until <= fact.at else max(fact.at, span.since)
+                    if fact.at < span.until:
+                        span.until, span.told = max(fact.at, span.since), True
         self._settle(fact.recorded)
 
     def _correct(self, fact: Fact) -> None:
@@ -303,11 +305,7 @@ class Story:
 
     def _settle(self, recorded: datetime, whole: bool = False) -> bool:
         """Tell what is over, and erase what nothing carries and nothing keeps. Says whether there was anything."""
-        happened = False
-        for item in self._here():
-            for ground in item.grounds:
-                if not ground.told and ground.end() <= recorded:
-                    ground.told = happened = True
+        happened = self._tell_over(recorded)
         for item in self._here():
             if not any(recorded < ground.end() for ground in item.grounds) and not self.kept(item, recorded):
                 item.erased = recorded
@@ -318,6 +316,14 @@ class Story:
             self.last = recorded
         return happened
 
+    def _tell_over(self, recorded: datetime) -> bool:
+        happened = False
+        for item in self._here():
+            for ground in item.grounds:
+                if not ground.told and ground.end() <= recorded:
+                    ground.told = happened = True
+        return happened
+
     def _nothing_stays(self, at: datetime) -> bool:
         """A birth date stays only for what else needs it."""
         staying = [item for item in self._here() if not self._only_tells_age(item) or self.kept(item, at)]
@@ -326,7 +332,10 @@ class Story:
 
     def _only_tells_age(self, item: Item) -> bool:
         others = [ground for ground in item.grounds if ground.purpose != "minors"]
-        return len(others) < len(item.grounds) and all(ground.told for ground in others)
+        return self._tells_age(item) and all(ground.told for ground in others)
+
+    def _tells_age(self, item: Item) -> bool:
+        return any(ground.purpose == "minors" for ground in item.grounds)
 
     def _go(self, at: datetime) -> None:
         self.gone = at
@@ -340,6 +349,12 @@ class Story:
         for consent in self.consents:
             if consent.over == NEVER and not consent.told and consent.lapses <= at:
                 consent.told = happened = True
+        happened = self._tell_over(at) or happened
+        for item in self._here():
+            in_use = any(not ground.told for ground in item.grounds)
+            for span in item.restricted:
+                if in_use and not span.told and span.until <= at and not self._tells_age(item):
+                    span.told = happened = True
         happened = self._settle(at) or happened
         if happened:
             self.last = at

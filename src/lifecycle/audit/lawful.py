@@ -21,6 +21,7 @@ FUTURE = "in-the-future"
 OTHER_PURPOSE = "no-ground-for-purpose"
 NOT_YET = "not-yet-held"
 ERASED = "erased"
+OBSTRUCTED = "technical-obstacle"  # ordered to be erased, and a store that has a copy says that it cannot
 PERIOD_OVER = "retention-expired"
 WITHDRAWN = "consent-withdrawn"
 
@@ -44,8 +45,11 @@ def judged(subject: Subject, holding: str, at: datetime, purpose: str | None = N
     if held is None or at < held.since:
         return Judgement("not-held", NOT_YET)
     if held.erased_at is not None and held.erased_at <= at:
+        if held.obstructed_at is not None and held.obstructed_at <= at:
+            return Judgement("storage-only", OBSTRUCTED, (), (Keeper(OBSTRUCTED, None),))
         return Judgement("not-held", ERASED)
-    return _of_held(subject, as_at(subject, held, at), at, purpose)
+    copies = {id: copy for id, copy in subject.mandatory_copies.items() if copy.since <= at}
+    return _of_held(replace(subject, mandatory_copies=copies), as_at(subject, held, at), at, purpose)
 
 
 def _of_held(subject: Subject, then: Holding, at: datetime, purpose: str | None) -> Judgement:

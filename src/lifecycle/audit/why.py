@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from lifecycle.audit.lawful import OBSTRUCTED
 from lifecycle.domain.subject.fold import MINORS, fold
 from lifecycle.domain.subject.requests import open_ones
-from lifecycle.domain.subject.settling import HOLD, STATUTORY, fall_due, keepers, let_go_at
+from lifecycle.domain.subject.settling import COPY, HOLD, STATUTORY, fall_due, keepers, let_go_at
 from lifecycle.domain.subject.state import Ground, Holding, Subject
 from lifecycle.policy.model import Policy
 from lifecycle.policy.succession import in_force
@@ -67,11 +68,12 @@ class Why:
 
 def why(subject: Subject, policies: Sequence[Policy], now: datetime) -> Why:
     """Everything that is held at `now` and every reason for it, as if nothing further were to happen."""
+    obstructed = tuple(_obstructed(each) for each in subject.holdings.values() if each.obstructed_at is not None)
     if subject.erasure is not None:
-        return Why((), (), None)
+        return Why(obstructed, (), None)
     gone = whole_goes(subject, policies, now)
     held = tuple(_why_held(subject, holding, now, gone) for holding in subject.kept())
-    return Why(held, tuple(_person(subject, held, policies, now)), gone)
+    return Why((*held, *obstructed), tuple(_person(subject, held, policies, now)), gone)
 
 
 # -- a holding ----------------------------------------------------------------------------------------------------
@@ -88,6 +90,12 @@ def _why_held(subject: Subject, holding: Holding, now: datetime, gone: datetime 
     free = released_at(subject, holding, others, now)
     earliest = gone if with_the_record and free is not None else free
     return WhyHeld(holding.id, holding.category, tuple(reasons) or (Reason(OVERDUE, now),), earliest)
+
+
+def _obstructed(holding: Holding) -> WhyHeld:
+    """To be erased since the order; a store outside of ours that has a copy says that it cannot, and is asked again."""
+    reason = Reason(OBSTRUCTED, None, holding.obstructed_at)
+    return WhyHeld(holding.id, holding.category, (reason,), holding.erased_at)
 
 
 def _is_record(subject: Subject, holding: Holding, ground: Ground) -> bool:
@@ -121,6 +129,9 @@ def _kept(subject: Subject, holding: Holding, now: datetime) -> Iterator[Reason]
             yield from _holds(subject, now, holding)
         elif keeper.because == STATUTORY:
             yield from _minimums(subject, holding, now)
+        elif keeper.because == COPY:
+            copy = subject.mandatory_copies[holding.id]
+            yield Reason(COPY, copy.until, copy.since, law=copy.law)
         else:
             yield Reason(keeper.because, keeper.until)
 
