@@ -9,6 +9,8 @@ import pytest
 from whole.stores import ANN, Store
 
 from lifecycle.audit.lawful_answers import NotAnAct, UnknownHolding
+from lifecycle.engine import open_engine
+from lifecycle.processes.sinks import CannotEraseNow, ToErase
 
 SHARE = {"subject": ANN, "trustee": "udesk", "purpose": "free-trial", "method": "api", "categories": ["email"]}
 TERMS = {
@@ -214,3 +216,54 @@ def test_clause_5_why_tells_when_the_whole_person_goes_and_what_they_are_found_b
         "holdings": [],
         "person": {"earliest": None, "reasons": []},
     }
+
+
+def test_clause_5_why_names_an_open_request_and_the_copy_that_law_preserves_after_it_was_refused(store: Store):
+    quote = {"purpose": "quotation", "basis": "contract", "evidence": "K-1", "source": "web-form"}
+    phone = {"phone": "+6591234567"}
+    store.do("collect", "2024-08-01T10:00:00+08:00", subject=ANN, data=phone, **quote)
+    store.engine.advance_clock(instant("2025-07-20T00:00:00+08:00"))
+    store.do("receive-request", subject=ANN, request="r-1", kind="access", channel="email")
+    assert "open-request" in {each["because"] for each in store.engine.read.why(ANN)["person"]["reasons"]}
+    store.do("refuse-request", subject=ANN, request="r-1", reason="it would harm somebody else")
+    answer = store.engine.read.why(ANN)
+    (one,) = answer["holdings"]
+    assert [each["because"] for each in one["reasons"]] == ["ground", "mandatory-copy"]
+    assert one["earliest"] == one["reasons"][1]["until"] == "2025-08-19T16:00:00Z"
+    assert "open-request" not in {each["because"] for each in answer["person"]["reasons"]}
+    store.engine.advance_clock(instant("2025-08-20T00:00:00+08:00"))
+    assert store.held() == {"phone": "erased"}
+    stored = lawful(store, "2025-08-10T00:00:00+08:00", "phone")
+    assert (stored["verdict"], stored["because"]) == ("storage-only", "mandatory-copy")
+
+
+class Tape:
+    """A medium that cannot be erased before its window opens."""
+
+    name = "tape"
+    is_open = False
+
+    def erase(self, what: ToErase) -> str:
+        if not self.is_open:
+            raise CannotEraseNow("the window opens on Sunday")
+        return "overwritten"
+
+    def is_gone(self, what: ToErase) -> bool:
+        return self.is_open
+
+
+def test_clause_5_what_a_store_outside_of_ours_cannot_erase_yet_is_storage_only_and_why_says_so(store: Store):
+    store.engine.close()
+    tape = Tape()
+    store.engine = open_engine(store.settings.db, keys=store.settings.keys, sinks=[tape])
+    collected(store)
+    at = store.engine.clock.now()
+    store.do("erase", subject=ANN, ground="7.3d", categories=["email"])
+    (email,) = [one for one in store.engine.read.why(ANN)["holdings"] if one["category"] == "email"]
+    assert [(each["because"], each["until"]) for each in email["reasons"]] == [("technical", None)]
+    assert datetime.fromisoformat(email["earliest"]) == at
+    assert lawful(store, at.isoformat())["because"] == "technical"
+    tape.is_open = True
+    store.engine.sweep()
+    assert "email" not in {one["category"] for one in store.engine.read.why(ANN)["holdings"]}
+    assert lawful(store, at.isoformat())["verdict"] == "not-held"

@@ -13,15 +13,14 @@ from lifecycle.domain.subject.fold import TERM_OVER
 from lifecycle.domain.subject.settling import BY_LAW, Keeper, keepers
 from lifecycle.domain.subject.state import Consent, Ground, Holding, Restriction, Subject
 from lifecycle.policy.vocabulary import LegalBasis
+from lifecycle.projections.held import ASKED, TECHNICAL
 
 Verdict = Literal["lawful", "storage-only", "unlawful", "not-held", "cannot-tell"]
 
-ASKED = "asked"
 FUTURE = "in-the-future"
 OTHER_PURPOSE = "no-ground-for-purpose"
 NOT_YET = "not-yet-held"
 ERASED = "erased"
-OBSTRUCTED = "technical-obstacle"  # ordered to be erased, and a store that has a copy says that it cannot
 PERIOD_OVER = "retention-expired"
 WITHDRAWN = "consent-withdrawn"
 
@@ -46,7 +45,7 @@ def judged(subject: Subject, holding: str, at: datetime, purpose: str | None = N
         return Judgement("not-held", NOT_YET)
     if held.erased_at is not None and held.erased_at <= at:
         if held.obstructed_at is not None and held.obstructed_at <= at:
-            return Judgement("storage-only", OBSTRUCTED, (), (Keeper(OBSTRUCTED, None),))
+            return Judgement("storage-only", TECHNICAL, (), (Keeper(TECHNICAL, None),))
         return Judgement("not-held", ERASED)
     copies = {id: copy for id, copy in subject.mandatory_copies.items() if copy.since <= at}
     return _of_held(replace(subject, mandatory_copies=copies), as_at(subject, held, at), at, purpose)

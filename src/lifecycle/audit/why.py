@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from lifecycle.audit.lawful import OBSTRUCTED
 from lifecycle.domain.subject.fold import MINORS, fold
 from lifecycle.domain.subject.requests import open_ones
 from lifecycle.domain.subject.settling import COPY, HOLD, STATUTORY, fall_due, keepers, let_go_at
 from lifecycle.domain.subject.state import Ground, Holding, Subject
 from lifecycle.policy.model import Policy
 from lifecycle.policy.succession import in_force
+from lifecycle.projections.held import TECHNICAL
 from lifecycle.projections.retention_calendar import identifiers_due, will_fall_due
 
 GROUND = "ground"
@@ -94,7 +94,7 @@ def _why_held(subject: Subject, holding: Holding, now: datetime, gone: datetime 
 
 def _obstructed(holding: Holding) -> WhyHeld:
     """To be erased since the order; a store outside of ours that has a copy says that it cannot, and is asked again."""
-    reason = Reason(OBSTRUCTED, None, holding.obstructed_at)
+    reason = Reason(TECHNICAL, None, holding.obstructed_at)
     return WhyHeld(holding.id, holding.category, (reason,), holding.erased_at)
 
 
