@@ -20,7 +20,8 @@ from lifecycle.clock import Clock
 from lifecycle.domain.streams import access_stream_of
 from lifecycle.domain.subject.fold import born
 from lifecycle.domain.subject.state import Subject
-from lifecycle.policy.calendars import STANDARD, Calendars
+from lifecycle.policy.calendars import Calendars
+from lifecycle.policy.countries import STANDARD
 from lifecycle.projections.audit_trail import trail
 from lifecycle.projections.consents import agreed_by, current_consents
 from lifecycle.projections.held import held_by

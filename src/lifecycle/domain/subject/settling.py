@@ -17,7 +17,8 @@ from lifecycle.domain.subject import request_dues
 from lifecycle.domain.subject.fold import MINORS, TERM_OVER, fold
 from lifecycle.domain.subject.requests import open_ones
 from lifecycle.domain.subject.state import Ground, Holding, Subject
-from lifecycle.policy.calendars import STANDARD, Calendars
+from lifecycle.policy.calendars import Calendars
+from lifecycle.policy.countries import STANDARD
 from lifecycle.policy.model import Policy
 from lifecycle.policy.periods import Period, day_of
 
