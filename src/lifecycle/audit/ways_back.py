@@ -172,6 +172,8 @@ def _release_hold(past: Past) -> Iterator[Fields]:
 def _restrict(past: Past) -> Iterator[Fields]:
     restricted = past.only(e.ProcessingRestricted)
     if restricted is not None:
+        if isinstance(restricted.law, Withheld) and restricted.law_reference is not None:
+            past.name(WITHHELD, restricted.law_reference)
         yield {
             "at": restricted.occurred_at,
             "holdings": restricted.holdings,

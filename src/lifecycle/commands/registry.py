@@ -21,6 +21,7 @@ from lifecycle.commands.subject.give_consent import GiveConsent, give_consent
 from lifecycle.commands.subject.give_notice import GiveNotice, give_notice
 from lifecycle.commands.subject.lift_restriction import LiftRestriction, lift_restriction
 from lifecycle.commands.subject.link_identifier import LinkIdentifier, link_identifier
+from lifecycle.commands.subject.open_custody import OpenCustody, open_custody
 from lifecycle.commands.subject.pause_request import PauseRequest, pause_request
 from lifecycle.commands.subject.place_hold import PlaceHold, place_hold
 from lifecycle.commands.subject.read_clear import ReadClear, read_clear
@@ -56,7 +57,11 @@ class Entry:
     to_open: Callable[[Any, Subject], list[str]] | None = None
 
 
-INTERNAL: dict[str, Entry] = {"read-clear": Entry(ReadClear, read_clear), "fall-due": Entry(FallDue, fall_due)}
+INTERNAL: dict[str, Entry] = {
+    "read-clear": Entry(ReadClear, read_clear),
+    "open-custody": Entry(OpenCustody, open_custody),
+    "fall-due": Entry(FallDue, fall_due),
+}
 """What the engine asks itself; no document can."""
 
 

@@ -18,6 +18,8 @@ from lifecycle.domain.decision import Decision
 from lifecycle.domain.event import Recorded
 from lifecycle.domain.open_records import Named
 from lifecycle.domain.streams import access_stream_of
+from lifecycle.domain.subject.custody import moves_keys
+from lifecycle.domain.subject.custody_events import CustodyOpened
 from lifecycle.domain.subject.events import ErasureOrdered, IdentifierUnlinked, PersonalDataRead
 from lifecycle.domain.subject.refusals import IdReused, SubjectErased, UnknownSubject
 from lifecycle.domain.subject.state import Subject
@@ -106,7 +108,7 @@ class AboutPeople:
             if person.is_known:
                 self._remember(question, person, "nothing", (None, before), outcome)
             return outcome
-        if isinstance(decision.events[0], PersonalDataRead):
+        if isinstance(decision.events[0], PersonalDataRead | CustodyOpened):
             return self._let_read(question, person, decision)
         mark = len(self.decided.appending.recorded)
         if person.subject.erasure is None:
@@ -116,6 +118,7 @@ class AboutPeople:
         self.persons[person.subject.id] = person
         added = self.decided.appending.recorded[mark:]
         self._to_destroy(added)
+        self._to_move(person, added)
         kinds = [recorded.event.kind for recorded in added]
         outcome = answers.done(id, person.subject.id, person.subject.version, decision, kinds)
         self._remember(question, person, "done", (before + 1, person.subject.version), outcome)
@@ -143,6 +146,13 @@ class AboutPeople:
                 ends_here = isinstance(event, IdentifierUnlinked) or event.whole
                 self.decided.is_over = self.decided.is_over or ends_here
                 self._losing.add(recorded.originator_id)
+
+    def _to_move(self, person: Person, added: Sequence[Recorded]) -> None:
+        """Keys that have to go into custody or come back, noted with the events that make it so."""
+        if moves_keys(person.subject, (recorded.event for recorded in added), self.decided.now):
+            self.decided.appending.rows.pending_custody.append(
+                {"stream_id": person.subject.id, "version": person.subject.version, "at": self.decided.now}
+            )
 
     def _refuse(self, question: Question, person: Person, refusal: Refused) -> Outcome:
         """The person's record is left alone; the attempt stays visible, without values (settled rule 11)."""

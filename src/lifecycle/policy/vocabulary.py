@@ -42,6 +42,7 @@ class Role(StrEnum):
     SERVICE = "service"
     OFFICER = "officer"
     AUDITOR = "auditor"
+    CUSTODIAN = "custodian"  # opens what is stored only, for the hold or the law that keeps it
     OPERATOR = "operator"
     RECIPIENT = "recipient"
     SUBJECT = "subject"

@@ -42,11 +42,23 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Restriction:
-    """Somebody asked for storage only. It prolongs a holding's life only if it is `by_law`."""
+    """Somebody asked for storage only. It prolongs a holding's life only if it is `by_law`; `law` is a keyed reference
+    to what was named. `over`: its end is on record."""
 
     since: datetime
     until: datetime | None
     by_law: bool
+    law: str | None = None
+    over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Has to be preserved because access to it was refused; `law` is an entry of a law pack."""
+
+    since: datetime
+    until: datetime
+    law: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +77,13 @@ class Holding:
     generations: tuple[Generation, ...] = ()
     annotations: tuple[Generation, ...] = ()
     restrictions: tuple[Restriction, ...] = ()
-    kept_by: frozenset[str] = frozenset()  # restrictions already recorded: "statutory-minimum", "legal-hold"
+    kept_by: frozenset[str] = (
+        frozenset()
+    )  # restrictions already recorded: "statutory-minimum", "legal-hold", "mandatory-copy"
     shares: tuple[Share, ...] = ()
     erased_at: datetime | None = None  # ordered: from here on nobody may read it
     erased_by: int | None = None  # version of the order
+    obstructed_at: datetime | None = None  # since when a store outside of ours says that it cannot erase it
 
     @property
     def parts(self) -> tuple[int, ...]:
@@ -124,6 +139,7 @@ class Subject:
     notices: frozenset[tuple[str, str]] = frozenset()
     acceptances: frozenset[str] = frozenset()
     guardians: frozenset[str] = frozenset()
+    mandatory_copies: Mapping[str, Copy] = field(default_factory=dict)  # by holding
     requests: Mapping[str, Request] = field(default_factory=dict)
     birth_date: str | None = None  # id of the holding that seals it
     erasure: str | None = None  # of the whole person: "ordered", "completed" or "finalised"
