@@ -78,6 +78,10 @@ class Reading:
         """Who has which holding, since when."""
         return self._views.recipients(self.subject_id(subject), as_of=as_of, as_known_at=as_known_at)
 
+    def out_of_scope(self, subject: Named) -> list[Json]:
+        """Third-party products with the links to their own terms, and what of this person they were given."""
+        return self._views.out_of_scope(self.subject_id(subject))
+
     def replay(self, subject: Named, as_of: datetime | None = None) -> list[Json]:
         """The state after every event."""
         return self._views.replay(self.subject_id(subject), as_of=as_of)

@@ -13,6 +13,7 @@ from datetime import datetime
 from lifecycle.domain.decision import Decision
 from lifecycle.domain.event import DomainEvent
 from lifecycle.domain.subject import events as e
+from lifecycle.domain.subject.delayed_notices import delayed, notices_due
 from lifecycle.domain.subject.fold import MINORS, TERM_OVER, fold
 from lifecycle.domain.subject.state import Ground, Holding, Subject
 from lifecycle.policy.model import Policy
@@ -166,6 +167,8 @@ def effects_of(before: Subject, after: Subject, touched: Iterable[str], now: dat
 
 def _effect(subject: Subject, holding: Holding, now: datetime) -> e.Effect:
     named = {"holding": holding.id, "category": holding.category}
+    if holding.anonymised:
+        return e.Effect(**named, result="anonymised", because="no-ground-left")
     if holding.erased_at is not None:
         return e.Effect(**named, result="erased", because="no-ground-left")
     live = subject.live_grounds(holding, now)
@@ -192,7 +195,7 @@ def _effect(subject: Subject, holding: Holding, now: datetime) -> e.Effect:
 class Due:
     """One thing that time will bring: what, from which instant on, and for what."""
 
-    what: str  # "retention", "storage-only-end", "consent-lapse" or "identifiers"
+    what: str  # "retention", "storage-only-end", "consent-lapse", "disclosure-notice" or "identifiers"
     due: datetime
     holding: str | None = None
     ground: int | None = None
@@ -211,6 +214,7 @@ def calendar(subject: Subject, policy: Policy) -> tuple[Due, ...]:
     ]
     for holding in subject.kept():
         found.extend(_due_of(subject, holding))
+    found.extend(Due("disclosure-notice", due) for _, due in delayed(subject))
     gone = _identifiers_due(subject, policy)
     return tuple(found) if gone is None else (*found, gone)
 
@@ -241,7 +245,8 @@ def _identifiers_due(subject: Subject, policy: Policy) -> Due | None:
     staying = any(not _only_tells_age(subject, holding) for holding in subject.kept())
     on_hold = any(hold.until is None for hold in subject.holds.values())
     consented = any(consent.ended is None for consent in subject.consents)
-    if staying or on_hold or consented or subject.last_event_at is None:
+    untold = any(delayed(subject))
+    if staying or on_hold or consented or untold or subject.last_event_at is None:
         return None
     by_law = [r.until for holding in subject.kept() for r in holding.restrictions if r.by_law]
     if None in by_law:
@@ -265,6 +270,8 @@ def fall_due(subject: Subject, now: datetime, policy: Policy) -> Decision:
         unfolding.add(e.ConsentExpired(occurred_at=now, purposes=tuple(lapsed), because=TERM_OVER))
     expire(unfolding, policy.time_zone)
     settle(unfolding, RETENTION)
+    for notice in notices_due(subject, now, policy.time_zone):
+        unfolding.add(notice)
     gone = _identifiers_due(subject, policy)
     if gone is not None and gone.due <= now and not unfolding.events:
         settle(unfolding, "identifiers", whole=True)
