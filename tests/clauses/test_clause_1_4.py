@@ -40,13 +40,14 @@ def test_clause_1_4_each_basis_is_declared_with_its_clause_and_the_articles_of_t
     assert basis.evidence
 
 
-@pytest.mark.parametrize("basis", LETTERS.values())
-def test_clause_1_4_a_basis_without_the_evidence_it_needs_is_refused(url: str, keys: Path, basis: str):
+def test_clause_1_4_a_basis_without_the_evidence_it_needs_is_refused(url: str, keys: Path):
     with opened(url, keys, EVERY_BASIS) as store:
-        refused(store.collect(at=DAY_1, basis=basis), "evidence-missing", "1.4")
-        refused(store.collect(at=DAY_1, basis=basis, evidence=" \n"), "evidence-missing", "1.4")
-        done(store.collect(at=DAY_1, basis=basis, evidence="K-1"))
-        assert {g["basis"] for row in store.engine.read.holdings(ANN) for g in row["grounds"]} == {basis}
+        for basis in LETTERS.values():
+            refused(store.collect(at=DAY_1, basis=basis), "evidence-missing", "1.4")
+            refused(store.collect(at=DAY_1, basis=basis, evidence=" \n"), "evidence-missing", "1.4")
+            done(store.collect(at=DAY_1, basis=basis, evidence="K-1"))
+        grounds = [ground["basis"] for ground in store.engine.read.holdings(ANN)[0]["grounds"]]
+        assert grounds == list(LETTERS.values())
         assert store.do("withdraw-consent", DAY_2, subject=ANN, channel="email").outcome == "nothing"
 
 

@@ -94,25 +94,22 @@ def _events(store: Store) -> Any:
         return record_of(c, engine.vault, engine.policies, engine.read.subject_id(ANN)).events
 
 
-@pytest.mark.parametrize("instrument", [None, WARRANT | {"reference": ""}, WARRANT | {"reference": "  "}])
-def test_clause_3_1b_without_an_instrument_nothing_is_disclosed(store: Store, instrument: Any):
-    refused(disclosing(store, ["email"], instrument=instrument), "instrument-missing", "3.1b")
+def test_clause_3_1b_without_an_instrument_nothing_is_disclosed(store: Store):
+    for instrument in (None, WARRANT | {"reference": ""}, WARRANT | {"reference": "  "}):
+        refused(disclosing(store, ["email"], instrument=instrument), "instrument-missing", "3.1b")
     assert recipients(store) == []
 
 
-@pytest.mark.parametrize(
-    "bounds",
-    [
+def test_clause_3_1b_a_disclosure_wider_than_the_instrument_is_refused(store: Store):
+    wider: list[dict[str, Any]] = [
         {"scope": {"categories": ["name"]}},
         {"scope": {"from": "2024-08-02"}},
         {"scope": {"to": "2024-07-31"}},
         {"issued_on": "2024-08-03"},
         {"expires_on": "2024-08-01"},
-    ],
-    ids=str,
-)
-def test_clause_3_1b_a_disclosure_wider_than_the_instrument_is_refused(store: Store, bounds: dict[str, Any]):
-    refused(disclosing(store, ["email"], instrument=WARRANT | bounds), "outside-instrument", "3.1b")
+    ]
+    for bounds in wider:
+        refused(disclosing(store, ["email"], instrument=WARRANT | bounds), "outside-instrument", "3.1b")
     assert "personal-data-disclosed" not in store.kinds()
 
 
