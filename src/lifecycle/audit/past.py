@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import JsonValue
 
@@ -13,7 +13,10 @@ from lifecycle.audit.reopened import Record
 from lifecycle.commands.context import Found
 from lifecycle.domain.decision import Asked
 from lifecycle.domain.event import DomainEvent, Personal, Withheld
+from lifecycle.domain.open_records import NOUNS, Named
 from lifecycle.domain.subject import events as e
+from lifecycle.domain.subject.custody_events import CopyPreserved, MandatoryCopyKept
+from lifecycle.domain.subject.request_events import RequestReceived
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.trustee import trustee as trustees
 from lifecycle.domain.trustee.trustee import Trustee
@@ -25,6 +28,7 @@ AT_ONCE = timedelta(minutes=1)
 """Two writers who do not see each other's append: their times of recording may cross by less than this."""
 
 ERASED = "value erased"
+CUSTODY = "value in custody"
 SEALED = "value sealed for this reader"
 INDEX = "only the blind index of that day knew whose identifier it was"
 
@@ -83,7 +87,10 @@ class Past:
         found = self.record.value(hid, version)
         if isinstance(found, str):
             return found
-        self.lack()
+        if found is Withheld.CUSTODY:
+            self.lacks.add(CUSTODY)
+        else:
+            self.lack()
         return stand_in(format, self._numbers.setdefault((hid, version), len(self._numbers)))
 
     def newest(self, hid: str) -> int:
@@ -139,6 +146,11 @@ class Past:
             raise Unlike("it names the trustee's agreements as they did not stand then")
         return trustees.replay(Trustee(trustee), events[:version])
 
+    def open_record(self, named: Named) -> Any:
+        """How another record stood then is not said by this one."""
+        self.lack()
+        return NOUNS[named[0]].born(named[1])
+
     def find(self, type: IdentifierType, normalised: str) -> Found | None:
         """The record says of an identifier that was linked that nobody had it, of one unlinked whose it was."""
         unlinked = self.only(e.IdentifierUnlinked)
@@ -160,6 +172,8 @@ class Past:
                 yield from (new.holding for new in event.new)
             if isinstance(event, e.BirthDateRecorded | e.MissingDataAdded):
                 yield event.holding
+            if isinstance(event, RequestReceived):
+                yield event.request
         while True:
             yield WITHHELD
 
@@ -189,7 +203,7 @@ def _day(value: Personal[JsonValue]) -> date | None:
 def _follows(event: DomainEvent) -> bool:
     if isinstance(event, e.ProcessingRestricted):
         return event.because != "asked"
-    return isinstance(event, e.RetentionExpired | e.ErasureOrdered)
+    return isinstance(event, e.RetentionExpired | e.ErasureOrdered | MandatoryCopyKept | CopyPreserved)
 
 
 def stand_in(format: str, number: int) -> str:

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -15,11 +16,13 @@ from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.registry import entry_of
 from lifecycle.domain.decision import Decision
 from lifecycle.domain.event import Recorded
+from lifecycle.domain.open_records import Named
 from lifecycle.domain.streams import access_stream_of
+from lifecycle.domain.subject.custody import moves_keys
+from lifecycle.domain.subject.custody_events import CustodyOpened
 from lifecycle.domain.subject.events import ErasureOrdered, IdentifierUnlinked, PersonalDataRead
-from lifecycle.domain.subject.refusals import IdReused, UnknownSubject
+from lifecycle.domain.subject.refusals import IdReused, SubjectErased, UnknownSubject
 from lifecycle.domain.subject.state import Subject
-from lifecycle.domain.trustee.trustee import Trustee
 from lifecycle.engine import answers
 from lifecycle.engine.asking import Question
 from lifecycle.engine.decided import Decided, VersionConflict
@@ -33,7 +36,7 @@ class AboutPeople:
     """Each person is loaded once and grows with the batch."""
 
     decided: Decided
-    trustee: Callable[[str], Trustee]
+    open_record: Callable[[Named], Any]
     persons: dict[UUID, Person] = field(default_factory=dict)
     _unknown: dict[object, Person] = field(default_factory=dict, repr=False)
     _losing: set[UUID] = field(default_factory=set, repr=False)  # holdings of theirs are to be destroyed
@@ -41,8 +44,9 @@ class AboutPeople:
 
     def __post_init__(self) -> None:
         known = self.decided.known
+        now, appending = self.decided.now, self.decided.appending
         self._batch = Batch(
-            self.decided.now, known.installation, self.decided.appending, dict(known.found), self.trustee
+            now, known.installation, appending, dict(known.found), self.open_record, self.decided.calendars
         )
 
     def decide(self, question: Question, command: SubjectCommand) -> Outcome:
@@ -64,6 +68,8 @@ class AboutPeople:
     def _answered(self, question: Question, person: Person) -> Outcome | None:
         """The answer that this id had before, if it had one."""
         before = self.decided.seen.get((person.subject.id, question.cmd))
+        if before is not None and person.keys is None:  # told after the erasure of the person
+            return self.decided.reused(question, before) or self.decided.repeated(question, before)
         if before is not None and person.keys is not None:
             if before.content_mac != person.keys.content_mac(question.content):
                 return self._refuse_reuse(question, person)
@@ -90,6 +96,8 @@ class AboutPeople:
         at = self.decided.at(command)
         person.begin(at, self.decided.policy_at(at))
         decision: Decision = entry_of(command).handle(command, person)
+        if person.subject.erasure is not None and not all(event.after_erasure for event in decision.events):
+            raise SubjectErased
         return at, decision.telling()
 
     def _accept(self, question: Question, person: Person, decision: Decision, at: datetime) -> Outcome:
@@ -97,16 +105,20 @@ class AboutPeople:
         if not decision.events:
             stream = person.subject.id if person.is_known else None
             outcome = answers.nothing(id, stream, before or None, decision.effects)
-            if person.keys is not None and person.is_known:
+            if person.is_known:
                 self._remember(question, person, "nothing", (None, before), outcome)
             return outcome
-        if isinstance(decision.events[0], PersonalDataRead):
+        if isinstance(decision.events[0], PersonalDataRead | CustodyOpened):
             return self._let_read(question, person, decision)
         mark = len(self.decided.appending.recorded)
-        person.append(decision.events, self.decided.judged(question), at)
+        if person.subject.erasure is None:
+            person.append(decision.events, self.decided.judged(question), at)
+        else:
+            person.append_late(decision.events, self.decided.judged(question, nameless=True))
         self.persons[person.subject.id] = person
         added = self.decided.appending.recorded[mark:]
         self._to_destroy(added)
+        self._to_move(person, added)
         kinds = [recorded.event.kind for recorded in added]
         outcome = answers.done(id, person.subject.id, person.subject.version, decision, kinds)
         self._remember(question, person, "done", (before + 1, person.subject.version), outcome)
@@ -135,6 +147,13 @@ class AboutPeople:
                 self.decided.is_over = self.decided.is_over or ends_here
                 self._losing.add(recorded.originator_id)
 
+    def _to_move(self, person: Person, added: Sequence[Recorded]) -> None:
+        """Keys that have to go into custody or come back, noted with the events that make it so."""
+        if moves_keys(person.subject, (recorded.event for recorded in added), self.decided.now):
+            self.decided.appending.rows.pending_custody.append(
+                {"stream_id": person.subject.id, "version": person.subject.version, "at": self.decided.now}
+            )
+
     def _refuse(self, question: Question, person: Person, refusal: Refused) -> Outcome:
         """The person's record is left alone; the attempt stays visible, without values (settled rule 11)."""
         if not person.is_known or person.subject.erasure is not None:
@@ -159,7 +178,8 @@ class AboutPeople:
         """`versions` are the first and last event of the answer; of a refusal its event, which is on the second stream,
         and the version of the record that it was about."""
         subject = person.subject.id
-        mac = person.own_keys().content_mac(question.content)
+        is_erased = person.subject.erasure is not None
+        mac = self.decided.open_mac(question) if is_erased else person.own_keys().content_mac(question.content)
         stream = access_stream_of(subject) if outcome == "refused" else None
         seen = Seen(
             subject, question.cmd, mac, outcome, *versions, self.decided.now, stream, answers.told_beside(given)

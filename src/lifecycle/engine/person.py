@@ -6,11 +6,13 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from lifecycle.commands.context import Found
 from lifecycle.domain.decision import Asked
 from lifecycle.domain.event import DomainEvent, Judged, Personal, Withheld
+from lifecycle.domain.open_records import Named
 from lifecycle.domain.streams import access_stream_of
 from lifecycle.domain.subject.events import IdentifierLinked, SubjectRegistered
 from lifecycle.domain.subject.fold import fold
@@ -18,12 +20,13 @@ from lifecycle.domain.subject.refusals import SubjectErased
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.trustee.trustee import Trustee
 from lifecycle.ledger.envelope import SID_BYTES, b64url
+from lifecycle.policy.calendars import STANDARD, Calendars
 from lifecycle.policy.model import Policy
 from lifecycle.policy.periods import age_on
 from lifecycle.policy.vocabulary import IdentifierType
 from lifecycle.storage.appending import Appending, Head
 from lifecycle.vault.installation import Installation, SubjectRows
-from lifecycle.vault.sealing import SubjectKeys
+from lifecycle.vault.sealing import OpenParts, SubjectKeys
 
 Identifier = tuple[str, str]  # type and normalised text
 Part = tuple[str, int]  # holding id and version of the event that sealed it
@@ -37,7 +40,8 @@ class Batch:
     installation: Installation
     appending: Appending
     owners: dict[Identifier, tuple[UUID, str]] = field(repr=False)  # blind index as read, and as this batch adds to it
-    trustee: Callable[[str], Trustee]
+    open_record: Callable[[Named], Any]
+    calendars: Calendars = STANDARD
 
 
 @dataclass(slots=True)
@@ -77,7 +81,11 @@ class Person:
         return self.own_keys().reference(what, text)
 
     def trustee(self, trustee: str) -> Trustee:
-        return self.batch.trustee(trustee)
+        found: Trustee = self.batch.open_record(("trustee", trustee))
+        return found
+
+    def open_record(self, named: Named) -> Any:
+        return self.batch.open_record(named)
 
     def find(self, type: IdentifierType, normalised: str) -> Found | None:
         if not self.is_known and self.named_by == (type, normalised):
@@ -101,7 +109,7 @@ class Person:
     def begin(self, at: datetime, policy: Policy) -> Asked:
         """Turn to the next command about this person."""
         self._links.clear()
-        self.current = Asked(at, self.batch.now, policy, self._age(policy.day_of(at)))
+        self.current = Asked(at, self.batch.now, policy, self._age(policy.day_of(at)), self.batch.calendars)
         return self.current
 
     def _age(self, day: date) -> int | None:
@@ -153,6 +161,14 @@ class Person:
         for holding, value in event.values.items():
             if isinstance(value, str):
                 self.values[(holding, self.subject.version)] = value
+
+    def append_late(self, events: Sequence[DomainEvent], judged: Judged) -> None:
+        """Place what may still be told of somebody erased: facts without words, as no key is left for them."""
+        assert self.head is not None, "an erased person's record has a head"
+        for event in events:
+            told = event.without_words()
+            recorded, self.head = self.batch.appending.append(self.head, OpenParts(), told, judged, self.batch.now)
+            self.subject = fold(self.subject, told, recorded.recorded_at)
 
     def _index(self, events: Sequence[DomainEvent]) -> None:
         """Write look-up rows for identifiers that were linked just now."""

@@ -42,6 +42,7 @@ class Role(StrEnum):
     SERVICE = "service"
     OFFICER = "officer"
     AUDITOR = "auditor"
+    CUSTODIAN = "custodian"  # opens what is stored only, for the hold or the law that keeps it
     OPERATOR = "operator"
     RECIPIENT = "recipient"
     SUBJECT = "subject"
@@ -104,3 +105,10 @@ class WithheldBecause(StrEnum):
     ERASED = "erased"
     OUTSIDE_PERIOD = "outside-period"  # the instrument names another time
     RESTRICTED = "restricted-not-covered"  # storage only, and the instrument cites no law that reaches it
+
+
+class PauseReason(StrEnum):
+    """Why the clock of a request may rest: the person has something to do. Policy clause 7.6."""
+
+    IDENTITY = "identity"  # who asks has not shown who they are
+    CLARIFICATION = "clarification"  # what is asked is not clear yet

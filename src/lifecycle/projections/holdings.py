@@ -29,6 +29,7 @@ current_holding = Table(
     Column("erased_by", Integer),
     Column("held_by", Text),  # a system that keeps the value: what is sealed here is its locator
     Column("anonymised", Boolean, nullable=False),
+    Column("obstructed_at", Instant),
 )
 
 # `until` is the end as it is known now, fixed or computed. Nothing is rewritten when it comes.
@@ -65,7 +66,7 @@ class Holdings:
     """Rewrites all holdings of each person who changed."""
 
     name = "holdings"
-    version = 2
+    version = 3
     tables = (current_holding, current_ground, current_keeper)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
@@ -85,6 +86,7 @@ _OF_A_HOLDING = (
     "erased_by",
     "held_by",
     "anonymised",
+    "obstructed_at",
 )
 _OF_A_GROUND = ("number", "purpose", "basis", "since", "until", "rule", "ended", "kept_until", "technology")
 _OF_A_KEEPER = ("because", "since", "until")
@@ -113,7 +115,8 @@ def current_holdings(c: Connection, subject_id: UUID) -> list[Held]:
     keepers: dict[str, list[Kept]] = {}
     for row in _rows(c, current_keeper, subject_id, _OF_A_KEEPER):
         keepers.setdefault(row[0], []).append(Kept(*row[1:]))
-    held = [Held(*row[1:]) for row in _rows(c, current_holding, subject_id, _OF_A_HOLDING)]
+    rows = _rows(c, current_holding, subject_id, _OF_A_HOLDING)
+    held = [Held(**dict(zip(_OF_A_HOLDING, row[1:], strict=True))) for row in rows]
     return in_order(
         replace(one, grounds=tuple(grounds.get(one.holding, ())), keepers=tuple(keepers.get(one.holding, ())))
         for one in held

@@ -8,7 +8,7 @@ from lifecycle.domain.decision import NOTHING, Asked, Decision
 from lifecycle.domain.subject import outgoing_events as o
 from lifecycle.domain.subject import refusals as r
 from lifecycle.domain.subject.outgoing_fold import ANONYMISED
-from lifecycle.domain.subject.settling import BY_LAW, HOLD, STATUTORY, Unfolding, effects_of, keepers, over, settle
+from lifecycle.domain.subject.settling import HOLD, Unfolding, effects_of, keepers, over, settle
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.subject.wording import known_categories, open_record
 from lifecycle.policy.vocabulary import LegalBasis
@@ -68,5 +68,5 @@ def _unkept(subject: Subject, asked: Asked, named: Sequence[str]) -> None:
             why.setdefault(keeper.because, set()).add(subject.holdings[id].category)
     if HOLD in why:
         raise r.HoldInForce(why[HOLD])
-    if STATUTORY in why or BY_LAW in why:
-        raise r.RetentionInForce(why.get(STATUTORY, set()) | why.get(BY_LAW, set()))
+    if why:
+        raise r.RetentionInForce(category for categories in why.values() for category in categories)
