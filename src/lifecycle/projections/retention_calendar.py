@@ -69,7 +69,7 @@ class Falling:
     due: datetime
     subject_id: UUID
     number: int
-    what: str  # "retention", "storage-only-end", "consent-lapse", "identifiers", "evidence", or "request-…"
+    what: str  # as of `Due`, or "evidence"
     holding: str | None
     ground: int | None
     purpose: str | None
