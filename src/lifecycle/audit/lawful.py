@@ -21,6 +21,7 @@ FUTURE = "in-the-future"
 OTHER_PURPOSE = "no-ground-for-purpose"
 NOT_YET = "not-yet-held"
 ERASED = "erased"
+ANONYMISED = "anonymised"
 PERIOD_OVER = "retention-expired"
 WITHDRAWN = "consent-withdrawn"
 
@@ -46,7 +47,7 @@ def judged(subject: Subject, holding: str, at: datetime, purpose: str | None = N
     if held.erased_at is not None and held.erased_at <= at:
         if held.obstructed_at is not None and held.obstructed_at <= at:
             return Judgement("storage-only", TECHNICAL, (), (Keeper(TECHNICAL, None),))
-        return Judgement("not-held", ERASED)
+        return Judgement("not-held", ANONYMISED if held.anonymised else ERASED)
     copies = {id: copy for id, copy in subject.mandatory_copies.items() if copy.since <= at}
     return _of_held(replace(subject, mandatory_copies=copies), as_at(subject, held, at), at, purpose)
 
@@ -92,7 +93,8 @@ def _carried(subject: Subject, ground: Ground, at: datetime) -> Ground:
 def carrying(subject: Subject, ground: Ground, at: datetime) -> list[Consent]:
     """The consents that a ground may stand on at `at`, oldest first: consent after the collection heals nothing."""
     latest = min(at, ground.counted_from)
-    found = [each for each in subject.consents if each.purpose == ground.purpose and each.since <= latest]
+    of = (ground.purpose, ground.technology)
+    found = [each for each in subject.consents if (each.purpose, each.technology) == of and each.since <= latest]
     return sorted(found, key=lambda consent: consent.since)
 
 

@@ -40,7 +40,7 @@ class NotAnAct(Invalid):
     remedy = "name the version of a collection or a share: `lifecycle subject history`"
 
     def __init__(self, version: int) -> None:
-        super().__init__(f"Version {version} of this person's record is no act of processing.")
+        super().__init__(f"Version {version} of this person's record is no collection and no share with a trustee.")
 
 
 # -- an instant ---------------------------------------------------------------------------------------------------

@@ -94,7 +94,7 @@ class Evidence:
             _place(recorded, position)
             for recorded, position in self.events
             if isinstance(recorded.event, e.ConsentGiven)
-            for _ in recorded.event.purposes
+            for _ in recorded.event.scopes
         ]
         return placed[next(number for number, one in enumerate(subject.consents) if one is consent)]
 
