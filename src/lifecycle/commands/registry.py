@@ -12,6 +12,8 @@ from lifecycle.commands.policy.publish_policy import PublishPolicy, publish_poli
 from lifecycle.commands.subject import collect as collecting
 from lifecycle.commands.subject import correct as correcting
 from lifecycle.commands.subject.accept_policy import AcceptPolicy, accept_policy
+from lifecycle.commands.subject.anonymise import Anonymise, anonymise
+from lifecycle.commands.subject.disclose import Disclose, disclose
 from lifecycle.commands.subject.end_purpose import EndPurpose, end_purpose
 from lifecycle.commands.subject.erase import Erase, erase
 from lifecycle.commands.subject.escalate_complaint import EscalateComplaint, escalate_complaint
@@ -75,6 +77,8 @@ COMMANDS: dict[str, Entry] = {
     "correct": Entry(correcting.Correct, correcting.correct, correcting.to_open),
     "supplement": Entry(Supplement, supplement, correcting.to_open),
     "share": Entry(Share, share),
+    "disclose": Entry(Disclose, disclose),
+    "anonymise": Entry(Anonymise, anonymise),
     "place-hold": Entry(PlaceHold, place_hold),
     "release-hold": Entry(ReleaseHold, release_hold),
     "restrict": Entry(Restrict, restrict),

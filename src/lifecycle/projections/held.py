@@ -1,4 +1,4 @@
-"""One holding with everything that decides what it is at an instant: held, restricted or erased, and why."""
+"""One holding with everything that decides what it is at an instant: held, restricted, erased, anonymised, and why."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ class HeldGround:
     rule: str
     ended: str | None
     kept_until: datetime | None
+    technology: str | None = None
 
     def is_live(self, at: datetime) -> bool:
         return self.since <= at and (self.until is None or at < self.until)
@@ -53,13 +54,17 @@ class Held:
     sealed_in: int
     erased_at: datetime | None
     erased_by: int | None
+    held_by: str | None = None
+    anonymised: bool = False
     grounds: tuple[HeldGround, ...] = ()
     keepers: tuple[Kept, ...] = ()
     obstructed_at: datetime | None = None
 
-    def state(self, at: datetime) -> Literal["held", "restricted", "erased"]:
+    def state(self, at: datetime) -> Literal["held", "restricted", "erased", "anonymised"]:
         if self.erased_at is not None and self.erased_at <= at:
-            return "erased" if self.obstruction(at) is None else "restricted"
+            if self.obstruction(at) is not None:
+                return "restricted"
+            return "anonymised" if self.anonymised else "erased"
         return "held" if self.restriction(at) is None else "restricted"
 
     def obstruction(self, at: datetime) -> Kept | None:
@@ -109,6 +114,8 @@ def _held(subject: Subject, holding: Holding, at: datetime | None) -> Held:
         sealed_in=(generations or holding.generations)[-1].version,
         erased_at=holding.erased_at,
         erased_by=holding.erased_by,
+        held_by=holding.held_by,
+        anonymised=holding.anonymised,
         grounds=tuple(_grounds(subject, holding)),
         keepers=tuple(_keepers(subject, holding)),
         obstructed_at=holding.obstructed_at,
@@ -128,6 +135,7 @@ def _grounds(subject: Subject, holding: Holding) -> Iterable[HeldGround]:
             ground.rule.name,
             ground.ended,
             kept_until,
+            ground.technology,
         )
 
 

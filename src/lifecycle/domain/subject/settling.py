@@ -16,10 +16,12 @@ from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import request_dues
 from lifecycle.domain.subject.custody_changes import MANDATORY_COPY
 from lifecycle.domain.subject.custody_events import MandatoryCopyKept, RestrictionLapsed
+from lifecycle.domain.subject.delayed_notices import delayed, notices_due
 from lifecycle.domain.subject.fold import MINORS, TERM_OVER, fold
 from lifecycle.domain.subject.requests import open_ones
 from lifecycle.domain.subject.state import Ground, Holding, Subject
-from lifecycle.policy.calendars import STANDARD, Calendars
+from lifecycle.policy.calendars import Calendars
+from lifecycle.policy.countries import STANDARD
 from lifecycle.policy.model import Policy
 from lifecycle.policy.periods import Period, day_of
 
@@ -194,6 +196,8 @@ def effects_of(before: Subject, after: Subject, touched: Iterable[str], now: dat
 
 def _effect(subject: Subject, holding: Holding, now: datetime) -> e.Effect:
     named = {"holding": holding.id, "category": holding.category}
+    if holding.anonymised:
+        return e.Effect(**named, result="anonymised", because="no-ground-left")
     if holding.erased_at is not None:
         return e.Effect(**named, result="erased", because="no-ground-left")
     live = subject.live_grounds(holding, now)
@@ -220,7 +224,8 @@ def _effect(subject: Subject, holding: Holding, now: datetime) -> e.Effect:
 class Due:
     """One thing that time will bring: what, from which instant on, and for what."""
 
-    # "retention", "restriction-end", "storage-only-end", "consent-lapse", "identifiers", or what request_dues names
+    # "retention", "restriction-end", "storage-only-end", "consent-lapse", "disclosure-notice", "identifiers", or what
+    # request_dues names
     what: str
     due: datetime
     holding: str | None = None
@@ -241,6 +246,7 @@ def calendar(subject: Subject, policy: Policy) -> tuple[Due, ...]:
     ]
     for holding in subject.kept():
         found.extend(_due_of(subject, holding))
+    found.extend(Due("disclosure-notice", due) for _, due in delayed(subject))
     gone = _identifiers_due(subject, policy)
     return tuple(found) if gone is None else (*found, gone)
 
@@ -274,7 +280,7 @@ def _identifiers_due(subject: Subject, policy: Policy) -> Due | None:
     staying = any(not _only_tells_age(subject, holding) for holding in subject.kept())
     on_hold = any(hold.until is None for hold in subject.holds.values())
     consented = any(consent.ended is None for consent in subject.consents)
-    asking = bool(open_ones(subject.requests))
+    asking = bool(open_ones(subject.requests)) or any(delayed(subject))
     if staying or on_hold or consented or asking or subject.last_event_at is None:
         return None
     by_law = [r.until for holding in subject.kept() for r in holding.restrictions if r.by_law]
@@ -303,6 +309,8 @@ def fall_due(subject: Subject, now: datetime, policy: Policy, calendars: Calenda
     expire(unfolding, policy.time_zone)
     lapse(unfolding, policy.time_zone)
     settle(unfolding, RETENTION)
+    for notice in notices_due(subject, now, policy.time_zone):
+        unfolding.add(notice)
     if forgotten := request_dues.forgettable(unfolding.subject, now):
         unfolding.add(e.ErasureOrdered(occurred_at=now, ground=RETENTION, holdings=forgotten))
     gone = _identifiers_due(subject, policy)
