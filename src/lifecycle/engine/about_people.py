@@ -178,8 +178,8 @@ class AboutPeople:
         """`versions` are the first and last event of the answer; of a refusal its event, which is on the second stream,
         and the version of the record that it was about."""
         subject = person.subject.id
-        is_erased = person.subject.erasure is not None
-        mac = self.decided.open_mac(question) if is_erased else person.own_keys().content_mac(question.content)
+        # An erasure that was only ordered has not taken the keys yet: its repeat is recognised by them.
+        mac = self.decided.open_mac(question) if person.keys is None else person.keys.content_mac(question.content)
         stream = access_stream_of(subject) if outcome == "refused" else None
         seen = Seen(
             subject, question.cmd, mac, outcome, *versions, self.decided.now, stream, answers.told_beside(given)

@@ -36,7 +36,8 @@ from lifecycle.engine.sealing_off import compare, refuse_what_came_back
 from lifecycle.errors import Conflict, Invalid, StoreUnavailable
 from lifecycle.ledger.checkpoint_rows import Published
 from lifecycle.ledger.sequencer import sequence
-from lifecycle.policy.calendars import STANDARD, Calendars, load_calendars
+from lifecycle.policy.calendars import Calendars
+from lifecycle.policy.countries import STANDARD, load_calendars
 from lifecycle.processes.erase_what_was_ordered import EraseWhatWasOrdered, ErasureUnfinished
 from lifecycle.processes.expunge_when_evidence_is_over import ExpungeWhenEvidenceIsOver
 from lifecycle.processes.finalise_when_an_epoch_ends import Ended, FinaliseWhenAnEpochEnds

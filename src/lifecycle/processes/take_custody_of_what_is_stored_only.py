@@ -7,6 +7,7 @@ nothing. What has to move follows from the record alone, so that a late or repea
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -48,7 +49,8 @@ class TakeCustodyOfWhatIsStoredOnly:
     def __call__(self, asked: Sequence[Moving], now: datetime) -> None:
         for start in range(0, len(asked), TOGETHER):
             if again(partial(self._move, asked[start : start + TOGETHER], now), _unfinished()):
-                self._forget_moved()
+                with suppress(StoreUnavailable):  # a reader in the way delays that, and nothing else
+                    self._database.truncate_wal()
 
     def resume(self, now: datetime) -> int:
         """Go on with what a crash interrupted, or what waits for somebody who has the custody key."""
@@ -87,13 +89,6 @@ class TakeCustodyOfWhatIsStoredOnly:
         except KeysUnavailable:
             return False
         return True
-
-    def _forget_moved(self) -> None:
-        """What ordinary sessions could open leaves SQLite's write-ahead file too; a reader in the way delays that."""
-        try:
-            self._database.truncate_wal()
-        except StoreUnavailable as error:
-            raise CustodyUnfinished(error.message) from None
 
 
 def _unfinished() -> CustodyUnfinished:

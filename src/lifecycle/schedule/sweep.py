@@ -20,7 +20,8 @@ from lifecycle.domain.subject.custody import MOVING
 from lifecycle.domain.subject.events import ErasureOrdered, RetentionExpired
 from lifecycle.domain.subject.settling import fall_due
 from lifecycle.errors import StoreUnavailable
-from lifecycle.policy.calendars import STANDARD, Calendars
+from lifecycle.policy.calendars import Calendars
+from lifecycle.policy.countries import STANDARD
 from lifecycle.policy.model import Policy
 from lifecycle.policy.vocabulary import Role
 from lifecycle.projections.retention_calendar import Falling, due
