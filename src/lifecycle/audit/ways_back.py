@@ -20,7 +20,7 @@ Way = Callable[[Past], Iterator[Fields]]
 
 
 def _give_consent(past: Past) -> Iterator[Fields]:
-    given = past.only(e.ConsentGiven)
+    given = past.after_notice(e.ConsentGiven)
     if given is None:
         return
     guardian = past.word(given, "guardian", needed=bool(past.subject.guardians)) if given.by_guardian else None
@@ -37,7 +37,7 @@ def _give_consent(past: Past) -> Iterator[Fields]:
 
 
 def _refuse_consent(past: Past) -> Iterator[Fields]:
-    refused = past.only(e.ConsentRefused)
+    refused = past.after_notice(e.ConsentRefused)
     if refused is not None:
         yield {
             "at": refused.occurred_at,

@@ -8,16 +8,24 @@ from datetime import datetime
 from lifecycle.domain.event import DomainEvent
 from lifecycle.domain.subject.events import Effect
 from lifecycle.policy.model import Policy
+from lifecycle.policy.succession import in_force
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """When it happened (`at`), when it is recorded (`now`), the policy in force, and the person's age if known."""
+    """When it happened (`at`), when it is recorded (`now`), the policy in force for this person, and the person's age
+    if known. `published` are all versions there are by `now`, oldest first."""
 
     at: datetime
     now: datetime
     policy: Policy
     age: int | None = None
+    published: tuple[Policy, ...] = ()
+
+    @property
+    def newest(self) -> Policy:
+        """The version in force for whoever comes now; this person may not have been told of it."""
+        return in_force(self.published, self.now) or self.policy
 
     @property
     def is_minor(self) -> bool:

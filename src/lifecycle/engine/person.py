@@ -23,7 +23,7 @@ from lifecycle.policy.periods import age_on
 from lifecycle.policy.vocabulary import IdentifierType
 from lifecycle.storage.appending import Appending, Head
 from lifecycle.vault.installation import Installation, SubjectRows
-from lifecycle.vault.sealing import SubjectKeys
+from lifecycle.vault.sealing import OpenParts, SubjectKeys
 
 Identifier = tuple[str, str]  # type and normalised text
 Part = tuple[str, int]  # holding id and version of the event that sealed it
@@ -98,10 +98,10 @@ class Person:
 
     # -- what the batch does -----------------------------------------------------------------------------------------
 
-    def begin(self, at: datetime, policy: Policy) -> Asked:
+    def begin(self, at: datetime, policy: Policy, published: tuple[Policy, ...] = ()) -> Asked:
         """Turn to the next command about this person."""
         self._links.clear()
-        self.current = Asked(at, self.batch.now, policy, self._age(policy.day_of(at)))
+        self.current = Asked(at, self.batch.now, policy, self._age(policy.day_of(at)), published)
         return self.current
 
     def _age(self, day: date) -> int | None:
@@ -125,6 +125,12 @@ class Person:
         for event in events:
             self._place(event, judged)
         self._index(events)
+
+    def append_unasked(self, event: DomainEvent, judged: Judged) -> None:
+        """Place what nobody asked for: it has no words of anybody, so nothing of it is sealed."""
+        assert self.head is not None, "a known person has a head"
+        recorded, self.head = self.batch.appending.append(self.head, OpenParts(), event, judged, self.batch.now)
+        self.subject = fold(self.subject, event, recorded.recorded_at)
 
     def _registration(self, at: datetime) -> list[DomainEvent]:
         sid = secrets.token_bytes(SID_BYTES)

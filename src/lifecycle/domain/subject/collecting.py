@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lifecycle.domain.decision import NOTHING, Asked, Decision
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import refusals as r
 from lifecycle.domain.subject.consent import required_consent
 from lifecycle.domain.subject.fold import MINORS
+from lifecycle.domain.subject.revising import accepted_by_use
+from lifecycle.domain.subject.revision_refusals import NotToldYet
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.subject.wording import known_categories, known_purposes, known_source, open_record
+from lifecycle.errors import Refused
 from lifecycle.policy.periods import RetentionRule
 from lifecycle.policy.vocabulary import CountsFrom, LegalBasis, Sensitivity
+
+_OF_ONE_S_OWN_ACCORD = (LegalBasis.CONSENT, LegalBasis.CONTRACT)
+"""On these bases data comes from a person who uses the service; on the others it may come without any doing of theirs.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,8 @@ def collect(
         evidence=evidence,
         values={item.new_id: item.value for item in new},
     )
-    return Decision((collected,))
+    by_use = accepted_by_use(subject, asked, "collect", purpose) if basis in _OF_ONE_S_OWN_ACCORD else ()
+    return Decision((*by_use, collected))
 
 
 def _is_held(subject: Subject, asked: Asked, holding: str) -> bool:
@@ -74,16 +82,37 @@ def _allowed(
     evidence: str | None,
 ) -> None:
     open_record(subject)
+    try:
+        _declared(asked, purpose, basis, categories, source)
+    except Refused:
+        _needs_no_newer(asked, purpose, basis, categories, source)
+        raise
+    if basis is not LegalBasis.CONSENT and not (evidence or "").strip():
+        raise r.EvidenceMissing(basis)
+    if basis is LegalBasis.CONSENT:
+        required_consent(subject, asked, purpose, sensitive_among(asked, categories))
+
+
+def _declared(asked: Asked, purpose: str, basis: LegalBasis, categories: Sequence[str], source: str) -> None:
+    """What the policy says without looking at the person."""
     known_purposes(asked.policy, [purpose])
     known_categories(asked.policy, categories)
     known_source(asked.policy, source)
     necessary(asked, purpose, categories)
     if basis not in asked.policy.purposes[purpose].bases:
         raise r.BasisNotAllowed(purpose, basis)
-    if basis is not LegalBasis.CONSENT and not (evidence or "").strip():
-        raise r.EvidenceMissing(basis)
-    if basis is LegalBasis.CONSENT:
-        required_consent(subject, asked, purpose, sensitive_among(asked, categories))
+
+
+def _needs_no_newer(asked: Asked, purpose: str, basis: LegalBasis, categories: Sequence[str], source: str) -> None:
+    """Refuse by what is really lacking if only a version that the person was not told of allows it. Clause 9.1."""
+    newest = asked.newest
+    if newest.version == asked.policy.version:
+        return
+    try:
+        _declared(replace(asked, policy=newest), purpose, basis, categories, source)
+    except Refused:
+        return
+    raise NotToldYet(newest.version)
 
 
 def necessary(asked: Asked, purpose: str, categories: Sequence[str]) -> None:
@@ -108,7 +137,8 @@ def record_activity(subject: Subject, asked: Asked, *, purpose: str) -> Decision
         return NOTHING
     if known is not None and asked.at <= known:
         return NOTHING
-    return Decision((e.ActivityRecorded(occurred_at=asked.at, purpose=purpose),))
+    by_use = accepted_by_use(subject, asked, "record-activity", purpose)
+    return Decision((*by_use, e.ActivityRecorded(occurred_at=asked.at, purpose=purpose)))
 
 
 def record_birth_date(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from lifecycle.domain.decision import NOTHING, Asked, Decision
@@ -10,9 +11,14 @@ from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import refusals as r
 from lifecycle.domain.subject.settling import Unfolding, effects_of, over, settle
 from lifecycle.domain.subject.state import Consent, Subject
-from lifecycle.domain.subject.wording import known_channel, known_purposes, open_record
+from lifecycle.domain.subject.wording import (
+    known_channel,
+    known_purposes,
+    open_record,
+    told_by_showing,
+    version_shown,
+)
 from lifecycle.errors import Refused
-from lifecycle.policy.model import Policy
 from lifecycle.policy.vocabulary import LegalBasis
 
 
@@ -27,11 +33,14 @@ def give_consent(
     guardian: str | None,
     guardian_reference: str | None = None,
 ) -> Decision:
-    """Record consent to each purpose that is not covered yet. `guardian_reference` is the keyed form of `guardian`."""
+    """Record consent to each purpose that is not covered yet, as the version that was shown words it; whoever consents
+    to a revision was told of it. `guardian_reference` is the keyed form of `guardian`."""
     open_record(subject)
+    shown = version_shown(asked, notice)
+    told = told_by_showing(subject, asked, shown, channel)
+    asked = replace(asked, policy=shown)
     known_purposes(asked.policy, purposes)
     known_channel(asked.policy, channel)
-    _known_notice(asked.policy, notice)
     for purpose in purposes:
         if LegalBasis.CONSENT not in asked.policy.purposes[purpose].bases:
             raise r.BasisNotAllowed(purpose, LegalBasis.CONSENT)
@@ -42,7 +51,7 @@ def give_consent(
     by_guardian = guardian is not None
     missing = [p for p in dict.fromkeys(purposes) if not _covered(subject, asked, p, separate, by_guardian)]
     if not missing:
-        return NOTHING
+        return Decision(told)
     given = e.ConsentGiven(
         occurred_at=asked.at,
         purposes=tuple(missing),
@@ -54,13 +63,7 @@ def give_consent(
         lapses=_lapses(asked, missing),
         guardian=guardian,
     )
-    return Decision((given,))
-
-
-def _known_notice(policy: Policy, notice: str) -> None:
-    """The notice shown is a policy version; the one in force is the one that can be shown."""
-    if notice != policy.version:
-        raise r.NoticeMissing(notice)
+    return Decision((*told, given))
 
 
 def _covered(subject: Subject, asked: Asked, purpose: str, separate: bool, by_guardian: bool) -> bool:
@@ -81,16 +84,18 @@ def _lapses(asked: Asked, purposes: Sequence[str]) -> dict[str, datetime]:
 
 def refuse_consent(subject: Subject, asked: Asked, *, purposes: Sequence[str], notice: str, channel: str) -> Decision:
     open_record(subject)
-    known_purposes(asked.policy, purposes)
-    known_channel(asked.policy, channel)
-    _known_notice(asked.policy, notice)
+    shown = version_shown(asked, notice)
+    told = told_by_showing(subject, asked, shown, channel)
+    known_purposes(shown, purposes)
+    known_channel(shown, channel)
     in_force = [purpose for purpose in purposes if subject.consent_for(purpose, asked.now)]
     if in_force:
         raise r.ConsentInForce(in_force)
     fresh = tuple(purpose for purpose in dict.fromkeys(purposes) if purpose not in subject.refusals)
     if not fresh:
-        return NOTHING
-    return Decision((e.ConsentRefused(occurred_at=asked.at, purposes=fresh, notice=notice, channel=channel),))
+        return Decision(told)
+    refused = e.ConsentRefused(occurred_at=asked.at, purposes=fresh, notice=notice, channel=channel)
+    return Decision((*told, refused))
 
 
 def withdraw_consent(subject: Subject, asked: Asked, *, purposes: Sequence[str], channel: str) -> Decision:

@@ -120,7 +120,7 @@ class NoticeMissing(Refused):
     code = "notice-missing"
     clause = "9.1"
     rule = "policy clause 9.1; PIPL Art. 17"
-    remedy = "name a policy version that is published and in force"
+    remedy = "name a policy version that is published and in force, or is to come"
 
     def __init__(self, notice: str) -> None:
         super().__init__(f"No published policy version {shown(notice)} is in force.")

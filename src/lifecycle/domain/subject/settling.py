@@ -6,7 +6,7 @@ as long as its last ground, or as what law or a hold imposes (the law of design.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,9 +14,11 @@ from lifecycle.domain.decision import Decision
 from lifecycle.domain.event import DomainEvent
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject.fold import MINORS, TERM_OVER, fold
+from lifecycle.domain.subject.revising import REVISED, consequences, touched
 from lifecycle.domain.subject.state import Ground, Holding, Subject
 from lifecycle.policy.model import Policy
 from lifecycle.policy.periods import Period, day_of
+from lifecycle.policy.succession import Revision
 
 STATUTORY = "statutory-minimum"
 HOLD = "legal-hold"
@@ -88,11 +90,17 @@ def _retention_expired(
         holding=holding.id,
         ground=ground.number,
         purpose=ground.purpose,
-        rule=ground.rule.name,
+        rule=_ending_rule(unfolding.subject, ground),
         due=due,
         due_on=day_of(due, zone),
         done_on=day_of(unfolding.now, zone),
     )
+
+
+def _ending_rule(subject: Subject, ground: Ground) -> str:
+    """The rule by which time ends the ground: its own, or a shorter one of a later version."""
+    due = subject.due_by(ground)
+    return (due[1] if due is not None else ground.rule).name
 
 
 def over(unfolding: Unfolding, zone: str) -> frozenset[str]:
@@ -192,7 +200,7 @@ def _effect(subject: Subject, holding: Holding, now: datetime) -> e.Effect:
 class Due:
     """One thing that time will bring: what, from which instant on, and for what."""
 
-    what: str  # "retention", "storage-only-end", "consent-lapse" or "identifiers"
+    what: str  # "retention", "storage-only-end", "consent-lapse", "revision" or "identifiers"
     due: datetime
     holding: str | None = None
     ground: int | None = None
@@ -220,7 +228,7 @@ def _due_of(subject: Subject, holding: Holding) -> Iterable[Due]:
     for ground in open_grounds:
         end = subject.end_of(ground)
         if end is not None:
-            yield Due("retention", end, holding.id, ground.number, ground.purpose, ground.rule.name)
+            yield Due("retention", end, holding.id, ground.number, ground.purpose, _ending_rule(subject, ground))
     if not open_grounds and (release := _released_at(subject, holding)) is not None:
         yield Due("storage-only-end", release, holding.id)
 
@@ -251,8 +259,11 @@ def _identifiers_due(subject: Subject, policy: Policy) -> Due | None:
     return Due("identifiers", max([rested, *(end for end in by_law if end is not None)]))
 
 
-def fall_due(subject: Subject, now: datetime, policy: Policy) -> Decision:
-    """Decide what time has brought for this person by `now`. Asked twice, the second time nothing is left to do."""
+def fall_due(subject: Subject, now: datetime, policy: Policy, revisions: Sequence[Revision] = ()) -> Decision:
+    """Decide what time has brought for this person by `now`. Asked twice, the second time nothing is left to do.
+
+    `policy` is the version in force for the person, `revisions` those that came into force after their first.
+    """
     if subject.version == 0 or subject.erasure is not None:
         return Decision()
     unfolding = Unfolding(subject, now)
@@ -264,11 +275,42 @@ def fall_due(subject: Subject, now: datetime, policy: Policy) -> Decision:
     if lapsed:
         unfolding.add(e.ConsentExpired(occurred_at=now, purposes=tuple(lapsed), because=TERM_OVER))
     expire(unfolding, policy.time_zone)
+    effects = _revised(unfolding, revisions, policy.time_zone)
     settle(unfolding, RETENTION)
     gone = _identifiers_due(subject, policy)
     if gone is not None and gone.due <= now and not unfolding.events:
         settle(unfolding, "identifiers", whole=True)
-    return unfolding.decided()
+    return unfolding.decided(effects_of(subject, unfolding.subject, effects, now))
+
+
+def _revised(unfolding: Unfolding, revisions: Sequence[Revision], zone: str) -> list[str]:
+    """Record what each revision changed, in their order, and return the holdings that it concerns.
+
+    What a revision leaves without a ground is erased, or stored only, because of it; what its shorter periods end
+    expires.
+    """
+    concerned: list[str] = []
+    for revision in revisions:
+        overdue = over(unfolding, zone)
+        events = consequences(unfolding.subject, revision, unfolding.now)
+        for event in events:
+            unfolding.add(event)
+        if events:
+            settle(unfolding, REVISED, overdue=overdue)
+            expire(unfolding, zone)
+            concerned += touched(events)
+    return list(dict.fromkeys(concerned))
+
+
+def revisions_due(subject: Subject, revisions: Sequence[Revision]) -> tuple[Due, ...]:
+    """The instants at which a version comes into force for this person and changes what is held already."""
+    if subject.version == 0 or subject.erasure is not None:
+        return ()
+    return tuple(
+        Due("revision", each.since, rule=each.policy.version)
+        for each in revisions
+        if consequences(subject, each, each.since)
+    )
 
 
 def next_instant(subject: Subject, policy: Policy) -> datetime | None:
