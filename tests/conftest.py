@@ -4,23 +4,102 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import judges
 import pytest
+from compiled import compile_once
+from founding import InAFile, OnAServer
 from hypothesis import settings
 from postgres import Server, server_of, stop_server_of
+from whole.stores import Store
 
 from lifecycle.storage.database import Database
 from lifecycle.storage.schema import migrate
 
 ENGINES = ("sqlite", "postgresql")
+HERE = Path(__file__).parent
+MEMORY = Path("/dev/shm")  # noqa: S108 -- pytest makes folders of its own in it
 
 # How many examples a property is tried with where it does not say so itself. A deadline measures the machine.
 settings.register_profile("suite", max_examples=40, deadline=None)
 settings.register_profile("soak", max_examples=2_000, deadline=None)
 settings.load_profile(os.environ.get("LIFECYCLE_EXAMPLES", "suite"))
+
+
+compile_once()
+
+# What takes longest begins first, so that all workers end at about the same time. Rooms, or files of theirs; the rest follows.
+LONGEST_FIRST = (
+    "attacks",
+    "whole/test_kills.py",
+    "audit/test_full.py",
+    "whole/test_answers.py",
+    "audit/test_holdings.py",
+    "audit/test_records.py",
+    "audit/test_redeciding.py",
+    "bench",
+    "ledger/test_sequencer.py",
+    "processes",
+    "ledger/test_publishing_under_fire.py",
+    "cli",
+    "engine",
+    "audit",
+    "whole",
+    "erasure",
+    "verify",
+    "schedule",
+    "projections",
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Files lie in memory where there is room, however often what is tested syncs them."""
+    if os.environ.pop(
+        "PYTHONDONTWRITEBYTECODE", None
+    ):  # each of our many short processes would compile everything again
+        os.environ.setdefault("PYTHONPYCACHEPREFIX", str(Path(tempfile.gettempdir(), "lifecycle-tests-pycache")))
+    if hasattr(config, "workerinput"):
+        return
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False  # xdist would begin with the group of the most tests
+    if sys.platform == "linux" and "PYTEST_DEBUG_TEMPROOT" not in os.environ and _has_room(MEMORY):
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
+
+
+def _has_room(folder: Path) -> bool:
+    return os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > 4 << 30
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker runs a file's tests on one database, so that what they share is made once; it comes in LONGEST_FIRST's order."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group_of(item)))
+    items.sort(key=_rank_of)
+
+
+def _place_of(item: pytest.Item) -> tuple[str, str]:
+    """Its room; and its file with the room."""
+    parts = item.path.relative_to(HERE).parts
+    return parts[0], "/".join(parts[:2])
+
+
+def _group_of(item: pytest.Item) -> str:
+    room, file = _place_of(item)
+    called = getattr(item, "callspec", None)
+    kinds = [str(value) for value in called.params.values() if value in ENGINES] if called else []
+    return " ".join([room if room == "attacks" else file, *kinds])  # all attacks are on one store
+
+
+def _rank_of(item: pytest.Item) -> int:
+    room, file = _place_of(item)
+    ranks = [LONGEST_FIRST.index(name) for name in (file, room) if name in LONGEST_FIRST]
+    return ranks[0] if ranks else len(LONGEST_FIRST)
 
 
 def run_folder(factory: pytest.TempPathFactory, config: pytest.Config) -> Path:
@@ -64,15 +143,21 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=ENGINES)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def kind_of_database(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def database_url(kind_of_database: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a migrated database that nobody has opened."""
-    yield from _url(request, tmp_path, migrated=True)
+    yield from _url(kind_of_database, request, tmp_path, migrated=True)
 
 
-@pytest.fixture(params=ENGINES)
-def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture
+def empty_database_url(kind_of_database: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database without tables; for SQLite there is no file yet."""
-    yield from _url(request, tmp_path, migrated=False)
+    yield from _url(kind_of_database, request, tmp_path, migrated=False)
 
 
 @pytest.fixture
@@ -83,14 +168,34 @@ def database(database_url: str) -> Iterator[Database]:
     db.close()
 
 
+@pytest.fixture(scope="session")
+def founded_file(tmp_path_factory: pytest.TempPathFactory) -> InAFile:
+    return InAFile(tmp_path_factory.mktemp("founded"))
+
+
+@pytest.fixture(scope="session")
+def founded_database(postgresql: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnAServer]:
+    founded = OnAServer(postgresql, tmp_path_factory.mktemp("founded"))
+    yield founded
+    founded.copies.drop()
+
+
+@pytest.fixture
+def store(kind_of_database: str, request: pytest.FixtureRequest, tmp_path: Path, keys: Path) -> Iterator[Store]:
+    """A simulated store under the example policy, in which nobody is yet."""
+    founded = request.getfixturevalue("founded_file" if kind_of_database == "sqlite" else "founded_database")
+    with founded.store(tmp_path, keys) as copied:
+        yield copied
+
+
 @pytest.fixture
 def keys(tmp_path: Path) -> Path:
     """The folder for epoch keys, anchor and erasure journal; not made yet."""
     return tmp_path / "keys"
 
 
-def _url(request: pytest.FixtureRequest, folder: Path, *, migrated: bool) -> Iterator[str]:
-    if request.param == "postgresql":
+def _url(kind: str, request: pytest.FixtureRequest, folder: Path, *, migrated: bool) -> Iterator[str]:
+    if kind == "postgresql":
         server: Server = request.getfixturevalue("postgresql")
         with server.database(migrated=migrated) as url:
             yield url

@@ -13,6 +13,7 @@ from examples import ANN_ID, MARCH_1, MARCH_5, MARCH_9, POLICY
 from lifecycle.commands.context import Found
 from lifecycle.domain.decision import Asked, Decision
 from lifecycle.domain.event import DomainEvent, Personal
+from lifecycle.domain.open_records import NOUNS, Named, OpenRecord
 from lifecycle.domain.subject import (
     collecting,
     consent,
@@ -418,6 +419,7 @@ class PersonInMemory:
     trustees: Mapping[str, Trustee] = field(default_factory=dict)
     index: dict[tuple[IdentifierType, str], Found] = field(default_factory=dict)
     opened: list[str] = field(default_factory=list)
+    records: Mapping[Named, OpenRecord] = field(default_factory=dict)
 
     @property
     def subject(self) -> Subject:
@@ -432,6 +434,9 @@ class PersonInMemory:
 
     def trustee(self, trustee: str) -> Trustee:
         return self.trustees.get(trustee, Trustee(trustee))
+
+    def open_record(self, named: Named) -> Any:
+        return self.records.get(named) or NOUNS[named[0]].born(named[1])
 
     def find(self, type: IdentifierType, normalised: str) -> Found | None:
         return self.index.get((type, normalised))

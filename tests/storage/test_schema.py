@@ -23,7 +23,7 @@ from lifecycle.vault.tables import metadata as of_the_vault
 
 MADE_LATER = (
     "log_tree", "log_system", "checkpoint", "map_bucket", "map_tile", "map_expunged", "final_record", "journal_seen",
-    "evidence_due",
+    "evidence_due", "reaction_position",
 )  # fmt: skip
 ROOMS = (of_storage, of_the_ledger, of_the_vault)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import JsonValue
 
@@ -13,6 +13,7 @@ from lifecycle.audit.reopened import Record
 from lifecycle.commands.context import Found
 from lifecycle.domain.decision import Asked
 from lifecycle.domain.event import DomainEvent, Personal, Withheld
+from lifecycle.domain.open_records import NOUNS, Named
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject.revision_events import PolicyAcceptedByUse
 from lifecycle.domain.subject.state import Subject
@@ -147,6 +148,11 @@ class Past:
         if version > len(events) or not begun or ended:
             raise Unlike("it names the trustee's agreements as they did not stand then")
         return trustees.replay(Trustee(trustee), events[:version])
+
+    def open_record(self, named: Named) -> Any:
+        """How another record stood then is not said by this one."""
+        self.lack()
+        return NOUNS[named[0]].born(named[1])
 
     def find(self, type: IdentifierType, normalised: str) -> Found | None:
         """The record says of an identifier that was linked that nobody had it, of one unlinked whose it was."""

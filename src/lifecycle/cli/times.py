@@ -175,7 +175,7 @@ def _duties(engine: Engine) -> list[Duty]:
             engine.publish()
 
     return [
-        Duty("drain", DRAIN_EVERY, engine.drain),
+        Duty("drain", DRAIN_EVERY, lambda: None if engine.react() else engine.drain()),
         Duty("publish", PUBLISH_EVERY, publish),
         Duty("sweep", SWEEP_EVERY, sweep_now),
         Duty("epoch", timedelta(minutes=10), end_epoch),

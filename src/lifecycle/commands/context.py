@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from lifecycle.domain.decision import Asked
 from lifecycle.domain.event import Personal
+from lifecycle.domain.open_records import Named
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.trustee.trustee import Trustee
 from lifecycle.policy.vocabulary import IdentifierType
@@ -39,6 +40,9 @@ class PersonContext(Protocol):
 
     def trustee(self, trustee: str) -> Trustee: ...
 
+    def open_record(self, named: Named) -> Any:
+        """The state of another record that the command `reads`; a fresh one if nothing is recorded of it."""
+
     def find(self, type: IdentifierType, normalised: str) -> Found | None: ...
 
     def link(self, type: IdentifierType, normalised: str) -> str:
@@ -48,11 +52,21 @@ class PersonContext(Protocol):
         """An id for a new holding."""
 
 
-class TrusteeContext(Protocol):
-    """One trustee at the moment of one command."""
+class OpenRecordContext(Protocol):
+    """One record about no person at the moment of one command; a handler knows of which noun `named` is."""
 
     @property
     def asked(self) -> Asked: ...
+
+    @property
+    def named(self) -> Any: ...
+
+    def open_record(self, named: Named) -> Any:
+        """The state of another record that the command `reads`."""
+
+
+class TrusteeContext(OpenRecordContext, Protocol):
+    """One trustee at the moment of one command."""
 
     @property
     def named(self) -> Trustee: ...

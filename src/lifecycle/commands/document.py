@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from lifecycle.domain.open_records import NOUNS, Named
 from lifecycle.policy.vocabulary import IdentifierType, Role
 
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
@@ -97,6 +99,13 @@ class Command(Shape):
     correlation: Annotated[str, Field(max_length=200)] | None = Field(default=None)
     expected_version: int | None = Field(default=None, ge=0, strict=True)
 
+    def reads(self) -> Iterable[Named]:
+        """The open records that the decision depends on; they are read in the same snapshot."""
+        for noun in NOUNS:
+            name = getattr(self, noun, None)
+            if isinstance(name, str):
+                yield noun, name
+
 
 class SubjectCommand(Command):
     """Concerns one person."""
@@ -104,7 +113,18 @@ class SubjectCommand(Command):
     subject: SubjectRef
 
 
-class TrusteeCommand(Command):
+class OpenRecordCommand(Command):
+    """Concerns a record about no person, named by the field that has the noun's name."""
+
+    noun: ClassVar[str]
+
+    @property
+    def named(self) -> Named:
+        return self.noun, getattr(self, self.noun)
+
+
+class TrusteeCommand(OpenRecordCommand):
     """Concerns one trustee, named by an id of ours in the policy's style."""
 
+    noun: ClassVar[str] = "trustee"
     trustee: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lifecycle.commands.document import Command
+from lifecycle.commands.falling_due import FallDue, fall_due
 from lifecycle.commands.policy.publish_policy import PublishPolicy, publish_policy
 from lifecycle.commands.subject import collect as collecting
 from lifecycle.commands.subject import correct as correcting
@@ -46,7 +47,7 @@ class Entry:
     to_open: Callable[[Any, Subject], list[str]] | None = None
 
 
-INTERNAL: dict[str, Entry] = {"read-clear": Entry(ReadClear, read_clear)}
+INTERNAL: dict[str, Entry] = {"read-clear": Entry(ReadClear, read_clear), "fall-due": Entry(FallDue, fall_due)}
 """What the engine asks itself; no document can."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from typing import Any, ClassVar, Self, TypeAlias, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -42,6 +42,8 @@ class DomainEvent(BaseModel):
 
     kind: ClassVar[str]
     record_fields: ClassVar[tuple[str, ...]] = ()
+    after_erasure: ClassVar[bool] = False
+    """Whether it may follow the whole erasure of the person, then without words and values (settled rule 6)."""
 
     occurred_at: datetime
     values: Mapping[str, Personal[JsonValue]] = Field(default_factory=dict, exclude=True, repr=False)
@@ -56,6 +58,10 @@ class DomainEvent(BaseModel):
         without a period says so."""
         data: dict[str, Any] = self.__pydantic_serializer__.to_python(self, mode="json")
         return {name: value for name, value in data.items() if value is not None}
+
+    def without_words(self) -> Self:
+        """The same fact where no key is left to seal words under."""
+        return self.model_copy(update=dict.fromkeys(self.record_fields))
 
     def record_words(self) -> dict[str, Any]:
         """What the caller wrote in words, to be sealed under the record key."""

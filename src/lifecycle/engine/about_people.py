@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -15,13 +16,13 @@ from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.registry import entry_of
 from lifecycle.domain.decision import Decision
 from lifecycle.domain.event import Judged, Recorded
+from lifecycle.domain.open_records import Named
 from lifecycle.domain.streams import access_stream_of
 from lifecycle.domain.subject.events import ErasureOrdered, IdentifierUnlinked, PersonalDataRead
-from lifecycle.domain.subject.refusals import IdReused, UnknownSubject
+from lifecycle.domain.subject.refusals import IdReused, SubjectErased, UnknownSubject
 from lifecycle.domain.subject.revising import revisions_until
 from lifecycle.domain.subject.settling import fall_due, revisions_due
 from lifecycle.domain.subject.state import Subject
-from lifecycle.domain.trustee.trustee import Trustee
 from lifecycle.engine import answers
 from lifecycle.engine.asking import Question
 from lifecycle.engine.decided import Decided, VersionConflict
@@ -36,7 +37,7 @@ class AboutPeople:
     """Each person is loaded once and grows with the batch."""
 
     decided: Decided
-    trustee: Callable[[str], Trustee]
+    open_record: Callable[[Named], Any]
     persons: dict[UUID, Person] = field(default_factory=dict)
     _unknown: dict[object, Person] = field(default_factory=dict, repr=False)
     _losing: set[UUID] = field(default_factory=set, repr=False)  # holdings of theirs are to be destroyed
@@ -45,7 +46,7 @@ class AboutPeople:
     def __post_init__(self) -> None:
         known = self.decided.known
         self._batch = Batch(
-            self.decided.now, known.installation, self.decided.appending, dict(known.found), self.trustee
+            self.decided.now, known.installation, self.decided.appending, dict(known.found), self.open_record
         )
 
     def decide(self, question: Question, command: SubjectCommand) -> Outcome:
@@ -67,6 +68,8 @@ class AboutPeople:
     def _answered(self, question: Question, person: Person) -> Outcome | None:
         """The answer that this id had before, if it had one."""
         before = self.decided.seen.get((person.subject.id, question.cmd))
+        if before is not None and person.keys is None:  # told after the erasure of the person
+            return self.decided.reused(question, before) or self.decided.repeated(question, before)
         if before is not None and person.keys is not None:
             if before.content_mac != person.keys.content_mac(question.content):
                 return self._refuse_reuse(question, person)
@@ -86,11 +89,8 @@ class AboutPeople:
         if policy is None or not revisions_due(subject, revisions):
             return
         mark = len(self.decided.appending.recorded)
-        judged = Judged(
-            self.decided.known.installation.cmd(secrets.token_hex(16)), Role.SYSTEM.value, policy.judged_by
-        )
-        for event in fall_due(subject, now, policy, revisions).events:
-            person.append_unasked(event, judged)
+        judged = Judged(self.decided.known.installation.cmd(secrets.token_hex(16)), Role.SYSTEM.value, policy.judged_by)
+        person.append_late(fall_due(subject, now, policy, revisions).events, judged)
         self._to_destroy(self.decided.appending.recorded[mark:])
 
     def must_wait(self, question: Question) -> bool:
@@ -110,6 +110,8 @@ class AboutPeople:
         at = self.decided.at(command)
         person.begin(at, self.decided.policy_at(at, person.subject), self.decided.known.policies)
         decision: Decision = entry_of(command).handle(command, person)
+        if person.subject.erasure is not None and not all(event.after_erasure for event in decision.events):
+            raise SubjectErased
         return at, decision.telling()
 
     def _accept(self, question: Question, person: Person, decision: Decision, at: datetime) -> Outcome:
@@ -117,13 +119,17 @@ class AboutPeople:
         if not decision.events:
             stream = person.subject.id if person.is_known else None
             outcome = answers.nothing(id, stream, before or None, decision.effects)
-            if person.keys is not None and person.is_known:
+            if person.is_known:
                 self._remember(question, person, "nothing", (None, before), outcome)
             return outcome
         if isinstance(decision.events[0], PersonalDataRead):
             return self._let_read(question, person, decision)
         mark = len(self.decided.appending.recorded)
-        person.append(decision.events, self.decided.judged(question, subject=person.subject), at)
+        subject = person.subject
+        if subject.erasure is None:
+            person.append(decision.events, self.decided.judged(question, subject=subject), at)
+        else:
+            person.append_late(decision.events, self.decided.judged(question, nameless=True, subject=subject))
         self.persons[person.subject.id] = person
         added = self.decided.appending.recorded[mark:]
         self._to_destroy(added)
@@ -180,7 +186,8 @@ class AboutPeople:
         """`versions` are the first and last event of the answer; of a refusal its event, which is on the second stream,
         and the version of the record that it was about."""
         subject = person.subject.id
-        mac = person.own_keys().content_mac(question.content)
+        is_erased = person.subject.erasure is not None
+        mac = self.decided.open_mac(question) if is_erased else person.own_keys().content_mac(question.content)
         stream = access_stream_of(subject) if outcome == "refused" else None
         seen = Seen(
             subject, question.cmd, mac, outcome, *versions, self.decided.now, stream, answers.told_beside(given)

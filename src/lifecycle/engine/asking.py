@@ -11,14 +11,14 @@ from uuid import UUID
 from sqlalchemy import Connection, select
 
 from lifecycle.columns import among
-from lifecycle.commands.document import Command, SubjectCommand, TrusteeCommand
+from lifecycle.commands.document import Command, OpenRecordCommand, SubjectCommand
 from lifecycle.commands.registry import entry_of
 from lifecycle.commands.subject.link_identifier import IdentifierCommand
+from lifecycle.domain import open_records
 from lifecycle.domain.event import Personal, Recorded
-from lifecycle.domain.streams import access_stream_of, attempts_stream, is_person_stream, policy_stream, trustee_stream
+from lifecycle.domain.open_records import Named, OpenRecord, stream_of
+from lifecycle.domain.streams import access_stream_of, attempts_stream, is_person_stream, policy_stream
 from lifecycle.domain.subject.state import Subject
-from lifecycle.domain.trustee import trustee as trustees
-from lifecycle.domain.trustee.trustee import Trustee
 from lifecycle.ledger.envelope import read_header
 from lifecycle.policy.model import Policy
 from lifecycle.policy.values import normalise_identifier
@@ -74,7 +74,7 @@ class Known:
     heads: Mapping[UUID, Head]
     states: Mapping[UUID, Subject]
     keys: Mapping[UUID, SubjectKeys]
-    trustees: dict[str, Trustee]
+    open_records: dict[Named, OpenRecord]
     seen: dict[tuple[UUID, str], Seen]
     spent: set[str]
     values: Mapping[UUID, dict[Part, Personal[str]]] = field(repr=False)
@@ -92,10 +92,10 @@ class Snapshot:
         installation = self._vault.installation(c)
         found = installation.find(c, {each for question in questions for each in question.identifiers})
         people = {person for question in questions if (person := question.person(found)) is not None}
-        named = {q.command.trustee for q in questions if hasattr(q.command, "trustee")}
-        changing = {q.command.trustee for q in questions if isinstance(q.command, TrusteeCommand)}
+        changing = {q.command.named for q in questions if isinstance(q.command, OpenRecordCommand)}
+        named = changing.union(*(q.command.reads() for q in questions))
         heads = load_heads(c, _streams_of(people, named, self._policies, now, c))
-        states, agreements = self._states(c, heads, people, named, changing)
+        states, records = self._states(c, heads, people, named, changing)
         keys = self._vault.keys_of(c, states)
         return Known(
             installation,
@@ -104,21 +104,20 @@ class Snapshot:
             heads,
             states,
             keys,
-            agreements,
+            records,
             idempotency.seen(c, _asked_before(questions, found)),
             spent_of(c, _strangers(questions, found, states)),
             self._values(c, questions, found, states, keys),
         )
 
     def _states(
-        self, c: Connection, heads: Mapping[UUID, Head], people: set[UUID], named: set[str], changing: set[str]
-    ) -> tuple[dict[UUID, Subject], dict[str, Trustee]]:
+        self, c: Connection, heads: Mapping[UUID, Head], people: set[UUID], named: set[Named], changing: set[Named]
+    ) -> tuple[dict[UUID, Subject], dict[Named, OpenRecord]]:
         known = [subject_id for subject_id in people if subject_id in heads]
-        engaged = {name: trustee_stream(name) for name in named}
-        streams = [*known, *(stream for stream in engaged.values() if stream in heads)]
+        streams = [*known, *(stream for one in named if (stream := stream_of(one)) in heads)]
         with self._streams.prefetched(streams, c):
             states = {id: self._state(id, heads[id].version) for id in known}
-            found = {name: self.trustee(name, c if name in changing else None) for name in engaged}
+            found = {one: self.open_record(one, c if one in changing else None) for one in named}
         return states, found
 
     def _state(self, subject_id: UUID, version: int) -> Subject:
@@ -127,15 +126,15 @@ class Snapshot:
         state: Subject = repository.get(subject_id, projector_func=folded)
         return state if state.version == version else repository.get(subject_id, version=version, projector_func=folded)
 
-    def trustee(self, name: str, words_from: Connection | None = None) -> Trustee:
-        """Trustees are few and their streams short: they are folded anew each time. What was said in words is opened
-        only for those about whom something is decided: a share does not ask for it."""
-        stream = trustee_stream(name)
+    def open_record(self, named: Named, words_from: Connection | None = None) -> OpenRecord:
+        """They are few and their streams short: they are folded anew each time. What was said in words is opened only
+        for those about which something is decided: a share does not ask for it."""
+        stream = stream_of(named)
         events = cast("Iterable[Recorded]", self._streams.events.get(stream))
         if words_from is not None:
             said = open_words(words_from, stream)
             events = [_with_words(event, said.get(event.originator_version, {})) for event in events]
-        return trustees.replay(Trustee(name), events)
+        return open_records.replay(named, events)
 
     def _values(
         self,
@@ -189,12 +188,12 @@ def _strangers(questions: Sequence[Question], found: Found, states: Mapping[UUID
 
 
 def _streams_of(
-    people: Iterable[UUID], named: Iterable[str], policies: Policies, now: datetime, c: Connection
+    people: Iterable[UUID], named: Iterable[Named], policies: Policies, now: datetime, c: Connection
 ) -> Iterable[UUID]:
     for subject_id in people:
         yield subject_id
         yield access_stream_of(subject_id)
-    yield from (trustee_stream(name) for name in named)
+    yield from (stream_of(one) for one in named)
     yield policy_stream()
     yield attempts_on(policies.newest(c), now)
 
@@ -209,8 +208,8 @@ def _asked_before(questions: Sequence[Question], found: Found) -> Iterable[tuple
         if (person := question.person(found)) is not None:
             yield person, question.cmd
         command = question.command
-        if isinstance(command, TrusteeCommand):
-            yield trustee_stream(command.trustee), question.cmd
+        if isinstance(command, OpenRecordCommand):
+            yield stream_of(command.named), question.cmd
         elif not isinstance(command, SubjectCommand):
             yield policy_stream(), question.cmd
 

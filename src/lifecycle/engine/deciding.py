@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection
 
-from lifecycle.commands.document import SubjectCommand, TrusteeCommand
+from lifecycle.commands.document import OpenRecordCommand, SubjectCommand
 from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.policy.publish_policy import PublishPolicy, publish_policy
 from lifecycle.commands.registry import entry_of
 from lifecycle.domain.decision import Asked, Decision
+from lifecycle.domain.open_records import NOUNS, Named, stream_of
 from lifecycle.domain.policy_events import PolicyPublished
-from lifecycle.domain.streams import policy_stream, trustee_stream
-from lifecycle.domain.trustee.trustee import Trustee
+from lifecycle.domain.streams import policy_stream
 from lifecycle.engine import answers
 from lifecycle.engine.about_people import AboutPeople
 from lifecycle.engine.asking import Known, Question
@@ -26,29 +27,30 @@ from lifecycle.storage.idempotency import Seen
 
 
 @dataclass(frozen=True, slots=True)
-class Trusted:
-    """Fulfils `commands.context.TrusteeContext`."""
+class AboutNobody:
+    """Fulfils `commands.context.OpenRecordContext`."""
 
     asked: Asked
-    named: Trustee
+    named: Any
+    open_record: Callable[[Named], Any]
 
 
 @dataclass(slots=True)
 class Deciding:
-    """Sends each command to where it is decided; trustees and the policy are decided here."""
+    """Sends each command to where it is decided; open records and the policy are decided here."""
 
     decided: Decided
     people: AboutPeople = field(init=False)
 
     def __post_init__(self) -> None:
-        self.people = AboutPeople(self.decided, self._trustee)
+        self.people = AboutPeople(self.decided, self._open_record)
 
     def decide(self, question: Question) -> Outcome:
         command = question.command
         if isinstance(command, SubjectCommand):
             return self.people.decide(question, command)
-        if isinstance(command, TrusteeCommand):
-            return self._about_trustee(question, command)
+        if isinstance(command, OpenRecordCommand):
+            return self._about_nobody(question, command)
         assert isinstance(command, PublishPolicy), "every command is of one of three sorts"
         return self._about_policy(question, command)
 
@@ -57,27 +59,27 @@ class Deciding:
         if len(self.decided.known.policies) > 1 and isinstance(question.command, SubjectCommand):
             self.people.bring_up(question)
 
-    def _about_trustee(self, question: Question, command: TrusteeCommand) -> Outcome:
-        stream = trustee_stream(command.trustee)
+    def _about_nobody(self, question: Question, command: OpenRecordCommand) -> Outcome:
+        stream = stream_of(command.named)
         if before := self.decided.seen.get((stream, question.cmd)):
             return self.decided.reused(question, before) or self.decided.repeated(question, before)
-        trustee = self._trustee(command.trustee)
-        if command.expected_version is not None and command.expected_version != trustee.version:
-            return answers.failed(command.id, "conflict", VersionConflict(trustee.version), trustee.version)
+        record = self._open_record(command.named)
+        if command.expected_version is not None and command.expected_version != record.version:
+            return answers.failed(command.id, "conflict", VersionConflict(record.version), record.version)
         try:
             at = self.decided.at(command)
             asked = Asked(at, self.decided.now, self.decided.policy_at(at))
-            decision: Decision = entry_of(command).handle(command, Trusted(asked, trustee))
+            decision: Decision = entry_of(command).handle(command, AboutNobody(asked, record, self._open_record))
         except Refused as refusal:
             self.decided.append_attempt(question, refusal)
-            return answers.refused(command.id, refusal, None, trustee.version or None)
+            return answers.refused(command.id, refusal, None, record.version or None)
         for event in decision.events:
-            trustee = trustee.fold(event)
-        self.decided.known.trustees[command.trustee] = trustee
+            record = record.fold(event)
+        self.decided.known.open_records[command.named] = record
         return self._accept(question, stream, decision)
 
-    def _trustee(self, name: str) -> Trustee:
-        return self.decided.known.trustees.get(name) or Trustee(name)
+    def _open_record(self, named: Named) -> Any:
+        return self.decided.known.open_records.get(named) or NOUNS[named[0]].born(named[1])
 
     def _about_policy(self, question: Question, command: PublishPolicy) -> Outcome:
         stream = policy_stream()

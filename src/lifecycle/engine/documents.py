@@ -32,7 +32,7 @@ def apply_lines(
     for line in lines:
         if line.strip():
             yield _apply(engine, line, follow_clock, folder or Path())
-    engine.drain()  # PostgreSQL's single commands leave it to the worker (settled rule 13)
+    engine.react()  # PostgreSQL's single commands leave it to the worker (settled rule 13)
 
 
 def _apply(engine: Engine, line: bytes, follow_clock: bool, folder: Path) -> Outcome:
@@ -124,7 +124,7 @@ def import_file(
             read += sum(map(len, lines))
             if progress is not None:
                 progress(read, total)
-    engine.drain()
+    engine.react()
     return imported
 
 

@@ -21,6 +21,7 @@ from lifecycle.commands.document import Command
 from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.parsing import Malformed, faults_of, parse_command
 from lifecycle.commands.subject.read_clear import ReadClear
+from lifecycle.domain.open_records import Named
 from lifecycle.domain.subject.events import ErasureOrdered
 from lifecycle.engine import answers, standing, vault_dumps
 from lifecycle.engine.asking import Question, Snapshot, question_of
@@ -36,10 +37,14 @@ from lifecycle.ledger.sequencer import sequence
 from lifecycle.processes.erase_what_was_ordered import EraseWhatWasOrdered
 from lifecycle.processes.expunge_when_evidence_is_over import ExpungeWhenEvidenceIsOver
 from lifecycle.processes.finalise_when_an_epoch_ends import Ended, FinaliseWhenAnEpochEnds
+from lifecycle.processes.reacting import Reacting
+from lifecycle.processes.registry import REACTIONS
 from lifecycle.processes.sinks import ErasureSink
+from lifecycle.projections.open_calendar import next_open_due
 from lifecycle.projections.registry import PROJECTIONS
 from lifecycle.projections.retention_calendar import Falling, next_due
 from lifecycle.schedule.sweep import Progress, Sweep, Swept
+from lifecycle.schedule.sweep_open_records import SweepOpenRecords
 from lifecycle.settings import Settings, ledger_beside
 from lifecycle.storage import facts, idempotency, schema, simulated
 from lifecycle.storage.application import Streams
@@ -109,6 +114,8 @@ class Engine:
         self.ending = FinaliseWhenAnEpochEnds(database, self.streams, self.vault, self.vault.epoch_keys, self.policies)
         self.expunging = ExpungeWhenEvidenceIsOver(database, self.streams, self.follower, self.policies, self.drain)
         self.sweeping = Sweep(database, self.streams, self.policies, self.vault, self.erasing, self.drain)
+        self.reacting = Reacting(database, REACTIONS, self.execute_many, self.drain)
+        self.sweeping_open_records = SweepOpenRecords(database, self.execute_many, self.drain)
         self._snapshot = Snapshot(self.streams, self.vault, self.policies)
         self._group = GroupCommit(self._execute_together, BATCH)
         with database.read() as c:
@@ -260,9 +267,14 @@ class Engine:
         """Carry out everything that is due by now; what the worker does at every tick."""
         now = self.clock.now()
         swept = self.sweeping(now, progress)
+        records = self.sweeping_open_records(now)
         expunged = self.expunging(now)
-        self.drain()
-        return swept.plus(Swept(expunged=expunged))
+        self.reacting()  # at the end: a process that fails holds up no deadline
+        return swept.plus(Swept(expunged=expunged, records=records))
+
+    def react(self) -> int:
+        """Let the processes follow what has happened; return how many commands they asked."""
+        return self.reacting()
 
     def due(self, limit: int = BATCH) -> list[Falling]:
         """What `sweep` would act on, by the very same selectors."""
@@ -284,7 +296,11 @@ class Engine:
 
     def trustee(self, name: str) -> dict[str, Any]:
         """A trustee's agreements as they stand."""
-        return standing.told(self._snapshot.trustee(name))
+        return standing.told(self.open_record(("trustee", name)))
+
+    def open_record(self, named: Named) -> Any:
+        """The state of one record about no person, as it stands; its words are not opened."""
+        return self._snapshot.open_record(named)
 
     def trustees(self) -> list[dict[str, Any]]:
         """Every trustee that was ever engaged, as it stands."""
@@ -327,7 +343,7 @@ class Engine:
         if not self.is_simulated:
             raise simulated.NotSimulated
         swept = Swept()
-        self.drain()
+        self.reacting()
         while (instant := self._next_due()) is not None and instant <= to:
             if instant > self.clock.now():
                 self.move_clock(instant)
@@ -337,9 +353,9 @@ class Engine:
 
     def _next_due(self) -> datetime | None:
         with self.database.read() as c:
-            falls = next_due(c)
+            falls = [next_due(c), next_open_due(c)]
         over = self.expunging.next_due(self.clock.now())
-        return min((at for at in (falls, over) if at is not None), default=None)
+        return min((at for at in (*falls, over) if at is not None), default=None)
 
     def close(self) -> None:
         self.streams.close()

@@ -6,11 +6,13 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from lifecycle.commands.context import Found
 from lifecycle.domain.decision import Asked
 from lifecycle.domain.event import DomainEvent, Judged, Personal, Withheld
+from lifecycle.domain.open_records import Named
 from lifecycle.domain.streams import access_stream_of
 from lifecycle.domain.subject.events import IdentifierLinked, SubjectRegistered
 from lifecycle.domain.subject.fold import fold
@@ -37,7 +39,7 @@ class Batch:
     installation: Installation
     appending: Appending
     owners: dict[Identifier, tuple[UUID, str]] = field(repr=False)  # blind index as read, and as this batch adds to it
-    trustee: Callable[[str], Trustee]
+    open_record: Callable[[Named], Any]
 
 
 @dataclass(slots=True)
@@ -77,7 +79,11 @@ class Person:
         return self.own_keys().reference(what, text)
 
     def trustee(self, trustee: str) -> Trustee:
-        return self.batch.trustee(trustee)
+        found: Trustee = self.batch.open_record(("trustee", trustee))
+        return found
+
+    def open_record(self, named: Named) -> Any:
+        return self.batch.open_record(named)
 
     def find(self, type: IdentifierType, normalised: str) -> Found | None:
         if not self.is_known and self.named_by == (type, normalised):
@@ -126,12 +132,6 @@ class Person:
             self._place(event, judged)
         self._index(events)
 
-    def append_unasked(self, event: DomainEvent, judged: Judged) -> None:
-        """Place what nobody asked for: it has no words of anybody, so nothing of it is sealed."""
-        assert self.head is not None, "a known person has a head"
-        recorded, self.head = self.batch.appending.append(self.head, OpenParts(), event, judged, self.batch.now)
-        self.subject = fold(self.subject, event, recorded.recorded_at)
-
     def _registration(self, at: datetime) -> list[DomainEvent]:
         sid = secrets.token_bytes(SID_BYTES)
         # The second stream has a head from the beginning, so that an erasure can fence it even if it was never used.
@@ -159,6 +159,15 @@ class Person:
         for holding, value in event.values.items():
             if isinstance(value, str):
                 self.values[(holding, self.subject.version)] = value
+
+    def append_late(self, events: Sequence[DomainEvent], judged: Judged) -> None:
+        """Place facts without words: what may still be told of somebody erased, as no key is left for them, and what
+        time brought, which nobody said."""
+        assert self.head is not None, "a known person's record has a head"
+        for event in events:
+            told = event.without_words()
+            recorded, self.head = self.batch.appending.append(self.head, OpenParts(), told, judged, self.batch.now)
+            self.subject = fold(self.subject, told, recorded.recorded_at)
 
     def _index(self, events: Sequence[DomainEvent]) -> None:
         """Write look-up rows for identifiers that were linked just now."""

@@ -157,8 +157,8 @@ def _retention(
         return
     moves_now = before.counts_from is not after.counts_from and after.counts_from is CountsFrom.LAST_ACTIVITY
     longer = moves_now or is_longer(after.period, before.period)
-    told = {"old": _kept(before), "new": _kept(after)}
-    yield Difference("retention", "longer" if longer else "shorter", place, purpose, **told, **(asking if longer else {}))
+    told: dict[str, Any] = {"old": _kept(before), "new": _kept(after)} | (asking if longer else {})
+    yield Difference("retention", "longer" if longer else "shorter", place, purpose, **told)
 
 
 def _kept(kept: Retention) -> dict[str, Any]:
@@ -194,8 +194,8 @@ def _within_technology(place: str, before: Technology, after: Technology) -> Ite
         yield from _categories(place, purpose, frozenset(before.categories), frozenset(after.categories), asking)
         yield from _retention(f"{place}.retention", purpose, before.retention, after.retention, asking)
         if before.provider != after.provider:
-            told = {"old": before.provider, "new": after.provider}
-            yield Difference("provider", "changed", f"{place}.provider", purpose, **told, **asking)
+            told = {"old": before.provider, "new": after.provider} | asking
+            yield Difference("provider", "changed", f"{place}.provider", purpose, **told)
     for field in ("clause", "name", "contact", "purpose"):
         yield from _plain(field, f"{place}.{field}", getattr(before, field), getattr(after, field))
     if _essence(before.retention) == _essence(after.retention) and before.retention != after.retention:

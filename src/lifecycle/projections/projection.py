@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, MetaData, Table, delete, insert
 
 from lifecycle.domain.event import Recorded
+from lifecycle.domain.open_records import Named, OpenRecord
 from lifecycle.domain.subject.state import Subject
 from lifecycle.policy.model import Policy
 
@@ -35,6 +36,7 @@ class Change:
     """What a batch of positions brought to one stream, in order.
 
     `before` and `after` are a person's state; they are None for every other stream, and `before` for a new person.
+    `record` is the state of an open record after the batch, `named` says whose.
     An access stream carries the id of its person; streams without a person have no `subject_id`.
     """
 
@@ -43,6 +45,8 @@ class Change:
     events: tuple[Sequenced, ...]
     before: Subject | None = None
     after: Subject | None = None
+    named: Named | None = None
+    record: OpenRecord | None = None
 
 
 class Projection(Protocol):

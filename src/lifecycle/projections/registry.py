@@ -5,8 +5,16 @@ from __future__ import annotations
 from lifecycle.projections.audit_trail import AuditTrail
 from lifecycle.projections.consents import Consents
 from lifecycle.projections.holdings import Holdings
+from lifecycle.projections.open_calendar import OpenCalendar
 from lifecycle.projections.projection import Projection
 from lifecycle.projections.recipients import Recipients
 from lifecycle.projections.retention_calendar import RetentionCalendar
 
-PROJECTIONS: tuple[Projection, ...] = (Holdings(), Consents(), Recipients(), RetentionCalendar(), AuditTrail())
+PROJECTIONS: tuple[Projection, ...] = (
+    Holdings(),
+    Consents(),
+    Recipients(),
+    RetentionCalendar(),
+    OpenCalendar(),
+    AuditTrail(),
+)

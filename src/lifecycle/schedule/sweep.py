@@ -52,6 +52,7 @@ class Swept:
     expired: int = 0
     erased: int = 0
     expunged: int = 0  # people whose evidence was over
+    records: int = 0  # open records for which something was due: trustees, incidents, transfers
     busy: int = 0  # people whom somebody else was writing about all the time: the next tick asks them
 
     def plus(self, other: Swept) -> Swept:
@@ -60,6 +61,7 @@ class Swept:
             self.expired + other.expired,
             self.erased + other.erased,
             self.expunged + other.expunged,
+            self.records + other.records,
             self.busy + other.busy,
         )
 

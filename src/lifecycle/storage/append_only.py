@@ -131,6 +131,12 @@ def evidence_grants() -> Iterator[str]:
     yield "GRANT DELETE ON evidence_due TO lifecycle_expunger"
 
 
+def reaction_grants() -> Iterator[str]:
+    for role in ROLES:
+        yield f"GRANT SELECT ON reaction_position TO lifecycle_{role}"
+    yield "GRANT INSERT, UPDATE ON reaction_position TO lifecycle_writer"
+
+
 def _projection_grants() -> Iterator[str]:
     """Projections are made, dropped and rebuilt by the projector; everybody may read what it makes."""
     yield "GRANT CREATE ON SCHEMA projection TO lifecycle_projector"

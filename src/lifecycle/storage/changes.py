@@ -10,6 +10,7 @@ from uuid import UUID
 from eventsourcing.persistence import StoredEvent
 from sqlalchemy import Connection, select
 
+from lifecycle.domain import open_records
 from lifecycle.domain.event import Recorded
 from lifecycle.domain.streams import is_access_stream, is_person_stream, subject_of_access
 from lifecycle.domain.subject.state import Subject
@@ -49,13 +50,24 @@ class ChangeReader:
         return [self._change(id, tuple(by_stream[id]), before.get(id)) for id in by_stream if id not in gone]
 
     def _change(self, stream_id: UUID, events: tuple[Sequenced, ...], before: Subject | None) -> Change:
+        if is_access_stream(stream_id):
+            return Change(stream_id, subject_of_access(stream_id), events)
         if not is_person_stream(stream_id):
-            subject_id = subject_of_access(stream_id) if is_access_stream(stream_id) else None
-            return Change(stream_id, subject_id, events)
+            return self._of_an_open_record(stream_id, events)
         after = folded(before, (event.recorded for event in events))
         assert after is not None
         self._keep(after)
         return Change(stream_id, stream_id, events, before, after)
+
+    def _of_an_open_record(self, stream_id: UUID, events: tuple[Sequenced, ...]) -> Change:
+        """They are few and their streams short: each is folded anew."""
+        last = events[-1].recorded
+        named = open_records.named_by(stream_id, last.event)
+        if named is None:
+            return Change(stream_id, None, events)
+        stored = self._streams.recorder.select_events(stream_id, lte=last.originator_version)
+        record = open_records.replay(named, (self._recorded(one) for one in stored))
+        return Change(stream_id, None, events, named=named, record=record)
 
     def forget(self, people: Iterable[UUID]) -> None:
         for person in people:

@@ -142,6 +142,14 @@ tracking = Table(
     Column("notification_id", BigInteger, nullable=False),
 )
 
+# How far each process has followed the log: the next position that it looks at.
+reaction_position = Table(
+    "reaction_position",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+)
+
 # One row: how far into the erasure journal this database has come. A journal that says more is that of a later day.
 journal_seen = Table(
     "journal_seen",

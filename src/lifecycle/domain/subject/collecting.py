@@ -11,7 +11,6 @@ from lifecycle.domain.subject import refusals as r
 from lifecycle.domain.subject.consent import required_consent
 from lifecycle.domain.subject.fold import MINORS
 from lifecycle.domain.subject.revising import accepted_by_use
-from lifecycle.domain.subject.revision_refusals import NotToldYet
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.subject.wording import known_categories, known_purposes, known_source, open_record
 from lifecycle.errors import Refused
@@ -112,7 +111,7 @@ def _needs_no_newer(asked: Asked, purpose: str, basis: LegalBasis, categories: S
         _declared(replace(asked, policy=newest), purpose, basis, categories, source)
     except Refused:
         return
-    raise NotToldYet(newest.version)
+    raise r.NoticeMissing(newest.version, needed=True)
 
 
 def necessary(asked: Asked, purpose: str, categories: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from lifecycle.domain.event import DomainEvent, Personal, Recorded, Withheld
 from lifecycle.domain.subject.refusals import AgreementMissing, UnknownCategory, UnknownPurpose, UnknownWord
 from lifecycle.domain.trustee import events as e
 from lifecycle.errors import Refused, listed, shown
+from lifecycle.policy.model import Policy
 
 
 class TrusteeNotEngaged(Refused):
@@ -90,6 +91,12 @@ class Trustee:
     version: int = 0
     engaged: bool = False
     agreements: tuple[Agreement, ...] = ()
+
+    def calendar(self, policy: Policy) -> Sequence[tuple[datetime, str]]:
+        return ()
+
+    def fall_due(self, asked: Asked) -> Decision:
+        return NOTHING
 
     def fold(self, event: DomainEvent) -> Trustee:
         trustee = replace(self, version=self.version + 1)

@@ -1,0 +1,137 @@
+"""When this happened, ask that: each reaction follows the log at a position of its own, and asks by commands.
+
+A position moves only after the commands were answered. So a crash in between asks again: a command's id is derived from
+the event that it reacts to, and what has been done already is answered as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any, Protocol, cast
+from uuid import UUID
+
+from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from lifecycle.commands.document import Command
+from lifecycle.commands.outcome import Outcome
+from lifecycle.domain.event import Recorded
+from lifecycle.errors import LifecycleError
+from lifecycle.ledger.sequencer import log_size
+from lifecycle.ledger.tables import event_position
+from lifecycle.storage.database import Database
+from lifecycle.storage.mapper import recorded
+from lifecycle.storage.tables import event_header, reaction_position
+
+WINDOW = 10_000  # positions looked through at once
+BATCH = 1_000  # commands asked at once
+
+Asked = Command | Mapping[str, Any]
+Execute = Callable[[Sequence[Asked]], list[Outcome]]
+
+
+class Reaction(Protocol):
+    """One process. `name` is stored, and never changes; `kinds` are the stored names of what it reacts to."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def kinds(self) -> frozenset[str]: ...
+
+    def commands(self, c: Connection, happened: Recorded) -> Iterable[Asked]:
+        """What to ask. `c` is a snapshot in which the projections have followed this event. Each command's id must
+        follow from the event (`id_of`)."""
+        ...
+
+
+class ReactionFailed(LifecycleError):
+    """A command of ours was refused or malformed: a bug, or a policy that forbids what an earlier one promised."""
+
+    code = "reaction-failed"
+    remedy = "the event stays undone and is tried again; `lifecycle projections status` shows where the process stands"
+
+    def __init__(self, name: str, outcome: Outcome) -> None:
+        super().__init__(f"The process {name!r} asked what was answered {outcome.outcome!r} ({outcome.code}).")
+
+
+def id_of(reaction: str, happened: Recorded, number: int = 1) -> str:
+    """The command id of a reaction to an event."""
+    return f"{reaction}/{happened.originator_id}/{happened.originator_version}/{number}"
+
+
+class Reacting:
+    """`execute` decides and appends; `follow` brings positions and projections up to date."""
+
+    def __init__(
+        self, database: Database, reactions: Sequence[Reaction], execute: Execute, follow: Callable[[], None]
+    ) -> None:
+        self._database = database
+        self._reactions = tuple(reactions)
+        self._execute = execute
+        self._follow = follow
+
+    def __call__(self) -> int:
+        """React to everything that has happened; return how many commands were asked. Reactions may cause reactions."""
+        asked = 0
+        while True:
+            self._follow()
+            behind = self.behind()
+            if not any(behind.values()):
+                return asked
+            asked += sum(self._catch_up(reaction) for reaction in self._reactions if behind[reaction.name])
+
+    def behind(self) -> dict[str, int]:
+        """How many positions each reaction has still to look through."""
+        with self._database.read() as c:
+            size, at = log_size(c), _positions(c)
+        return {reaction.name: size - at.get(reaction.name, 0) for reaction in self._reactions}
+
+    def _catch_up(self, reaction: Reaction) -> int:
+        """Up to the end of the log as it was followed before."""
+        asked = 0
+        while True:
+            with self._database.read() as c:
+                start, size = _positions(c).get(reaction.name, 0), log_size(c)
+                if start >= size:
+                    return asked
+                stop = min(size, start + WINDOW)
+                happened = _happened(c, reaction.kinds, start, stop)
+            for one in happened:
+                asked += self._react(reaction, one)
+            self._move(reaction.name, start, stop)
+
+    def _react(self, reaction: Reaction, happened: Recorded) -> int:
+        asked = 0
+        with self._database.read() as c:
+            commands = iter(list(reaction.commands(c, happened)))
+        while some := list(islice(commands, BATCH)):
+            for outcome in self._execute(some):
+                if outcome.outcome not in ("done", "nothing"):
+                    raise ReactionFailed(reaction.name, outcome)
+            asked += len(some)
+        return asked
+
+    def _move(self, name: str, old: int, new: int) -> None:
+        """Somebody else who reacts too may have been faster: then it has moved already."""
+        with self._database.write("writer") as c:
+            insert = (sqlite if c.dialect.name == "sqlite" else postgresql).insert(reaction_position)
+            c.execute(insert.on_conflict_do_nothing(), {"name": name, "position": 0})
+            column = reaction_position.c
+            c.execute(update(reaction_position).where(column.name == name, column.position == old).values(position=new))
+
+
+def _positions(c: Connection) -> dict[str, int]:
+    return {row.name: row.position for row in c.execute(select(reaction_position))}
+
+
+def _happened(c: Connection, kinds: frozenset[str], start: int, stop: int) -> list[Recorded]:
+    head, place = event_header.c, event_position.c
+    chosen = (
+        select(place.stream_id, place.version, head.header)
+        .join_from(event_position, event_header, (head.stream_id == place.stream_id) & (head.version == place.version))
+        .where(place.position >= start, place.position < stop, head.kind.in_(sorted(kinds)))
+        .order_by(place.position)
+    )
+    return [recorded(cast(UUID, row.stream_id), row.version, row.header) for row in c.execute(chosen)]
