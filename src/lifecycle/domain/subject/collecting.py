@@ -63,7 +63,7 @@ def collect(
         values={item.new_id: item.value for item in new},
     )
     by_use = accepted_by_use(subject, asked, "collect", purpose) if basis in _OF_ONE_S_OWN_ACCORD else ()
-    return Decision((*by_use, collected))
+    return Decision((collected, *by_use))
 
 
 def _is_held(subject: Subject, asked: Asked, holding: str) -> bool:
@@ -137,7 +137,7 @@ def record_activity(subject: Subject, asked: Asked, *, purpose: str) -> Decision
     if known is not None and asked.at <= known:
         return NOTHING
     by_use = accepted_by_use(subject, asked, "record-activity", purpose)
-    return Decision((*by_use, e.ActivityRecorded(occurred_at=asked.at, purpose=purpose)))
+    return Decision((e.ActivityRecorded(occurred_at=asked.at, purpose=purpose), *by_use))
 
 
 def record_birth_date(

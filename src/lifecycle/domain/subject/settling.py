@@ -296,8 +296,9 @@ def _revised(unfolding: Unfolding, revisions: Sequence[Revision], zone: str) -> 
         for event in events:
             unfolding.add(event)
         if events:
-            settle(unfolding, REVISED, overdue=overdue)
-            expire(unfolding, zone)
+            without_cover = touched([event for event in events if isinstance(event, e.GroundEnded)])
+            by_time = over(unfolding, zone) - set(without_cover)
+            settle(unfolding, REVISED, overdue=overdue | by_time)
             concerned += touched(events)
     return list(dict.fromkeys(concerned))
 
