@@ -19,6 +19,7 @@ from lifecycle.cli import (
     operations,
     policies,
     restores,
+    revisions,
     stores,
     subjects,
     times,
@@ -65,6 +66,7 @@ times.add_to(app)
 logs.add_to(app)
 app.add_typer(subjects.app, name="subject")
 app.add_typer(trustees.app, name="trustee")
+revisions.add_to(policies.app)
 app.add_typer(policies.app, name="policy")
 app.add_typer(times.retention, name="retention")
 app.add_typer(operations.projections, name="projections")

@@ -78,6 +78,10 @@ class Reading:
         """Who has which holding, since when."""
         return self._views.recipients(self.subject_id(subject), as_of=as_of, as_known_at=as_known_at)
 
+    def explain(self, at: datetime | None = None, subject: Named | None = None, language: str = "en") -> Json:
+        """The rules of processing in force at a moment, in general or for this person; in plain words under `text`."""
+        return self._views.explain(self.subject_id(subject) if subject is not None else None, at, language)
+
     def replay(self, subject: Named, as_of: datetime | None = None) -> list[Json]:
         """The state after every event."""
         return self._views.replay(self.subject_id(subject), as_of=as_of)
