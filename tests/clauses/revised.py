@@ -33,6 +33,29 @@ def without_trial() -> tuple[tuple[str, str], ...]:
     return (section, ""), (serves, 'purposes = ["quotation", "customer-service"]')
 
 
+TERMS = {
+    "purpose": "free-trial",
+    "from": "2024-01-01",
+    "to": "2027-01-01",
+    "method": "api",
+    "categories": ["name", "email"],
+    "measures": "encrypted",
+    "rights_and_obligations": "as agreed",
+}
+
+
+def engage(store: Store, trustee: str) -> None:
+    """An agreement on the free trial that covers two categories."""
+    named = {"trustee": trustee, "name": trustee, "contact": "https://www.example.com", "country": "CN"}
+    assert store.do("engage-trustee", **named).outcome == "done"
+    assert store.do("sign-agreement", trustee=trustee, agreement=TERMS).outcome == "done"
+
+
+def share(store: Store, trustee: str) -> Any:
+    to = {"trustee": trustee, "purpose": "free-trial", "categories": ["name", "email"], "method": "api"}
+    return store.do("share", subject=ANN, **to)
+
+
 def publish(store: Store, text: str, at: str = PUBLISHED) -> Any:
     return store.do("publish-policy", at=at, text=text)
 

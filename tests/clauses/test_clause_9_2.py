@@ -6,7 +6,20 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
-from clauses.revised import AFTER, BEFORE, TRIAL_KEPT, a_trial, answer, publish, revision, tell, verdicts, without_trial
+from clauses.revised import (
+    AFTER,
+    BEFORE,
+    TRIAL_KEPT,
+    a_trial,
+    answer,
+    engage,
+    publish,
+    revision,
+    share,
+    tell,
+    verdicts,
+    without_trial,
+)
 from whole.stores import ANN, TRIAL, Store
 
 CATEGORIES = 'categories = ["name", "company", "phone", "email"]\nbases = ["consent", "contract"]'
@@ -71,6 +84,30 @@ def test_clause_9_2_acceptance_by_use_never_stands_for_consent(store: Store):
     assert store.consent(notice="2.0").outcome == "done"
     assert store.collect(data={"name": "Anna"}).outcome == "done"
     assert verdicts(store) == {"same"}
+
+
+def test_clause_9_2_a_new_recipient_is_given_nothing_on_a_consent_that_did_not_name_it(store: Store):
+    a_trial(store)
+    mailer = """[trustees.mailer]
+clause = "3.1a"
+name = "Mailer"
+contact = "https://mailer.example.com"
+country = "SG"
+purposes = ["free-trial"]
+methods = ["api"]
+
+[third_party_products.wechat]"""
+    recipients = f'{CATEGORIES}\nrecipients = ["udesk"]'
+    named = (recipients, recipients.replace('"udesk"', '"udesk", "mailer"')), ("[third_party_products.wechat]", mailer)
+    publish(store, revision(*named))
+    engage(store, "mailer")
+    engage(store, "udesk")
+    tell(store)
+    assert used(store, AFTER).outcome == "done"  # deemed acceptance
+    assert answer(share(store, "mailer")) == ("refused", "consent-missing")
+    assert share(store, "udesk").outcome == "done"
+    store.consent(notice="2.0")
+    assert share(store, "mailer").outcome == "done"
 
 
 def test_clause_9_2_who_says_yes_in_words_accepts_what_they_were_told_of_and_nothing_else(store: Store):

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from lifecycle.domain.decision import Asked, Decision
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import refusals as r
+from lifecycle.domain.subject.fold import TERM_OVER
 from lifecycle.domain.subject.state import Holding, Subject
 from lifecycle.domain.subject.wording import chosen, known_categories, known_method, known_purposes, open_record
 from lifecycle.domain.trustee.trustee import Agreement, Trustee
 from lifecycle.errors import listed, shown
 from lifecycle.policy.model import Policy
+from lifecycle.policy.vocabulary import LegalBasis
 
 
 def share(
@@ -33,6 +35,7 @@ def share(
     named = chosen(subject, categories, holdings, asked.at)
     agreement = covering(trustee, asked, purpose, {holding.category for holding in named}, method)
     shared = _shareable(subject, asked, purpose, named, by_category=not holdings)
+    _agreed_to(subject, asked, trustee.name_id, purpose, method, shared)
     event = e.PersonalDataShared(
         occurred_at=asked.at,
         trustee=trustee.name_id,
@@ -51,6 +54,19 @@ def _declared(policy: Policy, trustee: str, purpose: str, method: str) -> None:
         raise r.RecipientNotDeclared(trustee, purpose)
     if method not in policy.trustees[trustee].methods:
         raise r.RecipientNotDeclared(trustee, purpose, method)
+
+
+def _agreed_to(
+    subject: Subject, asked: Asked, trustee: str, purpose: str, method: str, shared: Sequence[Holding]
+) -> None:
+    """A recipient or method that a later version added needs consent anew for what rests on consent (PIPL Art. 14)."""
+    live = [[g for g in subject.live_grounds(h, asked.at) if g.purpose == purpose] for h in shared]
+    if not any(all(ground.basis is LegalBasis.CONSENT for ground in grounds) for grounds in live):
+        return
+    given = [c for c in subject.consents if c.purpose == purpose and c.since <= asked.at]
+    lasting = [c for c in given if c.until is None or asked.at < c.until or c.ended == TERM_OVER]
+    if lasting and not any(trustee in c.scope.recipients and method in c.scope.methods for c in lasting):
+        raise r.ConsentMissing(purpose, "covers this recipient and method; the policy names them since a later version")
 
 
 def covering(trustee: Trustee, asked: Asked, purpose: str, categories: set[str], method: str) -> Agreement:
