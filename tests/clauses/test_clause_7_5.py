@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
-from clauses.revised import BEFORE, a_trial, answer
+from clauses.revised import BEFORE, a_trial, answer, publish, revision
 from whole.stores import ANN, TRIAL, Store
 
 from lifecycle.commands.subject.give_consent import GiveConsent
@@ -93,3 +93,19 @@ def test_clause_7_5_after_a_withdrawal_consent_can_be_given_anew_and_the_old_one
     assert store.consent(at="2025-06-21T09:00:00+08:00").outcome == "done"
     assert store.collect().outcome == "done"
     assert [row["status"] for row in store.engine.read.consents(ANN)] == ["withdrawn", "given"]
+
+
+def test_clause_7_5_what_was_agreed_to_before_its_version_takes_effect_can_be_taken_back_before_it(store: Store):
+    events = """[purposes.events]
+clause = "1.3 no. 7"
+label = "Inviting to events"
+categories = ["email"]
+bases = ["consent"]
+retention = { days = 30, assumed = true, reason = "an event" }
+
+[purposes.quotation]"""
+    publish(store, revision(("[purposes.quotation]\n", events + "\n")))
+    a_trial(store, at="2025-06-11T09:00:00+08:00")
+    assert store.consent("events", notice="2.0").events == ("notice-given/1", "consent-given/1")
+    assert withdraw(store, "events").outcome == "done"
+    assert {row["purpose"]: row["status"] for row in store.engine.read.consents(ANN)}["events"] == "withdrawn"

@@ -262,30 +262,3 @@ def test_clause_9_2_two_revisions_that_came_into_force_meanwhile_take_effect_in_
     store.engine.sweep()
     assert store.held()["company"] == "erased"  # what version 2.0 took away version 3.0 does not bring back
     assert store.engine.due() == []
-
-
-def test_clause_9_2_a_sweep_that_is_stopped_between_people_is_gone_on_with(store: Store, monkeypatch):
-    people = [{"email": f"p{n}@example.com"} for n in range(3)]
-    for person in people:
-        store.consent(subject=person, at=BEFORE)
-        store.collect(subject=person, data={"company": f"C{person['email']}"})
-    publish(store, WITHOUT_COMPANY)
-    for person in people:
-        tell(store, subject=person)
-    store.engine.move_clock(datetime.fromisoformat(AFTER))
-    real = store.engine.sweeping._erase
-
-    def killed(orders, now):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("lifecycle.schedule.sweep.TOGETHER", 1)
-    monkeypatch.setattr(store.engine.sweeping, "_erase", killed)
-    with pytest.raises(KeyboardInterrupt):
-        store.engine.sweep()
-    monkeypatch.setattr(store.engine.sweeping, "_erase", real)
-    engine = store.reopen()
-    engine.sweep()
-    for person in people:
-        assert store.held(person) == {"company": "erased"}
-        assert store.kinds(person).count("revision-took-effect") == 1
-    assert engine.due() == []

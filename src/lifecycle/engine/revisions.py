@@ -114,7 +114,7 @@ class Revisions:
         by = channel if channel is not None else channels[0]
         if by not in channels:
             raise NotAChannel(by)
-        left, page = self.to_be_told(version)
+        left, page = self.to_be_told(version, PAGE)
         whole, told, refused = left, 0, 0
         while page:
             outcomes = self._engine.execute_many([_notice(subject, version, by) for subject in page])

@@ -99,9 +99,13 @@ def refuse_consent(subject: Subject, asked: Asked, *, purposes: Sequence[str], n
 
 
 def withdraw_consent(subject: Subject, asked: Asked, *, purposes: Sequence[str], channel: str) -> Decision:
-    """End consents and the grounds that stand on them; no purposes means all. Policy clause 7.5."""
+    """End consents and the grounds that stand on them; no purposes means all. Policy clause 7.5.
+
+    What was agreed to can be taken back also where only another version names it.
+    """
     open_record(subject)
-    known_purposes(asked.policy, purposes)
+    agreed = {consent.purpose for consent in subject.consents}
+    known_purposes(asked.policy, [purpose for purpose in purposes if purpose not in agreed])
     known_channel(asked.policy, channel)
     affected = {purpose for purpose in _withdrawable(subject, asked) if not purposes or purpose in purposes}
     if not affected:
