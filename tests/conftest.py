@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import judges
 import pytest
@@ -15,54 +15,27 @@ from compiled import compile_once
 from founding import InAFile, OnAServer
 from hypothesis import settings
 from postgres import Server, server_of, stop_server_of
+from sharing_out import ByFileAndDatabase, rank_of
 from whole.stores import Store
 
 from lifecycle.storage.database import Database
 from lifecycle.storage.schema import migrate
 
 ENGINES = ("sqlite", "postgresql")
-HERE = Path(__file__).parent
 MEMORY = Path("/dev/shm")  # noqa: S108 -- pytest makes folders of its own in it
 
 # How many examples a property is tried with where it does not say so itself. A deadline measures the machine.
 settings.register_profile("suite", max_examples=40, deadline=None)
 settings.register_profile("soak", max_examples=2_000, deadline=None)
 settings.load_profile(os.environ.get("LIFECYCLE_EXAMPLES", "suite"))
-
-
 compile_once()
-
-# What takes longest begins first, so that all workers end at about the same time. Rooms, or files of theirs; the rest follows.
-LONGEST_FIRST = (
-    "attacks",
-    "whole/test_kills.py",
-    "audit/test_full.py",
-    "whole/test_answers.py",
-    "audit/test_holdings.py",
-    "audit/test_records.py",
-    "audit/test_redeciding.py",
-    "bench",
-    "ledger/test_sequencer.py",
-    "processes",
-    "ledger/test_publishing_under_fire.py",
-    "cli",
-    "engine",
-    "audit",
-    "whole",
-    "erasure",
-    "verify",
-    "schedule",
-    "projections",
-)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Files lie in memory where there is room, however often what is tested syncs them."""
-    if os.environ.pop(
-        "PYTHONDONTWRITEBYTECODE", None
-    ):  # each of our many short processes would compile everything again
-        os.environ.setdefault("PYTHONPYCACHEPREFIX", str(Path(tempfile.gettempdir(), "lifecycle-tests-pycache")))
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):  # each short process would compile all that it imports again
+        os.environ.setdefault("PYTHONPYCACHEPREFIX", str(config.rootpath / ".pytest_cache" / "pycache"))
     if hasattr(config, "workerinput"):
         return
     if hasattr(config.option, "loadscopereorder"):
@@ -75,31 +48,14 @@ def _has_room(folder: Path) -> bool:
     return os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > 4 << 30
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFileAndDatabase | None:
+    return ByFileAndDatabase(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker runs a file's tests on one database, so that what they share is made once; it comes in LONGEST_FIRST's order."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group_of(item)))
-    items.sort(key=_rank_of)
-
-
-def _place_of(item: pytest.Item) -> tuple[str, str]:
-    """Its room; and its file with the room."""
-    parts = item.path.relative_to(HERE).parts
-    return parts[0], "/".join(parts[:2])
-
-
-def _group_of(item: pytest.Item) -> str:
-    room, file = _place_of(item)
-    called = getattr(item, "callspec", None)
-    kinds = [str(value) for value in called.params.values() if value in ENGINES] if called else []
-    return " ".join([room if room == "attacks" else file, *kinds])  # all attacks are on one store
-
-
-def _rank_of(item: pytest.Item) -> int:
-    room, file = _place_of(item)
-    ranks = [LONGEST_FIRST.index(name) for name in (file, room) if name in LONGEST_FIRST]
-    return ranks[0] if ranks else len(LONGEST_FIRST)
+    items.sort(key=lambda item: rank_of(item.nodeid))
 
 
 def run_folder(factory: pytest.TempPathFactory, config: pytest.Config) -> Path:

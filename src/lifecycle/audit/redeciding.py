@@ -24,6 +24,8 @@ from lifecycle.domain.subject.revising import revisions_until, version_for
 from lifecycle.domain.subject.settling import fall_due
 from lifecycle.domain.subject.state import Subject
 from lifecycle.errors import Invalid, Refused
+from lifecycle.policy.calendars import AsRecorded
+from lifecycle.policy.deadlines import as_recorded
 from lifecycle.policy.model import Policy
 from lifecycle.policy.vocabulary import Role
 
@@ -160,11 +162,18 @@ def _of_sweep(
     whys = []
     for now in _nows(record, group):
         revisions = revisions_until(state, _known(record, now), now)
-        why = _unlike(fall_due(state, now, policy, revisions).events, facts)
+        why = _unlike(fall_due(state, now, policy, _calendars(state, facts), revisions).events, facts)
         if why is None:
             return Verdict("same", SWEEP)
         whys.append(why)
     return Verdict("different", SWEEP, whys[0])
+
+
+def _calendars(state: Subject, facts: Sequence[DomainEvent]) -> AsRecorded:
+    """As the facts remember them, or else what they are about: the calendar of today may say otherwise."""
+    written = [limit for fact in facts for limit in getattr(fact, "deadlines", None) or ()]
+    known = [limit for request in state.requests.values() for limit in request.deadlines]
+    return as_recorded(written, known)
 
 
 def _nows(record: Record, group: Sequence[Recorded]) -> list[datetime]:
@@ -225,7 +234,8 @@ def _made_again(past: Past, verb: str, fields: Fields, role: str, registered: Se
 
 def _decided(past: Past, verb: str, command: Any, at: datetime, age: int | None) -> str | None:
     """None if the same follows again; otherwise what is different."""
-    past.begin(Asked(at, past.now, past.policy, age, _known(past.record, past.now)))
+    calendars, published = _calendars(past.subject, past.events), _known(past.record, past.now)
+    past.begin(Asked(at, past.now, past.policy, age, calendars, published))
     try:
         decision: Decision = COMMANDS[verb].handle(command, past)
     except Refused as refusal:

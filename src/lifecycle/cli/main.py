@@ -14,10 +14,12 @@ from lifecycle.cli import (
     auditors,
     audits,
     benches,
+    custody,
     failures,
     logs,
     operations,
     policies,
+    requests,
     restores,
     revisions,
     stores,
@@ -64,9 +66,11 @@ def options(
 stores.add_to(app)
 times.add_to(app)
 logs.add_to(app)
+subjects.app.command()(custody.custody)
 app.add_typer(subjects.app, name="subject")
 app.add_typer(trustees.app, name="trustee")
 revisions.add_to(policies.app)
+app.add_typer(requests.app, name="request")
 app.add_typer(policies.app, name="policy")
 app.add_typer(times.retention, name="retention")
 app.add_typer(operations.projections, name="projections")

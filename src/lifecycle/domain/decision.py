@@ -7,19 +7,21 @@ from datetime import datetime
 
 from lifecycle.domain.event import DomainEvent
 from lifecycle.domain.subject.events import Effect
+from lifecycle.policy.calendars import STANDARD, Calendars
 from lifecycle.policy.model import Policy
 from lifecycle.policy.succession import in_force
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """When it happened (`at`), when it is recorded (`now`), the policy in force for this person, and the person's age
-    if known. `published` are all versions there are by `now`, oldest first."""
+    """When it happened (`at`), when it is recorded (`now`), the policy in force for this person, the person's age if
+    known, the calendars by which working days are counted, and all versions published by `now`, oldest first."""
 
     at: datetime
     now: datetime
     policy: Policy
     age: int | None = None
+    calendars: Calendars = STANDARD
     published: tuple[Policy, ...] = ()
 
     @property

@@ -18,6 +18,8 @@ from lifecycle.domain.decision import Decision
 from lifecycle.domain.event import Judged, Recorded
 from lifecycle.domain.open_records import Named
 from lifecycle.domain.streams import access_stream_of
+from lifecycle.domain.subject.custody import moves_keys
+from lifecycle.domain.subject.custody_events import CustodyOpened
 from lifecycle.domain.subject.events import ErasureOrdered, IdentifierUnlinked, PersonalDataRead
 from lifecycle.domain.subject.refusals import IdReused, SubjectErased, UnknownSubject
 from lifecycle.domain.subject.revising import revisions_until
@@ -45,8 +47,9 @@ class AboutPeople:
 
     def __post_init__(self) -> None:
         known = self.decided.known
+        now, appending = self.decided.now, self.decided.appending
         self._batch = Batch(
-            self.decided.now, known.installation, self.decided.appending, dict(known.found), self.open_record
+            now, known.installation, appending, dict(known.found), self.open_record, self.decided.calendars
         )
 
     def decide(self, question: Question, command: SubjectCommand) -> Outcome:
@@ -90,8 +93,11 @@ class AboutPeople:
             return
         mark = len(self.decided.appending.recorded)
         judged = Judged(self.decided.known.installation.cmd(secrets.token_hex(16)), Role.SYSTEM.value, policy.judged_by)
-        person.append_late(fall_due(subject, now, policy, revisions).events, judged)
-        self._to_destroy(self.decided.appending.recorded[mark:])
+        calendars = self._batch.calendars
+        person.append_late(fall_due(subject, now, policy, calendars, revisions).events, judged)
+        added = self.decided.appending.recorded[mark:]
+        self._to_destroy(added)
+        self._to_move(person, added)
 
     def must_wait(self, question: Question) -> bool:
         """About somebody whose record the carrying out of an order has yet to complete. Or named by an identifier that
@@ -122,7 +128,7 @@ class AboutPeople:
             if person.is_known:
                 self._remember(question, person, "nothing", (None, before), outcome)
             return outcome
-        if isinstance(decision.events[0], PersonalDataRead):
+        if isinstance(decision.events[0], PersonalDataRead | CustodyOpened):
             return self._let_read(question, person, decision)
         mark = len(self.decided.appending.recorded)
         subject = person.subject
@@ -133,6 +139,7 @@ class AboutPeople:
         self.persons[person.subject.id] = person
         added = self.decided.appending.recorded[mark:]
         self._to_destroy(added)
+        self._to_move(person, added)
         kinds = [recorded.event.kind for recorded in added]
         outcome = answers.done(id, person.subject.id, person.subject.version, decision, kinds)
         self._remember(question, person, "done", (before + 1, person.subject.version), outcome)
@@ -160,6 +167,13 @@ class AboutPeople:
                 ends_here = isinstance(event, IdentifierUnlinked) or event.whole
                 self.decided.is_over = self.decided.is_over or ends_here
                 self._losing.add(recorded.originator_id)
+
+    def _to_move(self, person: Person, added: Sequence[Recorded]) -> None:
+        """Keys that have to go into custody or come back, noted with the events that make it so."""
+        if moves_keys(person.subject, (recorded.event for recorded in added), self.decided.now):
+            self.decided.appending.rows.pending_custody.append(
+                {"stream_id": person.subject.id, "version": person.subject.version, "at": self.decided.now}
+            )
 
     def _refuse(self, question: Question, person: Person, refusal: Refused) -> Outcome:
         """The person's record is left alone; the attempt stays visible, without values (settled rule 11)."""

@@ -42,6 +42,7 @@ class Role(StrEnum):
     SERVICE = "service"
     OFFICER = "officer"
     AUDITOR = "auditor"
+    CUSTODIAN = "custodian"  # opens what is stored only, for the hold or the law that keeps it
     OPERATOR = "operator"
     RECIPIENT = "recipient"
     SUBJECT = "subject"
@@ -78,3 +79,10 @@ class RequestKind(StrEnum):
     OBJECTION = "objection"
     COMPLAINT = "complaint"
     ENQUIRY = "enquiry"
+
+
+class PauseReason(StrEnum):
+    """Why the clock of a request may rest: the person has something to do. Policy clause 7.6."""
+
+    IDENTITY = "identity"  # who asks has not shown who they are
+    CLARIFICATION = "clarification"  # what is asked is not clear yet

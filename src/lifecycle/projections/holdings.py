@@ -27,6 +27,7 @@ current_holding = Table(
     Column("sealed_in", Integer, nullable=False),  # version of the event whose part holds the newest value
     Column("erased_at", Instant),
     Column("erased_by", Integer),
+    Column("obstructed_at", Instant),
 )
 
 # `until` is the end as it is known now, fixed or computed. Nothing is rewritten when it comes.
@@ -62,7 +63,7 @@ class Holdings:
     """Rewrites all holdings of each person who changed."""
 
     name = "holdings"
-    version = 1
+    version = 2
     tables = (current_holding, current_ground, current_keeper)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
@@ -72,7 +73,7 @@ class Holdings:
         rewrite(c, current_keeper, people, _keeper_rows)
 
 
-_OF_A_HOLDING = ("holding", "category", "source", "since", "sealed_in", "erased_at", "erased_by")
+_OF_A_HOLDING = ("holding", "category", "source", "since", "sealed_in", "erased_at", "erased_by", "obstructed_at")
 _OF_A_GROUND = ("number", "purpose", "basis", "since", "until", "rule", "ended", "kept_until")
 _OF_A_KEEPER = ("because", "since", "until")
 
@@ -100,7 +101,8 @@ def current_holdings(c: Connection, subject_id: UUID) -> list[Held]:
     keepers: dict[str, list[Kept]] = {}
     for row in _rows(c, current_keeper, subject_id, _OF_A_KEEPER):
         keepers.setdefault(row[0], []).append(Kept(*row[1:]))
-    held = [Held(*row[1:]) for row in _rows(c, current_holding, subject_id, _OF_A_HOLDING)]
+    rows = _rows(c, current_holding, subject_id, _OF_A_HOLDING)
+    held = [Held(**dict(zip(_OF_A_HOLDING, row[1:], strict=True))) for row in rows]
     return in_order(
         replace(one, grounds=tuple(grounds.get(one.holding, ())), keepers=tuple(keepers.get(one.holding, ())))
         for one in held

@@ -9,6 +9,7 @@ from lifecycle.projections.open_calendar import OpenCalendar
 from lifecycle.projections.policy_versions import PolicyVersions
 from lifecycle.projections.projection import Projection
 from lifecycle.projections.recipients import Recipients
+from lifecycle.projections.requests import Requests
 from lifecycle.projections.retention_calendar import RetentionCalendar
 
 PROJECTIONS: tuple[Projection, ...] = (
@@ -16,6 +17,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     Consents(),
     Recipients(),
     RetentionCalendar(),
+    Requests(),
     OpenCalendar(),
     AuditTrail(),
     PolicyVersions(),

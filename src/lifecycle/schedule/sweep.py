@@ -16,16 +16,19 @@ from eventsourcing.persistence import IntegrityError
 
 from lifecycle.domain.decision import Decision
 from lifecycle.domain.event import Judged
+from lifecycle.domain.subject.custody import MOVING
 from lifecycle.domain.subject.events import ErasureOrdered, RetentionExpired
 from lifecycle.domain.subject.revising import revisions_until, version_for
 from lifecycle.domain.subject.settling import fall_due
 from lifecycle.errors import StoreUnavailable
+from lifecycle.policy.calendars import STANDARD, Calendars
 from lifecycle.policy.model import Policy
 from lifecycle.policy.succession import in_force
 from lifecycle.policy.vocabulary import Role
 from lifecycle.projections.retention_calendar import Falling, due
 from lifecycle.storage.appending import Appending, load_heads
 from lifecycle.storage.application import Streams
+from lifecycle.storage.custody_orders import Moving
 from lifecycle.storage.database import Database
 from lifecycle.storage.folding import folded
 from lifecycle.storage.policies import Policies
@@ -67,7 +70,8 @@ class Swept:
 
 
 class Sweep:
-    """`erase` carries out what was ordered; `follow` brings the calendar up to date."""
+    """`erase` carries out what was ordered, `move` takes into custody what is stored only and gives back what is not;
+    `follow` brings the calendar up to date."""
 
     def __init__(
         self,
@@ -76,20 +80,24 @@ class Sweep:
         policies: Policies,
         vault: Vault,
         erase: Callable[[Sequence[Order], datetime], None],
+        move: Callable[[Sequence[Moving], datetime], None],
         follow: Callable[[], None],
+        calendars: Calendars = STANDARD,
     ) -> None:
         self._database = database
         self._streams = streams
         self._policies = policies
         self._vault = vault
         self._erase = erase
+        self._move = move
         self._follow = follow
+        self._calendars = calendars
 
     def due(self, now: datetime, limit: int = TOGETHER) -> list[Falling]:
         """What a sweep at `now` would act on: the selector of the real run."""
         self._follow()
         with self._database.read() as c:
-            return list(due(c, now, limit))
+            return list(due(c, now, limit, calendars=self._calendars))
 
     def __call__(self, now: datetime, progress: Progress | None = None) -> Swept:
         """Carry out everything that is due by `now`. Called again, or by two at once, it does nothing twice."""
@@ -133,6 +141,7 @@ class Sweep:
                     {"stream_id": recorded.originator_id, "version": recorded.originator_version, "at": now}
                 )
         self._streams.save(*appending.recorded, rows=appending.rows)
+        self._move([Moving(row["stream_id"], row["version"]) for row in appending.rows.pending_custody], now)
         self._erase(orders, now)
         expired = sum(isinstance(recorded.event, RetentionExpired) for recorded in appending.recorded)
         return Swept(sum(bool(decision.events) for decision in decisions), expired, len(orders))
@@ -152,10 +161,15 @@ class Sweep:
                     policy = version_for(subject, published, now)
                     if policy is None:
                         continue
-                    decision = fall_due(subject, now, policy, revisions_until(subject, published, now))
+                    revisions = revisions_until(subject, published, now)
+                    decision = fall_due(subject, now, policy, self._calendars, revisions)
                     decisions.append(decision)
                     # Nobody asked: each decision has a number of its own, as a command would.
                     judged = Judged(self._vault.cmd(secrets.token_hex(16)), Role.SYSTEM.value, policy.judged_by)
                     for event in decision.events:
                         _, heads[person] = appending.append(heads[person], OpenParts(), event, judged, now)
+                    if any(isinstance(event, MOVING) for event in decision.events):
+                        appending.rows.pending_custody.append(
+                            {"stream_id": person, "version": heads[person].version, "at": now}
+                        )
         return decisions, appending

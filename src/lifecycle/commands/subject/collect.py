@@ -10,7 +10,7 @@ from pydantic import Field
 from lifecycle.commands.context import PersonContext
 from lifecycle.commands.document import Name, Said, SubjectCommand
 from lifecycle.domain.decision import Decision
-from lifecycle.domain.subject import collecting
+from lifecycle.domain.subject import collecting, custody
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.subject.wording import possible_birth_date
 from lifecycle.policy.values import check_value, normalise_value
@@ -51,10 +51,12 @@ def collect(command: Collect, person: PersonContext) -> Decision:
 
 
 def _equal_holdings(command: Collect, person: PersonContext) -> dict[str, str]:
-    """Category → the live holding with an equal value (settled rule 26); what is stored only stays closed."""
+    """Category → the live holding with an equal value (settled rule 26); what is stored only stays closed, and an equal
+    value becomes another holding."""
     subject, now = person.subject, person.asked.now
     kept = [holding for category in command.data for holding in subject.of_category(category)]
-    held = [holding for holding in kept if subject.live_grounds(holding, now)]
+    in_use = custody.in_use(subject, now)
+    held = [holding for holding in kept if holding.id in in_use]
     if not held:
         return {}
     categories = person.asked.policy.categories

@@ -272,6 +272,7 @@ class ProcessingRestricted(DomainEvent):
     because: Literal["asked", "statutory-minimum", "legal-hold"]
     until: datetime | None = None
     by_law: bool = False
+    law_reference: str | None = None  # keyed: whoever names the same law again can be told apart from who does not
     effects: tuple[Effect, ...] = ()
     law: Personal[str | None] = words()
     reason: Personal[str | None] = words()

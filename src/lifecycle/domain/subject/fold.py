@@ -9,8 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from lifecycle.domain.event import DomainEvent, Recorded
+from lifecycle.domain.subject import custody_changes, request_fold, revised
 from lifecycle.domain.subject import events as e
-from lifecycle.domain.subject import revised
 from lifecycle.domain.subject.state import Consent, Generation, Ground, Hold, Holding, Restriction, Share, Subject
 from lifecycle.policy.vocabulary import CountsFrom, LegalBasis
 
@@ -290,7 +290,7 @@ def _restricted(subject: Subject, event: e.ProcessingRestricted, _: datetime) ->
     def restricted(holding: Holding) -> Holding:
         if event.because != "asked":
             return replace(holding, kept_by=holding.kept_by | {event.because})
-        restriction = Restriction(event.occurred_at, event.until, event.by_law)
+        restriction = Restriction(event.occurred_at, event.until, event.by_law, event.law_reference)
         return replace(holding, restrictions=(*holding.restrictions, restriction))
 
     return subject.with_holdings(restricted(subject.holdings[id]) for id in event.holdings)
@@ -301,7 +301,7 @@ def _lifted(subject: Subject, event: e.RestrictionLifted, _: datetime) -> Subjec
 
     def lifted(restriction: Restriction) -> Restriction:
         over = restriction.until is not None and restriction.until <= at
-        return restriction if over else replace(restriction, until=max(at, restriction.since))
+        return restriction if over else replace(restriction, until=max(at, restriction.since), over=True)
 
     return subject.with_holdings(
         replace(subject.holdings[id], restrictions=tuple(map(lifted, subject.holdings[id].restrictions)))
@@ -310,11 +310,16 @@ def _lifted(subject: Subject, event: e.RestrictionLifted, _: datetime) -> Subjec
 
 
 def _ordered(subject: Subject, event: e.ErasureOrdered, recorded_at: datetime) -> Subject:
-    gone = [replace(subject.holdings[id], erased_at=recorded_at, erased_by=subject.version) for id in event.holdings]
+    forgotten = {id: replace(subject.requests[id], words_gone=True) for id in event.holdings if id in subject.requests}
+    subject = replace(subject, requests={**subject.requests, **forgotten})
+    ids = [id for id in event.holdings if id not in forgotten]
+    gone = [replace(subject.holdings[id], erased_at=recorded_at, erased_by=subject.version) for id in ids]
     return replace(subject.with_holdings(gone), erasure="ordered" if event.whole else subject.erasure)
 
 
 def _completed(subject: Subject, event: e.ErasureCompleted, _: datetime) -> Subject:
+    done = [each for each in subject.holdings.values() if each.erased_by == event.order and each.obstructed_at]
+    subject = subject.with_holdings(replace(each, obstructed_at=None) for each in done)
     return replace(subject, erasure="completed", identifiers={}) if event.whole else subject
 
 
@@ -351,5 +356,7 @@ _CHANGES: dict[type[DomainEvent], Callable[[Subject, Any, datetime], Subject]] =
     e.ErasureOrdered: _ordered,
     e.ErasureCompleted: _completed,
     e.ErasureFinalised: _finalised,
+    **custody_changes.CHANGES,
+    **request_fold.CHANGES,
     **revised.CHANGES,
 }

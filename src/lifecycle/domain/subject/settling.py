@@ -13,9 +13,15 @@ from datetime import datetime
 from lifecycle.domain.decision import Decision
 from lifecycle.domain.event import DomainEvent
 from lifecycle.domain.subject import events as e
+from lifecycle.domain.subject import request_dues
+from lifecycle.domain.subject.custody_changes import MANDATORY_COPY
+from lifecycle.domain.subject.custody_events import MandatoryCopyKept, RestrictionLapsed
 from lifecycle.domain.subject.fold import MINORS, TERM_OVER, fold
+from lifecycle.domain.subject.requests import open_ones
 from lifecycle.domain.subject.revising import REVISED, consequences, touched
+from lifecycle.domain.subject.revision_events import RevisionTookEffect
 from lifecycle.domain.subject.state import Ground, Holding, Subject
+from lifecycle.policy.calendars import STANDARD, Calendars
 from lifecycle.policy.model import Policy
 from lifecycle.policy.periods import Period, day_of
 from lifecycle.policy.succession import Revision
@@ -23,6 +29,7 @@ from lifecycle.policy.succession import Revision
 STATUTORY = "statutory-minimum"
 HOLD = "legal-hold"
 BY_LAW = "restricted-by-law"
+COPY = MANDATORY_COPY
 RETENTION = "retention"
 
 
@@ -46,6 +53,9 @@ def keepers(subject: Subject, holding: Holding, at: datetime) -> tuple[Keeper, .
     if lasting:
         ends = [r.until for r in lasting]
         found.append(Keeper(BY_LAW, None if None in ends else max(end for end in ends if end is not None)))
+    copy = subject.mandatory_copies.get(holding.id)
+    if copy is not None and at < copy.until:
+        found.append(Keeper(COPY, copy.until))
     return tuple(found)
 
 
@@ -103,6 +113,21 @@ def _ending_rule(subject: Subject, ground: Ground) -> str:
     return (due[1] if due is not None else ground.rule).name
 
 
+def lapse(unfolding: Unfolding, zone: str) -> None:
+    """Record every restriction whose date has come while a ground lives on; of what has none the erasure says it, and
+    a birth date is in use all the time."""
+    now = unfolding.now
+    ended: dict[datetime, list[str]] = {}
+    for holding in unfolding.subject.kept():
+        if holding.id != unfolding.subject.birth_date and any(ground.ended is None for ground in holding.grounds):
+            ends = {each.until for each in holding.restrictions if each.until is not None and not each.over}
+            for due in (end for end in ends if end <= now):
+                ended.setdefault(due, []).append(holding.id)
+    for due, holdings in sorted(ended.items()):
+        days = {"due_on": day_of(due, zone), "done_on": day_of(now, zone)}
+        unfolding.add(RestrictionLapsed(occurred_at=now, holdings=tuple(holdings), due=due, **days))
+
+
 def over(unfolding: Unfolding, zone: str) -> frozenset[str]:
     """Record what time has ended so far, and return the holdings that it left without a ground: no later act is the
     ground of their erasure."""
@@ -128,7 +153,7 @@ def settle(unfolding: Unfolding, because: str, whole: bool = False, overdue: fro
         if not keeping:
             gone.append(holding.id)
         for keeper in keeping:
-            if keeper.because in (STATUTORY, HOLD) and keeper.because not in holding.kept_by:
+            if keeper.because in (STATUTORY, HOLD, COPY) and keeper.because not in holding.kept_by:
                 kept.setdefault((keeper.because, keeper.until), []).append(holding.id)
     for (why, until), holdings in kept.items():
         unfolding.add(_restricted(now, why, until, holdings))
@@ -142,7 +167,11 @@ def settle(unfolding: Unfolding, because: str, whole: bool = False, overdue: fro
             unfolding.add(e.ErasureOrdered(occurred_at=now, ground=ground, holdings=ordered))
 
 
-def _restricted(now: datetime, why: str, until: datetime | None, holdings: list[str]) -> e.ProcessingRestricted:
+def _restricted(
+    now: datetime, why: str, until: datetime | None, holdings: list[str]
+) -> e.ProcessingRestricted | MandatoryCopyKept:
+    if why == COPY and until is not None:
+        return MandatoryCopyKept(occurred_at=now, holdings=tuple(holdings), until=until)
     because = "statutory-minimum" if why == STATUTORY else "legal-hold"
     return e.ProcessingRestricted(
         occurred_at=now, holdings=tuple(holdings), because=because, until=until, by_law=because == STATUTORY
@@ -158,7 +187,7 @@ def _may_go(subject: Subject, gone: set[str], now: datetime) -> bool:
     ]
     on_hold = any(hold.until is None or now < hold.until for hold in subject.holds.values())
     consents = any(consent.in_force(now) for consent in subject.consents)
-    return not (staying or on_hold or consents)
+    return not (staying or on_hold or consents or open_ones(subject.requests))
 
 
 def _only_tells_age(subject: Subject, holding: Holding) -> bool:
@@ -200,19 +229,22 @@ def _effect(subject: Subject, holding: Holding, now: datetime) -> e.Effect:
 class Due:
     """One thing that time will bring: what, from which instant on, and for what."""
 
-    what: str  # "retention", "storage-only-end", "consent-lapse", "revision" or "identifiers"
+    # "retention", "restriction-end", "storage-only-end", "consent-lapse", "revision", "identifiers", or what
+    # request_dues names
+    what: str
     due: datetime
     holding: str | None = None
     ground: int | None = None
     purpose: str | None = None
-    rule: str | None = None
+    rule: str | None = None  # of a provisional day: by which calendar it was counted
 
 
 def calendar(subject: Subject, policy: Policy) -> tuple[Due, ...]:
     """Everything that will fall due for this person if nothing else happens, in no particular order."""
+    asked = [Due(each.what, each.due, each.request, rule=each.counted_by) for each in request_dues.calendar(subject)]
     if subject.version == 0 or subject.erasure is not None:
-        return ()
-    found = [
+        return tuple(asked)
+    found = asked + [
         Due("consent-lapse", consent.lapses, purpose=consent.purpose)
         for consent in subject.consents
         if consent.ended is None and consent.lapses is not None
@@ -229,6 +261,9 @@ def _due_of(subject: Subject, holding: Holding) -> Iterable[Due]:
         end = subject.end_of(ground)
         if end is not None:
             yield Due("retention", end, holding.id, ground.number, ground.purpose, _ending_rule(subject, ground))
+    if open_grounds and holding.id != subject.birth_date:
+        ends = (each.until for each in holding.restrictions if each.until is not None and not each.over)
+        yield from (Due("restriction-end", end, holding.id) for end in ends)
     if not open_grounds and (release := _released_at(subject, holding)) is not None:
         yield Due("storage-only-end", release, holding.id)
 
@@ -238,10 +273,10 @@ def _released_at(subject: Subject, holding: Holding) -> datetime | None:
     if any(hold.until is None and hold.covers(holding.category, hold.since) for hold in subject.holds.values()):
         return None
     ends = [restriction.until for restriction in holding.restrictions if restriction.by_law]
-    minimum = minimum_until(subject, holding)
+    minimum, copy = minimum_until(subject, holding), subject.mandatory_copies.get(holding.id)
     if None in ends:
         return None
-    return max((end for end in (*ends, minimum) if end is not None), default=None)
+    return max((end for end in (*ends, minimum, copy.until if copy else None) if end is not None), default=None)
 
 
 def _identifiers_due(subject: Subject, policy: Policy) -> Due | None:
@@ -249,24 +284,34 @@ def _identifiers_due(subject: Subject, policy: Policy) -> Due | None:
     staying = any(not _only_tells_age(subject, holding) for holding in subject.kept())
     on_hold = any(hold.until is None for hold in subject.holds.values())
     consented = any(consent.ended is None for consent in subject.consents)
-    if staying or on_hold or consented or subject.last_event_at is None:
+    asking = bool(open_ones(subject.requests))
+    if staying or on_hold or consented or asking or subject.last_event_at is None:
         return None
     by_law = [r.until for holding in subject.kept() for r in holding.restrictions if r.by_law]
     if None in by_law:
         return None
+    by_law += [copy.until for id, copy in subject.mandatory_copies.items() if subject.holdings[id].erased_at is None]
     kept = Period(days=policy.identifiers.kept_days_after_last_event)
     rested = kept.due(subject.last_event_at, policy.time_zone)
     return Due("identifiers", max([rested, *(end for end in by_law if end is not None)]))
 
 
-def fall_due(subject: Subject, now: datetime, policy: Policy, revisions: Sequence[Revision] = ()) -> Decision:
+def fall_due(
+    subject: Subject,
+    now: datetime,
+    policy: Policy,
+    calendars: Calendars = STANDARD,
+    revisions: Sequence[Revision] = (),
+) -> Decision:
     """Decide what time has brought for this person by `now`. Asked twice, the second time nothing is left to do.
 
     `policy` is the version in force for the person, `revisions` those that came into force after their first.
     """
-    if subject.version == 0 or subject.erasure is not None:
-        return Decision()
     unfolding = Unfolding(subject, now)
+    while (event := request_dues.next_event(unfolding.subject, now, policy, calendars)) is not None:
+        unfolding.add(event)
+    if subject.version == 0 or subject.erasure is not None:
+        return unfolding.decided()
     lapsed = dict.fromkeys(
         consent.purpose
         for consent in subject.consents
@@ -275,12 +320,24 @@ def fall_due(subject: Subject, now: datetime, policy: Policy, revisions: Sequenc
     if lapsed:
         unfolding.add(e.ConsentExpired(occurred_at=now, purposes=tuple(lapsed), because=TERM_OVER))
     expire(unfolding, policy.time_zone)
-    effects = _revised(unfolding, revisions, policy.time_zone)
+    concerned = _revised(unfolding, revisions, policy.time_zone)
+    lapse(unfolding, policy.time_zone)
     settle(unfolding, RETENTION)
+    if forgotten := request_dues.forgettable(unfolding.subject, now):
+        unfolding.add(e.ErasureOrdered(occurred_at=now, ground=RETENTION, holdings=forgotten))
     gone = _identifiers_due(subject, policy)
     if gone is not None and gone.due <= now and not unfolding.events:
         settle(unfolding, "identifiers", whole=True)
-    return unfolding.decided(effects_of(subject, unfolding.subject, effects, now))
+    return _telling(unfolding, effects_of(subject, unfolding.subject, concerned, now))
+
+
+def _telling(unfolding: Unfolding, effects: tuple[e.Effect, ...]) -> Decision:
+    """What became of the holdings that a revision concerns is told by the event that says it took effect."""
+    for place, event in enumerate(unfolding.events):
+        if effects and isinstance(event, RevisionTookEffect):
+            unfolding.events[place] = event.model_copy(update={"effects": effects})
+            break
+    return unfolding.decided()
 
 
 def _revised(unfolding: Unfolding, revisions: Sequence[Revision], zone: str) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
+from lifecycle.domain.subject.requests import Request
 from lifecycle.policy.model import ConsentScope
 from lifecycle.policy.periods import RetentionRule, StatutoryMinimum
 from lifecycle.policy.succession import Acquaintance
@@ -52,11 +53,23 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Restriction:
-    """Somebody asked for storage only. It prolongs a holding's life only if it is `by_law`."""
+    """Somebody asked for storage only. It prolongs a holding's life only if it is `by_law`; `law` is a keyed reference
+    to what was named. `over`: its end is on record."""
 
     since: datetime
     until: datetime | None
     by_law: bool
+    law: str | None = None
+    over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Has to be preserved because access to it was refused; `law` is an entry of a law pack."""
+
+    since: datetime
+    until: datetime
+    law: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +88,13 @@ class Holding:
     generations: tuple[Generation, ...] = ()
     annotations: tuple[Generation, ...] = ()
     restrictions: tuple[Restriction, ...] = ()
-    kept_by: frozenset[str] = frozenset()  # restrictions already recorded: "statutory-minimum", "legal-hold"
+    kept_by: frozenset[str] = (
+        frozenset()
+    )  # restrictions already recorded: "statutory-minimum", "legal-hold", "mandatory-copy"
     shares: tuple[Share, ...] = ()
     erased_at: datetime | None = None  # ordered: from here on nobody may read it
     erased_by: int | None = None  # version of the order
+    obstructed_at: datetime | None = None  # since when a store outside of ours says that it cannot erase it
 
     @property
     def parts(self) -> tuple[int, ...]:
@@ -136,6 +152,8 @@ class Subject:
     told: Mapping[str, datetime] = field(default_factory=dict)  # policy version → when the first notice was recorded
     acceptances: frozenset[str] = frozenset()
     guardians: frozenset[str] = frozenset()
+    mandatory_copies: Mapping[str, Copy] = field(default_factory=dict)  # by holding
+    requests: Mapping[str, Request] = field(default_factory=dict)
     birth_date: str | None = None  # id of the holding that seals it
     erasure: str | None = None  # of the whole person: "ordered", "completed" or "finalised"
 
@@ -193,6 +211,10 @@ class Subject:
 
     def of_category(self, category: str) -> tuple[Holding, ...]:
         return tuple(holding for holding in self.kept() if holding.category == category)
+
+    def sealed_in(self, id: str) -> tuple[int, ...]:
+        """Versions of the events that may have sealed parts of this holding, or words of this request."""
+        return self.requests[id].told_in if id in self.requests else self.holdings[id].parts
 
     def with_holdings(self, changed: Iterable[Holding]) -> Subject:
         return replace(self, holdings={**self.holdings, **{holding.id: holding for holding in changed}})
