@@ -130,6 +130,8 @@ def test_clause_9_2_a_shorter_period_applies_to_what_is_held(store: Store):
     tell(store)
     advance(store, AFTER)
     assert until(store) == {"2025-12-02T16:00:00Z"}
+    rows = store.engine.read.holdings(ANN)
+    assert {ground["rule"] for row in rows for ground in row["grounds"]} == {"free-trial@2.0"}
     advance(store, "2025-12-03T00:00:00+08:00")
     assert set(store.held().values()) == {"erased"}
     expired = [row["data"]["rule"] for row in store.engine.read.history(ANN) if row["kind"] == "retention-expired/1"]
@@ -250,6 +252,7 @@ def test_clause_9_2_a_command_before_the_sweep_finds_the_revision_in_effect(stor
     assert "erasure-completed" in store.kinds()
     store.engine.sweep()
     assert store.kinds().count("revision-took-effect") == 1
+    assert "different" not in verdicts(store)
 
 
 def test_clause_9_2_two_revisions_that_came_into_force_meanwhile_take_effect_in_their_order(store: Store):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from lifecycle.policy.model import Policy
 from lifecycle.policy.periods import start_of
@@ -23,9 +24,12 @@ def in_force(published: Sequence[Policy], at: datetime) -> Policy | None:
     return max(begun, key=lambda policy: policy.effective, default=None)  # of equals, `max` takes the first
 
 
+_start_of = lru_cache(maxsize=256)(start_of)  # asked for each command, of a handful of versions
+
+
 def takes_effect(policy: Policy) -> datetime:
     """The first instant of its effective day."""
-    return start_of(policy.effective, policy.time_zone)
+    return _start_of(policy.effective, policy.time_zone)
 
 
 def to_come(published: Sequence[Policy], at: datetime) -> list[Policy]:

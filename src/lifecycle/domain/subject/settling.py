@@ -100,17 +100,11 @@ def _retention_expired(
         holding=holding.id,
         ground=ground.number,
         purpose=ground.purpose,
-        rule=_ending_rule(unfolding.subject, ground),
+        rule=unfolding.subject.ending_rule(ground).name,
         due=due,
         due_on=day_of(due, zone),
         done_on=day_of(unfolding.now, zone),
     )
-
-
-def _ending_rule(subject: Subject, ground: Ground) -> str:
-    """The rule by which time ends the ground: its own, or a shorter one of a later version."""
-    due = subject.due_by(ground)
-    return (due[1] if due is not None else ground.rule).name
 
 
 def lapse(unfolding: Unfolding, zone: str) -> None:
@@ -260,7 +254,7 @@ def _due_of(subject: Subject, holding: Holding) -> Iterable[Due]:
     for ground in open_grounds:
         end = subject.end_of(ground)
         if end is not None:
-            yield Due("retention", end, holding.id, ground.number, ground.purpose, _ending_rule(subject, ground))
+            yield Due("retention", end, holding.id, ground.number, ground.purpose, subject.ending_rule(ground).name)
     if open_grounds and holding.id != subject.birth_date:
         ends = (each.until for each in holding.restrictions if each.until is not None and not each.over)
         yield from (Due("restriction-end", end, holding.id) for end in ends)

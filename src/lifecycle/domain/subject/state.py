@@ -177,6 +177,11 @@ class Subject:
         dues = [(due, rule) for due, rule in found if due is not None]
         return min(dues, key=lambda one: one[0], default=None)
 
+    def ending_rule(self, ground: Ground) -> RetentionRule:
+        """The rule by which time ends the ground, as far as that is known now."""
+        due = self.due_by(ground)
+        return due[1] if due is not None else ground.rule
+
     def _due(self, ground: Ground, rule: RetentionRule, since: datetime | None = None) -> datetime | None:
         start = ground.counted_from
         if rule.counts_from is CountsFrom.LAST_ACTIVITY:
