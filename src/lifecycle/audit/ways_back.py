@@ -41,7 +41,7 @@ def _give_consent(past: Past) -> Iterator[Fields]:
 
 def _refuse_consent(past: Past) -> Iterator[Fields]:
     """Of technologies each has a fact of its own; whoever was shown a revision was told of it by that."""
-    acts = past.acts[1:] if isinstance(past.acts[0], e.NoticeGiven) else past.acts
+    acts = past.acts[1:] if past.acts and isinstance(past.acts[0], e.NoticeGiven) else past.acts
     refused = [act for act in acts if isinstance(act, e.ConsentRefused)]
     if refused and len(refused) == len(acts):
         yield {
