@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from lifecycle.domain import policy_events
 from lifecycle.domain.event import DomainEvent, Personal, Withheld
+from lifecycle.domain.subject import duty_events
 from lifecycle.domain.subject import events as subject_events
 from lifecycle.domain.trustee import events as trustee_events
 from lifecycle.errors import LifecycleError
@@ -32,7 +33,7 @@ def _kinds(*modules: Any) -> dict[str, type[DomainEvent]]:
     return found
 
 
-KINDS: dict[str, type[DomainEvent]] = _kinds(subject_events, trustee_events, policy_events)
+KINDS: dict[str, type[DomainEvent]] = _kinds(subject_events, duty_events, trustee_events, policy_events)
 
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 UPCASTS: dict[str, tuple[str, Upcast]] = {}

@@ -91,6 +91,13 @@ class Minors(Assumable):
     law: Id
 
 
+class RecipientDuties(Assumable):
+    """Within how many days a recipient answers an instruction, and when it is warned that an agreement ends. Clause 3.1a."""
+
+    days: int = Field(default=14, gt=0, le=366, strict=True)
+    warned_days_before_an_agreement_ends: int = Field(default=30, gt=0, le=366, strict=True)
+
+
 class Incidents(Assumable):
     """Within how many hours of detection the authority is told. Policy clause 6."""
 

@@ -257,7 +257,7 @@ def _annotated(subject: Subject, event: e.CorrectionAnnotated, _: datetime) -> S
 
 
 def _shared(subject: Subject, event: e.PersonalDataShared, _: datetime) -> Subject:
-    share = Share(event.trustee, event.occurred_at)
+    share = Share(event.trustee, event.occurred_at, event.purpose, event.agreement)
     return subject.with_holdings(
         replace(subject.holdings[id], shares=(*subject.holdings[id].shares, share)) for id in event.holdings
     )

@@ -52,6 +52,25 @@ class Restriction:
 class Share:
     recipient: str
     at: datetime
+    purpose: str = ""
+    agreement: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """What a recipient was told to do with its copies, and what it answered."""
+
+    instruction: str
+    recipient: str
+    duty: str
+    holdings: tuple[str, ...]
+    because: str
+    since: datetime
+    due: datetime
+    token_hash: str
+    answer: str | None = None  # "confirmed" or "declined"
+    answered_at: datetime | None = None
+    overdue: bool = False  # said so
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +142,7 @@ class Subject:
     notices: frozenset[tuple[str, str]] = frozenset()
     acceptances: frozenset[str] = frozenset()
     guardians: frozenset[str] = frozenset()
+    duties: Mapping[str, Duty] = field(default_factory=dict)
     birth_date: str | None = None  # id of the holding that seals it
     erasure: str | None = None  # of the whole person: "ordered", "completed" or "finalised"
 
