@@ -5,6 +5,8 @@ BIN := .venv/bin
 STAMP := .venv/.ready
 # Files from uv's cache are copied, not linked: the cache may be on another disk.
 export UV_LINK_MODE := copy
+# What Python compiled is kept: the tests start some hundred short processes.
+unexport PYTHONDONTWRITEBYTECODE
 # Workers for the test-suite; 0 runs it in one process.
 JOBS ?= auto
 

@@ -4,23 +4,58 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import judges
 import pytest
+from compiled import compile_once
+from founding import InAFile, OnAServer
 from hypothesis import settings
 from postgres import Server, server_of, stop_server_of
+from sharing_out import ByFileAndDatabase, rank_of
+from whole.stores import Store
 
 from lifecycle.storage.database import Database
 from lifecycle.storage.schema import migrate
 
 ENGINES = ("sqlite", "postgresql")
+MEMORY = Path("/dev/shm")  # noqa: S108 -- pytest makes folders of its own in it
 
 # How many examples a property is tried with where it does not say so itself. A deadline measures the machine.
 settings.register_profile("suite", max_examples=40, deadline=None)
 settings.register_profile("soak", max_examples=2_000, deadline=None)
 settings.load_profile(os.environ.get("LIFECYCLE_EXAMPLES", "suite"))
+compile_once()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Files lie in memory where there is room, however often what is tested syncs them."""
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):  # each short process would compile all that it imports again
+        os.environ.setdefault("PYTHONPYCACHEPREFIX", str(config.rootpath / ".pytest_cache" / "pycache"))
+    if hasattr(config, "workerinput"):
+        return
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False  # xdist would begin with the group of the most tests
+    if sys.platform == "linux" and "PYTEST_DEBUG_TEMPROOT" not in os.environ and _has_room(MEMORY):
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
+
+
+def _has_room(folder: Path) -> bool:
+    return os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > 4 << 30
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFileAndDatabase | None:
+    return ByFileAndDatabase(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: rank_of(item.nodeid))
 
 
 def run_folder(factory: pytest.TempPathFactory, config: pytest.Config) -> Path:
@@ -64,15 +99,21 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=ENGINES)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def kind_of_database(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def database_url(kind_of_database: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a migrated database that nobody has opened."""
-    yield from _url(request, tmp_path, migrated=True)
+    yield from _url(kind_of_database, request, tmp_path, migrated=True)
 
 
-@pytest.fixture(params=ENGINES)
-def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture
+def empty_database_url(kind_of_database: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database without tables; for SQLite there is no file yet."""
-    yield from _url(request, tmp_path, migrated=False)
+    yield from _url(kind_of_database, request, tmp_path, migrated=False)
 
 
 @pytest.fixture
@@ -83,14 +124,34 @@ def database(database_url: str) -> Iterator[Database]:
     db.close()
 
 
+@pytest.fixture(scope="session")
+def founded_file(tmp_path_factory: pytest.TempPathFactory) -> InAFile:
+    return InAFile(tmp_path_factory.mktemp("founded"))
+
+
+@pytest.fixture(scope="session")
+def founded_database(postgresql: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnAServer]:
+    founded = OnAServer(postgresql, tmp_path_factory.mktemp("founded"))
+    yield founded
+    founded.copies.drop()
+
+
+@pytest.fixture
+def store(kind_of_database: str, request: pytest.FixtureRequest, tmp_path: Path, keys: Path) -> Iterator[Store]:
+    """A simulated store under the example policy, in which nobody is yet."""
+    founded = request.getfixturevalue("founded_file" if kind_of_database == "sqlite" else "founded_database")
+    with founded.store(tmp_path, keys) as copied:
+        yield copied
+
+
 @pytest.fixture
 def keys(tmp_path: Path) -> Path:
     """The folder for epoch keys, anchor and erasure journal; not made yet."""
     return tmp_path / "keys"
 
 
-def _url(request: pytest.FixtureRequest, folder: Path, *, migrated: bool) -> Iterator[str]:
-    if request.param == "postgresql":
+def _url(kind: str, request: pytest.FixtureRequest, folder: Path, *, migrated: bool) -> Iterator[str]:
+    if kind == "postgresql":
         server: Server = request.getfixturevalue("postgresql")
         with server.database(migrated=migrated) as url:
             yield url

@@ -21,14 +21,14 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy import URL
+from sqlalchemy import URL, make_url
 
 from lifecycle.storage.database import Database
 from lifecycle.storage.schema import migrate
 
 DSN = "LIFECYCLE_TEST_PG_DSN"  # another server's administrator, instead of our own server
-on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+on_postgresql = pytest.mark.parametrize("kind_of_database", ["postgresql"], indirect=True)
+on_sqlite = pytest.mark.parametrize("kind_of_database", ["sqlite"], indirect=True)
 
 _INFO = "postgresql.json"
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200", "shared_buffers=64MB")
@@ -56,6 +56,21 @@ BEGIN
         EXECUTE format('DELETE FROM %I.%I', it.schemaname, it.tablename);
     END LOOP;
 END $$
+"""
+_SHAPE_OF_PROJECTIONS = "SELECT array_agg(tablename ORDER BY tablename) FROM pg_tables WHERE schemaname = 'projection'"
+_EMPTY_WITH_PROJECTIONS = """
+DO $$
+DECLARE it record;
+BEGIN
+    FOR it IN SELECT schemaname, tablename FROM pg_tables
+               WHERE schemaname IN ('public', 'vault', 'projection') AND tablename <> 'alembic_version' LOOP
+        EXECUTE format('DELETE FROM %I.%I', it.schemaname, it.tablename);
+    END LOOP;
+END $$
+"""
+_TABLES = """
+SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
+ WHERE schemaname IN ('public', 'vault', 'projection') AND tablename <> 'alembic_version' ORDER BY 1
 """
 
 
@@ -100,8 +115,10 @@ class Server:
             self.run("DROP DATABASE {} WITH (FORCE)", self._spare.pop())
 
     def _create(self, migrated: bool) -> str:
+        return self.copy(self.template if migrated else "template0")
+
+    def copy(self, template: str) -> str:
         name = f"lifecycle_test_{uuid4().hex}"
-        template = self.template if migrated else "template0"
         self.run("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, template)
         return name
 
@@ -130,6 +147,56 @@ class Server:
         db = Database(self.url(self.template))
         migrate(db)
         db.close()
+
+
+class Copies:
+    """Databases that begin with the rows of a first one; one that was used gets those rows again."""
+
+    def __init__(self, server: Server, first: str) -> None:
+        self._server = server
+        self._first = first
+        self._spare: list[str] = []
+        with psycopg.connect(server.dsn, dbname=first) as c:
+            self._shape = self._shape_of(c)
+            self._rows = {table: rows for (table,) in c.execute(_TABLES) if (rows := _copied_out(c, table))}
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        name = self._spare.pop() if self._spare else self._server.copy(self._first)
+        try:
+            yield self._server.url(name)
+        finally:
+            if self._is_as_before(name):
+                self._spare.append(name)
+            else:
+                self._server.run("DROP DATABASE {} WITH (FORCE)", name)
+
+    def drop(self) -> None:
+        for name in (*self._spare, self._first):
+            self._server.run("DROP DATABASE {} WITH (FORCE)", name)
+
+    def _is_as_before(self, name: str) -> bool:
+        """Put the rows back, unless the test changed more than rows."""
+        with psycopg.connect(self._server.dsn, dbname=name) as c:
+            c.execute(_END_OTHERS)
+            if self._shape_of(c) != self._shape:
+                return False
+            c.execute(_EMPTY_WITH_PROJECTIONS)
+            for table, rows in self._rows.items():
+                with c.cursor().copy(f"COPY {table} FROM STDIN (FORMAT binary)") as into:
+                    into.write(rows)
+        return True
+
+    @staticmethod
+    def _shape_of(c: psycopg.Connection) -> list[object]:
+        return [c.execute(shape).fetchone() for shape in (_SHAPE, _SHAPE_OF_PROJECTIONS)]
+
+
+def _copied_out(c: psycopg.Connection, table: str) -> bytes:
+    if c.execute(f"SELECT FROM {table} LIMIT 1").fetchone() is None:
+        return b""
+    with c.cursor().copy(f"COPY {table} TO STDOUT (FORMAT binary)") as out:
+        return b"".join(map(bytes, out))
 
 
 def server_of(run_folder: Path) -> Server:
@@ -204,6 +271,11 @@ def stop(started: dict[str, object]) -> None:
     with suppress(ProcessLookupError):
         os.kill(int(str(started["pid"])), signal.SIGQUIT)
     shutil.rmtree(str(started["folder"]), ignore_errors=True)
+
+
+def name_of(url: str) -> str:
+    """The database that a URL names."""
+    return str(make_url(url).database)
 
 
 def dump(started: dict[str, object], database: str, to: Path) -> None:

@@ -18,6 +18,7 @@ class Settings:
     db: str
     keys: Path
     ledger_folder: Path | None = None
+    calendars: Path | None = None  # the operator's own working days, if there are any
 
     @property
     def ledger(self) -> Path:
@@ -36,7 +37,8 @@ class Settings:
         url = db or environ.get("LIFECYCLE_DB") or DEFAULT_DB
         folder = keys or environ.get("LIFECYCLE_KEYS") or _beside(url)
         public = ledger or environ.get("LIFECYCLE_LEDGER")
-        return cls(url, Path(folder), Path(public) if public else None)
+        days = environ.get("LIFECYCLE_CALENDARS")
+        return cls(url, Path(folder), Path(public) if public else None, Path(days) if days else None)
 
 
 def ledger_beside(keys: Path) -> Path:

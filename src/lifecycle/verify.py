@@ -61,6 +61,7 @@ CHUNK = 1 << 16
 
 MAX_NUMBER = 2**53 - 1
 SKEW = timedelta(seconds=300)
+_FIRST = datetime.min.replace(tzinfo=UTC) + SKEW
 TAGS_AHEAD = 32
 ROWS_SHOWN = 100  # of the first and of the last events of a stream
 
@@ -240,9 +241,24 @@ def read_canonical(text: Any) -> dict[str, Any]:
 
 def _canonical(value: Any) -> str:
     try:
-        return _CANONICAL.encode(value)  # the slowest line of all: a fifth of the time that an event takes
+        return _encoded(value)
     except RecursionError:
         raise Malformed("it is nested too deeply") from None
+
+
+def _encoder() -> Callable[[Any], str]:
+    """One encoder for all headers: `encode` would make a new one each time, at the price of the encoding itself."""
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:  # a Python whose json is not in C
+        return _CANONICAL.encode
+    it = _CANONICAL
+    one = make(
+        None, it.default, json.encoder.encode_basestring, None, it.key_separator, it.item_separator, True, False, False
+    )
+    return lambda value: "".join(one(value, 0))
+
+
+_encoded = _encoder()
 
 
 def _ascii_keys(value: Any) -> None:
@@ -285,9 +301,10 @@ def _list(value: Any, what: str) -> list[Any]:
     return value
 
 
-_INSTANT = re.compile(
-    r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z", re.A
+_AS_INSTANT = (
+    r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z"
 )
+_INSTANT = re.compile(_AS_INSTANT)
 
 
 def _instant(value: Any) -> str:
@@ -340,41 +357,59 @@ def root_from_path(leaf: bytes, index: int, size: int, proof: bytes) -> bytes | 
 
 
 class Inclusions:
-    """Proofs in one tree, one after the other. What a path shares with the last one is compared, not hashed again."""
+    """Proofs in one tree, one after the other. What a path shares with the last one is compared, not hashed again.
+
+    A path first climbs `inner` levels at which the tree goes on to the right of it, and a bit of the index says on
+    which side its hash stands; above them every hash stands on the left. RFC 9162, section 2.1.3.2, says the same step
+    by step, as `root_from_path` does.
+    """
 
     def __init__(self, size: int, root: bytes) -> None:
         self._size = size
         self._root = root
-        self._last = b""
-        self._reached: dict[int, tuple[int, int, bytes]] = {}  # bytes of proof left: where the last path then was
+        self._index = 0  # of the last leaf whose path led to the root; before the first there is no path
+        self._text = ""
+        self._proof = b""
+        self._nodes: list[bytes] = []  # which it passed, from its leaf on
 
-    def holds(self, leaf: bytes, index: int, proof: bytes) -> bool:
+    def holds(self, leaf: bytes, index: int, text: Any) -> bool:
         """As `root_from_path`: from the same place, the same hashes lead to the same root."""
-        if index >= self._size:
+        joins = (index ^ self._index).bit_length()  # the level at which this path and the last one meet
+        proof = self._decoded(text, joins)
+        inner = (index ^ self._size - 1).bit_length()
+        if index >= self._size or len(proof) != 32 * (inner + (index >> inner).bit_count()):
             return False
-        fn, sn, root = index, self._size - 1, leaf
-        last, reached = self._last, self._reached
-        length = len(proof)
-        for end in range(32, length + 32, 32):
-            if sn == 0:
+        nodes = [leaf]
+        same = joins < inner and proof[32 * joins :] == self._proof[32 * joins :]
+        if same and _climb(nodes, index, proof, joins) == self._nodes[joins]:
+            nodes[joins:] = self._nodes[joins:]
+        else:
+            node = _climb(nodes, index, proof, inner)
+            for start in range(32 * inner, len(proof), 32):
+                node = _node(proof[start : start + 32], node)
+            if node != self._root:
                 return False
-            step = proof[end - 32 : end]
-            if fn & 1 or fn == sn:
-                root = sha256(b"\x01" + step + root).digest()
-                while fn and not fn & 1:
-                    fn >>= 1
-                    sn >>= 1
-            else:
-                root = sha256(b"\x01" + root + step).digest()
-            fn >>= 1
-            sn >>= 1
-            place, left = (fn, sn, root), length - end
-            if left and reached.get(left) == place and proof[end:] == last[-left:]:
-                self._last = proof
-                return True
-            reached[left] = place
-        self._last = proof
-        return sn == 0 and root == self._root
+        self._index, self._text, self._proof, self._nodes = index, text, proof, nodes
+        return True
+
+    def _decoded(self, text: Any, joins: int) -> bytes:
+        """What a proof has in common with the end of the last one is not decoded again: 128 characters are 3 hashes."""
+        blocks = (joins + 2) // 3
+        if type(text) is str and len(text) == len(self._text) and text[128 * blocks :] == self._text[128 * blocks :]:
+            return unb64url(text[: 128 * blocks]) + self._proof[96 * blocks :]
+        return _proof(text)
+
+
+def _climb(nodes: list[bytes], index: int, proof: bytes, level: int) -> bytes:
+    """Add the nodes up to this level to those that have been reached already, and return the last."""
+    node, start = nodes[-1], len(nodes) - 1
+    index >>= start
+    for at in range(32 * start, 32 * level, 32):
+        step = proof[at : at + 32]
+        node = sha256(b"\x01" + step + node if index & 1 else b"\x01" + node + step).digest()
+        nodes.append(node)
+        index >>= 1
+    return node
 
 
 def is_consistent(old_size: int, old_root: bytes, size: int, root: bytes, hashes: list[bytes]) -> bool:
@@ -830,7 +865,7 @@ class Asked:
 
 
 @dataclass(slots=True)
-class Part:
+class Key:
     """What is remembered of one key that sealed something: enough to ask whether its absence is explained."""
 
     kc: str
@@ -885,8 +920,10 @@ class Found:
     cosigned: dict[Vkey, list[int]] = field(default_factory=dict)
     stamped: datetime | None = None
     time_bound: str | None = None
+    began: str = ""  # no event is dated before this
     depth: int = 0
     covered: int = 0
+    map_streams: int = 0
     map_events: int = 0
     top_root: bytes = b""
     simulated: bool = False
@@ -896,7 +933,7 @@ class Found:
     is_person: bool = False
     orders: dict[int, bool] = field(default_factory=dict)  # n of erasure-ordered: whole
     completed: list[Completed] = field(default_factory=list)
-    parts: dict[str, Part] = field(default_factory=dict)
+    keys: dict[str, Key] = field(default_factory=dict)  # by kid
     values_hidden: int = 0
     prove_previous_by_mirror: bool = False
     stale: Verdict | None = None
@@ -1091,7 +1128,7 @@ def _contradiction(found: Found, step: str, message: str, held: bytes | None = N
 
 
 def _included(found: Found, entry: bytes, index: int, proof: Any) -> bool:
-    return found.inclusions.holds(leaf_hash(entry), index, _proof(proof))
+    return found.inclusions.holds(leaf_hash(entry), index, proof)
 
 
 def _proof(text: Any) -> bytes:
@@ -1114,6 +1151,7 @@ def v3_map_entry(found: Found) -> None:
     for stream, each in zip(found.streams, streams, strict=True):
         with _in("V4", f"The {stream.role} stream"):
             v4_stream(found, stream, each)
+    v4_counts(found)
 
 
 _MAP = frozenset({"entry", "inclusion", "streams"})
@@ -1121,14 +1159,15 @@ _MAP = frozenset({"entry", "inclusion", "streams"})
 
 def _v3_read(found: Found, entry: bytes) -> None:
     found.depth = entry[1]
-    found.covered, streams, found.map_events = (int.from_bytes(entry[at : at + 8], "big") for at in (2, 10, 18))
+    found.covered, streams, events = (int.from_bytes(entry[at : at + 8], "big") for at in (2, 10, 18))
+    found.map_streams, found.map_events = streams, events
     found.top_root = entry[26:]
     if entry[0] != 2 or found.covered != found.checkpoint.size - 1:
         raise _invalid("V3", "The last leaf of the checkpoint is not a map entry over all leaves before it.")
     depth = 0
     while streams > 32 << depth:
         depth += 2
-    if depth != found.depth or not streams <= found.map_events <= found.covered:
+    if depth != found.depth or not streams <= events <= found.covered:
         raise _invalid("V3", "The map entry's figures do not fit each other.")
 
 
@@ -1180,7 +1219,7 @@ def _v4_bucket(found: Found, sid: bytes, said: dict[str, Any]) -> Bucket:
     read = _object(said["bucket"], _BUCKET, "bucket")
     leaves, root = _number(read["n"], "n of the bucket"), unb64url(read["root"], 32)
     number = _number_of_bucket(sid, found.depth)
-    if leaves >= 2**32:
+    if leaves >= 2**32 or leaves > found.map_streams:
         raise Malformed("the bucket is too large")
     top_leaf = leaf_hash(leaves.to_bytes(4, "big") + root)
     if root_from_path(top_leaf, number, 1 << found.depth, _proof(said["top"])) != found.top_root:
@@ -1226,6 +1265,16 @@ def _v4_absent(found: Found, stream: Stream, bucket: Bucket, said: Any) -> None:
         absent = not leaves and bucket.leaves == 0 and bucket.root == EMPTY_ROOT
     if not absent:
         raise Malformed("it is said to be absent, and its neighbours do not show that")
+
+
+def v4_counts(found: Found) -> None:
+    """As far as one bundle can tell: every other stream of the map has at least one event entry too. That all counts
+    together give the map entry's figure is seen only by a full audit (L2): no proof sums them."""
+    present = [stream for stream in found.streams if stream.present]
+    others = found.map_streams - len(present)
+    least = sum(max(stream.count, 1) for stream in present) + others
+    if others < 0 or least > found.map_events:
+        raise _invalid("V4", f"The map counts {found.map_events} events, and its streams have {least} or more.")
 
 
 def v4_whose(found: Found) -> None:
@@ -1298,6 +1347,8 @@ def _v3_meaning(found: Found, kind: str, index: int, record: dict[str, Any], sid
         if record["origin"] != found.checkpoint.origin:
             raise Malformed("the genesis entry is of another log")
         found.simulated = record["simulated"]
+        if not found.simulated:  # its clock is a real one; that of another machine may be a little behind it
+            found.began = _written(max(datetime.fromisoformat(record["at"]), _FIRST) - SKEW)
     elif kind == "epoch-destroyed/1":
         epoch, records = _number(record["epoch"], "epoch"), _number(record["records"], "records")
         root = unb64url(record["root"], 32)
@@ -1352,8 +1403,9 @@ _META = ("cmd", "policy", "role")
 _PART = ("ct", "hid", "kc", "kid", "pc")
 _SHOWN = frozenset({"ct", "disclosure"})
 _CMD = re.compile(r"[0-9a-f]{64}")
-_TYPE = re.compile(r"[a-z][a-z0-9-]{0,63}")
-_KID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_AS_TYPE, _AS_KID = r"[a-z][a-z0-9-]{0,63}", r"[A-Za-z0-9_-]{1,64}"
+_TYPE = re.compile(_AS_TYPE)
+_KID = re.compile(_AS_KID)
 _LEAF = b"lifecycle/leaf/v1\x00"
 _TAG = b"lifecycle/tag/v1"
 
@@ -1406,7 +1458,7 @@ class Walk:
         self.sid = b64url(stream.sid)
         self.n = 0
         self.index = 0
-        self.at = ""
+        self.at = found.began
         self.cmd = ""
         self.cmds: set[bytes] = set()
         self.previous = b""
@@ -1418,23 +1470,22 @@ class Walk:
     def event(self, line: bytes) -> None:
         self.n += 1
         try:
-            header, parts = self._v6(line)
+            header, shown = self._v6(line)
         except Malformed as malformed:
             raise _invalid("V6", f"{self._where()}: {malformed}.") from None
         try:
-            self._v8(header, parts)
+            self._v8(header, shown)
         except Malformed as malformed:
             raise _invalid("V8", f"{self._where()}: {malformed}.") from None
         self._remember(header)
 
-    def _v6(self, line: bytes) -> tuple[dict[str, Any], Any]:
+    def _v6(self, line: bytes) -> tuple[Header, Any]:
         said = _object(read_json(line), _LINE, "the line")
         if said["stream"] != self.stream.number or type(said["stream"]) is not int:
             raise self._misplaced()
         index = _number(said["index"], "index")
-        header = read_canonical(said["header"])
-        _shape(header)
-        if header["n"] != self.n:
+        header = read_header(said["header"])
+        if header.n != self.n:
             raise self._misplaced()
         if not self.index < index < self.found.covered:
             raise Malformed("its leaf does not come after that of the event before it, or is not covered by the map")
@@ -1442,10 +1493,10 @@ class Walk:
         self._chain(header, said)
         return header, said["parts"]
 
-    def _v8(self, header: dict[str, Any], shown: Any) -> None:
-        if len(_list(shown, "parts")) != len(header["parts"]):
+    def _v8(self, header: Header, shown: Any) -> None:
+        if len(_list(shown, "parts")) != len(header.parts):
             raise Malformed("it shows another number of parts than its header names")
-        for part, each in zip(header["parts"], shown, strict=True):
+        for part, each in zip(header.parts, shown, strict=True):
             self._part(part, each)
 
     def _misplaced(self) -> Verdict:
@@ -1457,11 +1508,11 @@ class Walk:
             return counted
         return _invalid("V6", f"{self._where()}: another event stands in its place.")
 
-    def _chain(self, header: dict[str, Any], said: dict[str, Any]) -> None:
+    def _chain(self, header: Header, said: dict[str, Any]) -> None:
         """V6: this stream, this place, this leaf, this time."""
-        if header["sid"] != self.sid:
+        if header.sid != self.sid:
             raise Malformed("it is of another stream")
-        if header["prev"] != (b64url(self.previous) if self.n > 1 else None):
+        if header.prev != (b64url(self.previous) if self.n > 1 else None):
             raise Malformed("it does not follow the event before it")
         salt = unb64url(said["salt"], 64)
         if self.n == 1:
@@ -1471,10 +1522,11 @@ class Walk:
         if not _included(self.found, b"\x01" + committed + self.mac.tag(self.n), self.index, said["inclusion"]):
             raise Malformed("header, salt and place do not give the leaf that the log holds")
         self.previous = committed
-        self._command(header["meta"]["cmd"])
-        at = header["at"]
+        self._command(header.cmd)
+        at = header.at
         if at < self.at:
-            raise Malformed("it is dated before the event that precedes it")
+            before = "the event that precedes it" if self.n > 1 else "the log began"
+            raise Malformed(f"it is dated before {before}")
         if self.found.time_bound is not None and at > self.found.time_bound:
             raise Malformed("it is dated later than a witness or timestamp had already seen it")
         self.at = at
@@ -1489,40 +1541,42 @@ class Walk:
             raise Malformed("its command had been recorded before")
         self.cmds.add(short)
 
-    def _part(self, part: dict[str, str], shown: Any) -> None:
+    def _part(self, part: Part, shown: Any) -> None:
         """V8, and what V9 and V10 will ask."""
         if type(shown) is not dict or not shown.keys() <= _SHOWN:
             raise Malformed("what it shows of a part is not ct and disclosure")
-        if "ct" in shown and (not part["kid"] or _digest(unb64url(shown["ct"])) != part["ct"]):
+        pinned, _, kc, kid, _ = part
+        disclosed = "disclosure" in shown
+        if "ct" in shown and (not kid or _digest(unb64url(shown["ct"])) != pinned):
             raise Malformed("a ciphertext is not the one that the header pins")
-        if "disclosure" in shown:
+        if disclosed:
             self._disclosed(part, shown["disclosure"])
-        has = "disclosure" in shown or ("ct" in shown and not self.found.disclosed)
-        if not part["kid"]:
-            if "disclosure" not in shown:
+        if not kid:
+            if not disclosed:
                 raise _invalid("V9", f"{self._where()}: an open part is missing, and nothing can explain that.")
             return
-        self.found.values_hidden += "disclosure" not in shown
-        self._key(part, missing=not has, shown=bool(shown))
+        self.found.values_hidden += not disclosed
+        missing = not disclosed and (self.found.disclosed or "ct" not in shown)
+        self._key(kid, kc, missing=missing, shown=bool(shown))
 
-    def _disclosed(self, part: dict[str, str], text: Any) -> None:
+    def _disclosed(self, part: Part, text: Any) -> None:
+        pinned, hid, _, kid, committed = part
         raw = unb64url(text)
-        if b64url(sha256(text.encode("ascii")).digest()) != part["pc"]:
+        if b64url(sha256(text.encode("ascii")).digest()) != committed:
             raise Malformed("a disclosed value is not the one that the header commits to")
-        if not part["kid"] and _digest(raw) != part["ct"]:
+        if not kid and _digest(raw) != pinned:
             raise Malformed("an open part is not the one that the header pins")
         read = _parsed(_text(raw).rstrip(" "), _VALUE)
-        if type(read) is not list or len(read) != 3 or read[1] != part["hid"]:
+        if type(read) is not list or len(read) != 3 or read[1] != hid:
             raise Malformed("a disclosed value is of another holding than the header says")
         if type(read[0]) is not str or len(read[0]) != 86:
             raise Malformed("a disclosed value has no salt of 64 bytes")
 
-    def _key(self, part: dict[str, str], *, missing: bool, shown: bool) -> None:
-        kid, kc = part["kid"], part["kc"]
-        known = self.found.parts.get(kid)
+    def _key(self, kid: str, kc: str, *, missing: bool, shown: bool) -> None:
+        known = self.found.keys.get(kid)
         number = self.stream.number
         if known is None:
-            self.found.parts[kid] = Part(kc, self.index, self.n, number, missing, shown)
+            self.found.keys[kid] = Key(kc, self.index, self.n, number, missing, shown)
             return
         if known.kc != kc:
             raise _invalid("V9", f"{self._where()}: a key is named with another commitment than before.")
@@ -1531,20 +1585,20 @@ class Walk:
         if missing and not known.missing:
             known.missing, known.n, known.stream = True, self.n, number
 
-    def _remember(self, header: dict[str, Any]) -> None:
-        found, stream, kind = self.found, self.stream, header["type"]
+    def _remember(self, header: Header) -> None:
+        found, stream, kind = self.found, self.stream, header.type
         stream.seen += 1
-        row = (self.n, header["at"], kind)
+        row = (self.n, header.at, kind)
         if len(stream.first) < ROWS_SHOWN:
             stream.first.append(row)
         else:
             stream.last.append(row)
         if kind in _UNDERSTOOD:
             with _in("V10", self._where()):
-                self._understand(kind, header["data"])
-        erasure = found.erasure
+                self._understand(kind, header.data)
+        erasure = found.erasure if found.completed else None
         if erasure is not None and self.index > erasure.index:
-            v10_after_erasure(self._where(), kind, header["parts"])
+            v10_after_erasure(self._where(), kind, header.parts)
 
     def _understand(self, kind: str, data: dict[str, Any]) -> None:
         found = self.found
@@ -1578,11 +1632,64 @@ class Walk:
         return Completed(self.n, self.index, order, whole, epoch, keys)
 
 
-def _shape(header: dict[str, Any]) -> None:
-    """The closed schema of a header: docs/formats.md."""
+Part = tuple[str, str, str, str, str]  # what a header pins of one part, as in _PART: ct, hid, kc, kid, pc
+
+
+class Header(NamedTuple):
+    """What the steps ask of a header. `prev` and `sid` are of any type until they are compared."""
+
+    at: str
+    data: dict[str, Any]
+    cmd: str
+    n: int
+    parts: list[Part]
+    prev: Any
+    sid: Any
+    type: str
+
+
+def read_header(text: Any) -> Header:
+    """Canonical JSON in the closed schema of a header: docs/formats.md."""
+    return _plain_header(text) or _shape(read_canonical(text))
+
+
+_PLAIN = r"[ !#-\[\]-~]*+"  # printable ASCII that JSON writes as it is
+_PLAIN_KEY = rf'(?:"kc":"","kid":""|"kc":"(?!"){_PLAIN}","kid":"{_AS_KID}")'
+_PLAIN_PART = rf'\{{"ct":"{_PLAIN}","hid":"(?!"){_PLAIN}",{_PLAIN_KEY},"pc":"{_PLAIN}"\}}'
+_UP_TO_DATA = re.compile(rf'\{{"at":"({_AS_INSTANT})","data":')
+_AFTER_DATA = re.compile(
+    rf',"meta":\{{"cmd":"([0-9a-f]{{64}})","policy":"{_PLAIN}","role":"{_PLAIN}"\}},"n":([1-9][0-9]{{0,14}}),'
+    rf'"parts":\[((?:{_PLAIN_PART}(?:,{_PLAIN_PART})*+)?+)\],"prev":(?:null|"({_PLAIN})"),"sid":"({_PLAIN})",'
+    rf'"type":"({_AS_TYPE})","v":([1-9][0-9]{{0,14}})\}}'
+)
+_OF_PLAIN_PART = re.compile(r'"ct":"([^"]*)","hid":"([^"]*)","kc":"([^"]*)","kid":"([^"]*)","pc":"([^"]*)"')
+
+
+def _plain_header(text: Any) -> Header | None:
+    """A header of plain ASCII around its data, at once: what matches is canonical and has the shape that `_shape` asks
+    for. None says nothing against a header: then it is read step by step, which also tells what is wrong with it."""
+    if type(text) is not str or not text.isascii() or not (opening := _UP_TO_DATA.match(text)):
+        return None
+    try:
+        data, end = _COMPARED.scan_once(text, opening.end())  # type: ignore[attr-defined]
+        canonical = type(data) is dict and _encoded(data) == text[opening.end() : end]
+        datetime.fromisoformat(opening[1])
+    except (ValueError, StopIteration, RecursionError):
+        return None
+    rest = _AFTER_DATA.fullmatch(text, end) if canonical else None
+    if rest is None:
+        return None
+    cmd, n, parts, prev, sid, kind, version = rest.groups()
+    if kind in _UNDERSTOOD and version != "1":
+        return None
+    return Header(opening[1], data, cmd, int(n), _OF_PLAIN_PART.findall(parts), prev, sid, kind)
+
+
+def _shape(header: dict[str, Any]) -> Header:
+    """The closed schema, one thing after the other."""
     if tuple(header) != _HEADER or type(header["meta"]) is not dict or tuple(header["meta"]) != _META:
         raise Malformed("its header has not the keys of a header")
-    at, data, meta, n, parts, _, _, kind, version = header.values()
+    at, data, meta, n, parts, prev, sid, kind, version = header.values()
     cmd, policy, role = meta.values()
     if not (type(n) is type(version) is int and type(data) is dict and type(parts) is list and version > 0):
         raise Malformed("its header has a value of a wrong type")
@@ -1592,19 +1699,18 @@ def _shape(header: dict[str, Any]) -> None:
         raise Malformed("its header has a type or a command id that none has")
     if kind in _UNDERSTOOD and version != 1:
         raise Malformed(f"{kind} is of version {version}, which this verifier does not know")
-    _instant(at)
-    for part in parts:
-        _part_shape(part)
+    return Header(_instant(at), data, cmd, n, [_part_shape(part) for part in parts], prev, sid, kind)
 
 
-def _part_shape(part: Any) -> None:
+def _part_shape(part: Any) -> Part:
     if type(part) is not dict or tuple(part) != _PART:
         raise Malformed("a part of its header has not the keys of a part")
-    _, hid, kc, kid, _ = part.values()
-    if not (type(kid) is type(kc) is type(hid) is type(part["ct"]) is type(part["pc"]) is str) or not hid:
+    ct, hid, kc, kid, pc = part.values()
+    if not (type(kid) is type(kc) is type(hid) is type(ct) is type(pc) is str) or not hid:
         raise Malformed("a part of its header has a value of a wrong type")
     if (kid == "") != (kc == "") or (kid and not _KID.fullmatch(kid)):
         raise Malformed("a part of its header names a key in a way that none is named")
+    return ct, hid, kc, kid, pc
 
 
 def _digest(raw: bytes) -> str:
@@ -1625,21 +1731,21 @@ def v9_explained(found: Found) -> None:
     for completed in found.completed:
         for kid, kc in completed.keys.items():
             destroyed.setdefault(kid, (kc, completed.index))
-    for kid, part in found.parts.items():
-        _v9_part(found, part, destroyed.get(kid))
+    for kid, key in found.keys.items():
+        _v9_key(found, key, destroyed.get(kid))
     if found.values_hidden and not found.disclosed:
         found.not_checked.append("Values: they are sealed here, so that they still open was not checked.")
 
 
-def _v9_part(found: Found, part: Part, destroyed: tuple[str, int] | None) -> None:
-    where = f"event n={part.n} of the {found.streams[part.stream].role} stream"
+def _v9_key(found: Found, key: Key, destroyed: tuple[str, int] | None) -> None:
+    where = f"event n={key.n} of the {found.streams[key.stream].role} stream"
     whole = found.erasure
-    by_whole = whole is not None and part.stream == 1 and part.last_index < whole.index
-    if part.shown and (destroyed is not None or by_whole):
+    by_whole = whole is not None and key.stream == 1 and key.last_index < whole.index
+    if key.shown and (destroyed is not None or by_whole):
         raise _invalid("V9", f"Erased, yet here: a part of {where} is shown, and its key is recorded as destroyed.")
-    if not part.missing:
+    if not key.missing:
         return
-    named = destroyed is not None and destroyed[0] == part.kc and destroyed[1] > part.last_index
+    named = destroyed is not None and destroyed[0] == key.kc and destroyed[1] > key.last_index
     if not named and not by_whole:
         raise _invalid("V9", f"A payload is missing and nothing explains it: {where}.")
 
@@ -1651,11 +1757,11 @@ _AFTER_ERASURE = re.compile(r"erasure-finalised|deadline-missed|(?:recipient|req
 
 def _v10_names_every_key(found: Found, keys: dict[str, str]) -> None:
     """The record comes first in the file: so far only its parts are known."""
-    if any(keys.get(kid) != part.kc for kid, part in found.parts.items()):
+    if any(keys.get(kid) != key.kc for kid, key in found.keys.items()):
         raise Malformed("a whole person is called erased, and not every key is named")
 
 
-def v10_after_erasure(where: str, kind: str, parts: list[Any]) -> None:
+def v10_after_erasure(where: str, kind: str, parts: list[Part]) -> None:
     if parts or not _AFTER_ERASURE.fullmatch(kind):
         raise _invalid("V10", f"{where}: something was recorded of a person who had been erased.")
 

@@ -78,7 +78,7 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield made
         made.engine.close()
         return
-    with request.getfixturevalue("postgresql").database(migrated=False) as url:
+    with request.getfixturevalue("postgresql").database(migrated=True) as url:
         made = lived(url, home)
         yield made
         made.engine.close()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from postgres import on_sqlite
 from sqlalchemy import delete
 from uuid_utils.compat import uuid7
 from whole.stores import ANN, BEN, Store
@@ -27,22 +27,20 @@ CEM = {"email": "cem@example.com"}
 
 
 @pytest.fixture
-def store(empty_database_url: str, tmp_path: Path) -> Iterator[Store]:
-    store = Store(empty_database_url, tmp_path / "keys")
+def store(store: Store) -> Store:
     for person in (ANN, BEN, CEM):
         store.consent(subject=person)
         store.collect(subject=person, data={"name": "Somebody", "phone": "+6591234567"})
     store.collect(subject=ANN, data={"ip-address": "192.0.2.1"})  # refused: on the second stream
     store.engine.publish()
-    yield store
-    store.engine.close()
+    return store
 
 
 def audited(engine: Engine) -> Audited:
     return engine.log.audit(datetime.now(UTC), engine.vault)
 
 
-@pytest.mark.parametrize("empty_database_url", ["sqlite"], indirect=True)
+@on_sqlite
 def test_a_restored_store_whose_loss_was_declared_has_nothing_to_find(store: Store, tmp_path: Path):
     file = Path(store.settings.db.removeprefix("sqlite:///"))
     store.engine.close()

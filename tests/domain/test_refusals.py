@@ -48,7 +48,7 @@ def built(refusal: type[Refused]) -> Refused:
             continue
         if "Iterable" in kind or "Sequence" in kind or "frozenset" in kind:
             arguments[parameter.name] = [HOSTILE, "email"]
-        elif kind == "datetime":
+        elif kind in ("datetime", "date"):
             arguments[parameter.name] = MARCH_1
         elif kind.startswith("int"):
             arguments[parameter.name] = 2

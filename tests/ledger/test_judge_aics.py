@@ -1,19 +1,32 @@
-"""A second judge, in Python: aics-tlog, where it is installed (it needs Python 3.12)."""
+"""A second judge, in Python: aics-tlog for the log, aics-witness for the witness, where they are (from Python 3.12 on)."""
 
 from __future__ import annotations
 
 import random
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from growing_log import LOG_KEY, ORIGIN, GrowingLog
 from trees import leaves, stored
 
 from lifecycle.ledger import cosignature
 from lifecycle.ledger.checkpoint import Checkpoint, sign_checkpoint
-from lifecycle.ledger.note import COSIGNATURE, SigningKey, read_note, with_signatures
+from lifecycle.ledger.note import COSIGNATURE, SigningKey, VerifyingKey, read_note, with_signatures
 from lifecycle.ledger.tiles import entries_path, entry_bundle, tile_path
 from lifecycle.ledger.tree import consistency_from, inclusion_from, root_from
+from lifecycle.ledger.witness_doors import HttpDoor
+from lifecycle.ledger.witnessing import WitnessAt, WitnessContradicts, ask_witnesses
+from lifecycle.witness import http_door
+from lifecycle.witness.folder import WitnessFolder
 
 MISSING = "aics-tlog judge missing: pip install aics-tlog, on Python 3.12"
+MISSING_WITNESS = "aics-witness judge missing: pip install aics-witness, on Python 3.12"
 checkpoint, note, tiles, tree = (
     pytest.importorskip(f"aics_tlog.{module}", reason=MISSING) for module in ("checkpoint", "note", "tiles", "tree")
 )
@@ -50,3 +63,87 @@ def test_it_names_and_reads_our_tiles_and_bundles():
         assert tiles.tile_path(3, index) == tile_path(3, index)
         assert tiles.tile_path(3, index, 17) == tile_path(3, index, 17)
         assert tiles.entry_bundle_path(index, 17) == entries_path(index, 17)
+
+
+# -- the witness protocol, c2sp.org/tlog-witness, from both sides ----------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def aics_witness() -> Any:
+    """Their witness, and the client with which their logs ask one."""
+    names = ("config", "feeder", "service", "store")
+    found = [pytest.importorskip(f"aics_witness.{name}", reason=MISSING_WITNESS) for name in names]
+    return SimpleNamespace(**dict(zip(names, found, strict=True)))
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+@pytest.fixture
+def our_witness(tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """Its address and its vkey."""
+    its = WitnessFolder(tmp_path / "witness")
+    its.create("witness.example/ours")
+    its.add_log(LOG_KEY.vkey)
+    server = http_door.server(http_door.application(its.folder))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", its.key().vkey
+        server.should_exit = True
+        thread.join()
+
+
+def test_its_client_gets_cosignatures_from_our_witness_that_it_believes(
+    aics_witness: Any, our_witness: tuple[str, str]
+) -> None:
+    log, (address, vkey) = GrowingLog().grow(20), our_witness
+    with aics_witness.feeder.WitnessClient(address, vkey, max_attempts=1) as client:
+        for size in (7, 7, 20):
+            cosigned = aics_witness.feeder.merge_cosignatures(log.note(size), client.submit(log.note(size), log.proof))
+            keys = [note.parse_vkey(key) for key in (LOG_KEY.vkey, vkey)]
+            assert checkpoint.verify_checkpoint(note.parse_note(cosigned), keys[0], keys[1:], 1).ok
+    with aics_witness.feeder.WitnessClient(address, vkey, max_attempts=1) as forgetful:
+        forgetful.submit(log.grow(33).note(), log.proof)  # is told 20, and asks again from there
+        assert forgetful.max_cosigned(ORIGIN) == 33
+
+
+def test_its_client_hears_our_witness_refuse_another_history(aics_witness: Any, our_witness: tuple[str, str]) -> None:
+    log, (address, vkey) = GrowingLog().grow(20), our_witness
+    other, feeder = log.forked(after=10), aics_witness.feeder
+    with feeder.WitnessClient(address, vkey, max_attempts=1) as client:
+        client.submit(log.note(), log.proof)
+        for told in (other, other.grow(25)):
+            with pytest.raises(feeder.WitnessRejected) as refusal:
+                client.submit(told.note(), told.proof)
+            assert refusal.value.status == 422
+        with pytest.raises(feeder.WitnessAhead):
+            client.submit(log.note(15), log.proof)
+
+
+def test_its_witness_cosigns_our_log_and_no_other_history_of_it(aics_witness: Any, tmp_path: Path) -> None:
+    log, key = GrowingLog().grow(20), Ed25519PrivateKey.generate()
+    known = aics_witness.config.LogConfig.from_strings(ORIGIN, [LOG_KEY.vkey])
+    with aics_witness.store.WitnessStore(tmp_path / "witness.sqlite", create=True) as store:
+        theirs = aics_witness.service.Witness("witness.example/theirs", key, store, [known])
+        server = aics_witness.service.make_server(theirs)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        asked = WitnessAt(VerifyingKey.parse(theirs.vkey_text), HttpDoor(server.url))
+        try:
+            for size in (7, 7, 20):
+                assert _gained(log.grow(size), asked) == [ORIGIN, "witness.example/theirs"]
+            with pytest.raises(WitnessContradicts):
+                _gained(log.forked(after=10), asked)
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+
+def _gained(log: GrowingLog, witness: WitnessAt) -> list[str]:
+    size = len(log.entries)
+    cosigned = ask_witnesses(log.note(), [witness], lambda old: log.proof(old, size), genesis=log.entries[0]).note
+    return [each.name for each in read_note(cosigned).signatures]

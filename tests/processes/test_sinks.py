@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -48,15 +47,13 @@ def index(tmp_path: Path) -> SearchIndex:
 
 
 @pytest.fixture
-def store(database_url: str, tmp_path: Path, index: SearchIndex) -> Iterator[Store]:
-    store = Store(database_url, tmp_path / "keys")
+def store(store: Store, index: SearchIndex) -> Store:
     store.engine.close()
     store.engine = open_engine(store.settings.db, keys=store.settings.keys, sinks=[index])
     for person in (ANN, BEN):
         store.consent(subject=person)
         index.put(store.collect(subject=person, data={"name": "Somebody"}).subject)
-    yield store
-    store.engine.close()
+    return store
 
 
 def completed(store: Store) -> list[dict]:

@@ -330,6 +330,30 @@ def test_attack_16_an_event_is_dated_before_the_one_it_follows(book: Book, perso
     assert "n=4" in verdict.message
 
 
+@pytest.mark.parametrize(
+    ("seconds", "simulated", "good"), [(299, False, True), (302, False, False), (9999, True, True)]
+)
+def test_attack_16_an_event_is_dated_before_the_log_began(
+    tmp_path: Path, seconds: int, simulated: bool, good: bool
+) -> None:
+    """The clock of another machine may be a little behind; that of a simulated log is none."""
+    book = Book(simulated=simulated)
+    began = book.now
+    stream = Stream(sid_with(7))
+    book.record(
+        stream,
+        "policy-published",
+        at=(began - timedelta(seconds=seconds)).isoformat(timespec="microseconds")[:-6] + "Z",
+    )
+    draft = book.close().draft(stream)
+    if good:
+        accepted(book, draft, tmp_path)
+        return
+    verdict = refused(book, draft, tmp_path)
+    assert verdict.step == "V6"
+    assert "before the log began" in verdict.message
+
+
 def test_attack_17_an_event_is_dated_later_than_a_witness_saw_it(book: Book, person: Person, tmp_path: Path) -> None:
     seen_at = book.now
     at = (seen_at + timedelta(seconds=302)).isoformat(timespec="microseconds")[:-6] + "Z"
@@ -415,6 +439,26 @@ def test_attack_19_a_map_without_the_subject_is_accepted_and_found_by_a_receipt_
     receipt = (b64url(person.record.sid), person.record.events[0].salt)
     verdict = refused(book, draft, tmp_path, receipt=receipt)
     assert (verdict.verdict, verdict.step) == ("contradiction", "V4")
+
+
+def test_a_map_that_counts_fewer_events_than_its_streams_have(book: Book, person: Person, tmp_path: Path) -> None:
+    """Those shown have their counts, every other one has at least one event."""
+    book.crowd(0x10, 0x90)
+    honest = sum(len(each.events) for each in book.streams.values())
+    accepted(book, book.close(events=honest).of(person), tmp_path)
+    book.entries.pop()
+    verdict = refused(book, book.close(events=honest - 1).of(person), tmp_path)
+    assert (verdict.step, "or more" in verdict.message) == ("V4", True)
+
+
+def test_a_bucket_with_more_leaves_than_the_map(book: Book, person: Person, tmp_path: Path) -> None:
+    closed = book.close()
+    book.entries.pop()
+    few = closed.entry[:10] + (1).to_bytes(8, "big") + closed.entry[18:]
+    book.entries.append(few)
+    lying = Closed(book, closed.size, few, closed.subject_map)
+    verdict = refused(book, lying.of(person), tmp_path)
+    assert (verdict.step, "too large" in verdict.message) == ("V4", True)
 
 
 def test_attack_20_a_leaf_without_an_event_is_found_in_a_mirror_unless_the_map_counts_it(
@@ -508,7 +552,7 @@ def test_attack_25_control_an_honest_erasure_is_accepted(book: Book, person: Per
     book.erase(person)
     ended = book.finalise(person)
     found = accepted(book, book.close().of(person, epochs=[ended]), tmp_path)
-    assert sum(part.missing for part in found.parts.values()) == 3  # two values and the record key
+    assert sum(key.missing for key in found.keys.values()) == 3  # two values and the record key
 
 
 # -- keys and views ---------------------------------------------------------------------------------------------------------

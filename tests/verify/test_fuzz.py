@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
+from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -87,3 +90,72 @@ def test_no_two_texts_of_base64url_give_the_same_bytes(text: str) -> None:
     except Malformed:
         return
     assert verify.b64url(raw) == text
+
+
+# -- a header is matched at once or read step by step: never with two results --------------------------------------------------
+
+_PART: dict[str, Any] = {"ct": "b-_9", "hid": "h1", "kc": "c", "kid": "k-_9", "pc": "p"}
+_OPEN: dict[str, Any] = {**_PART, "kc": "", "kid": ""}
+HEADER: dict[str, Any] = {
+    "at": "2026-11-23T15:11:04.750905Z",
+    "data": {"new": [{"category": "name"}], "purpose": "newsletter", "until": None},
+    "meta": {"cmd": "0f" * 32, "policy": "recruiting-site/1.0#26", "role": "service"},
+    "n": 12,
+    "parts": [_PART, _OPEN],
+    "prev": "b-_9",
+    "sid": "s",
+    "type": "erasure-ordered",
+    "v": 1,
+}
+VALUES: list[Any] = [
+    *("", "a", "a b", 'a"', "a\\", "a\n", "\x7f", "é", "😀", "null", "k" * 65, "A", "0F" * 32, "consent-given", "t" * 65),
+    *("2026-02-30T15:11:04.750905Z", "0000-01-01T00:00:00.000000Z", "2026-11-23T15:11:04Z", "2026-11-23T24:00:00.000000Z"),
+    *(0, 1, 2, 10**15, 2**53 - 1, 2**53, None, True, [], {}, [{}], [_PART], [_OPEN] * 3, {"a": 1}, {"é": 1}, {"": {"é": []}}),
+]  # fmt: skip
+
+
+def matched_at_once(text: str) -> bool:
+    try:
+        by_step = verify._shape(verify.read_canonical(text))
+    except Malformed:
+        by_step = None
+    at_once = verify._plain_header(text)
+    assert at_once is None or at_once == by_step, text
+    assert by_step is None or verify.read_header(text) == by_step, text
+    return at_once is not None
+
+
+def _with_one_other(value: Any, other: Any) -> Iterator[Any]:
+    """The value again and again, each time with something else in one place."""
+    yield other
+    if isinstance(value, dict):
+        for key, held in value.items():
+            yield from ({**value, key: each} for each in _with_one_other(held, other))
+            yield {each: value[each] for each in value if each != key}
+    elif isinstance(value, list):
+        for at, held in enumerate(value):
+            yield from ([*value[:at], each, *value[at + 1 :]] for each in _with_one_other(held, other))
+
+
+def test_a_header_with_another_value_anywhere_is_read_in_one_way() -> None:
+    for value in VALUES:
+        for header in _with_one_other(HEADER, value):
+            matched_at_once(json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False))
+
+
+@pytest.mark.parametrize(
+    "piece", ["", '"', "\\", "\\n", " ", ",", "}", "{}", "0", "-", ".5", "A", "\n", "é", '"n":12,', '{"a":0},']
+)
+def test_a_header_that_is_edited_anywhere_is_read_in_one_way(piece: str) -> None:
+    text = json.dumps(HEADER, separators=(",", ":"))
+    for at in range(len(text) + 1):
+        for end in (at, at + 1, at + 2):
+            matched_at_once(text[:at] + piece + text[end:])
+
+
+def test_the_headers_of_honest_bundles_are_matched_at_once(every: list[Case]) -> None:
+    """Else the quick way would be taken by nobody, and tested by nothing."""
+    assert matched_at_once(json.dumps(HEADER, separators=(",", ":")))
+    headers = [json.loads(line)["header"] for case in every for line in case.files["events.jsonl"].splitlines()]
+    assert len(headers) > 5
+    assert all(matched_at_once(each) for each in headers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from lifecycle.commands.outcome import Outcome
 from lifecycle.engine import Engine, open_engine
@@ -27,6 +27,15 @@ class Store:
         self._numbers = count(1)
         self.engine, published = create(self.settings, text or example_policy_text(), simulated_clock=True)
         assert published.outcome == "done"
+
+    @classmethod
+    def opened(cls, url: str, keys: Path) -> Self:
+        """One that was made before."""
+        store = cls.__new__(cls)
+        store.settings = Settings(url, keys)
+        store._numbers = count(1)
+        store.engine = open_engine(url, keys=keys)
+        return store
 
     def document(self, command: str, at: str | None = None, **fields: Any) -> dict[str, Any]:
         document = {"command": command, "id": f"c-{next(self._numbers)}", "actor": ACTOR, **fields}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +19,13 @@ OK, INVALID, CONTRADICTION, STALE = 0, 3, 4, 5
 
 
 @pytest.fixture
-def store(database_url: str, tmp_path: Path) -> Iterator[Store]:
-    store = Store(database_url, tmp_path / "keys")
+def store(store: Store) -> Store:
     store.consent()
     store.collect()
     store.collect(data={"ip-address": "192.0.2.1"})  # refused: on the second stream
     store.consent(subject=BEN)
     store.collect(subject=BEN, data={"name": "Ben"})
-    yield store
-    store.engine.close()
+    return store
 
 
 def written(store: Store, folder: Path, subject: dict[str, str] | None = None, **how: Any) -> Path:

@@ -184,7 +184,7 @@ def test_a_dictionary_of_the_true_values_scores_nothing_on_what_is_left(store: S
             assert not {payload_commitment(each) for each in padded} & commitments
 
 
-@pytest.mark.parametrize("empty_database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("kind_of_database", ["sqlite"], indirect=True)
 def test_an_older_copy_of_the_whole_database_is_dead_once_the_epoch_ended(store: Store, tmp_path: Path):
     """A stolen backup of the database with today's folder of keys: nothing opens, not even for the living then."""
     assert store.engine.database.path is not None

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,13 +16,11 @@ DELAY = 0.05  # seconds between reading a wrapped key and remembering it: some t
 
 
 @pytest.fixture
-def store(database_url: str, tmp_path: Path) -> Iterator[Store]:
-    store = Store(database_url, tmp_path / "keys")
+def store(store: Store) -> Store:
     for person in (ANN, BEN):
         store.consent(subject=person)
         store.collect(subject=person, data={"name": "Somebody"})
-    yield store
-    store.engine.close()
+    return store
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +52,11 @@ class Backups:
 
 
 @pytest.fixture
-def store(database_url: str, tmp_path: Path) -> Iterator[Store]:
-    store = Store(database_url, tmp_path / "keys")
+def store(store: Store) -> Store:
     for person in (ANN, BEN, CEM):
         store.consent(subject=person)
         store.collect(subject=person, data={"name": "Somebody", "phone": "+6591234567"})
-    yield store
-    store.engine.close()
+    return store
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, select
+from sqlalchemy import BigInteger, Connection, bindparam, select
 
 from lifecycle.audit.full_files import Files
 from lifecycle.audit.full_findings import Findings
@@ -15,6 +15,7 @@ from lifecycle.errors import LifecycleError
 from lifecycle.ledger.checkpoint import Checkpoint
 from lifecycle.ledger.envelope import EVENT_ENTRY, SYSTEM_ENTRY, b64url, canonical
 from lifecycle.ledger.ledger_files import LedgerFolder
+from lifecycle.ledger.log_proofs import system_leaves
 from lifecycle.ledger.note import read_note
 from lifecycle.ledger.subject_map import MAP_ENTRY, MalformedMap, MapEntry, read_entry
 from lifecycle.ledger.system_records import EPOCH_DESTROYED, GENESIS
@@ -37,16 +38,15 @@ _FIELDS = {
     "log-key-retired/1": {"at", "kind", "vkey"},
 }
 _position, _header = event_position.c, event_header.c
+_PLACE = log_entry.c.position
+_FIRST, _PAST = bindparam("first", type_=BigInteger), bindparam("past", type_=BigInteger)
+# The bounds are said of both tables: PostgreSQL does not carry them over an outer join by itself.
 _LEAVES = (
-    select(
-        log_entry.c.position,
-        log_entry.c.entry,
-        _position.stream_id,
-        _header.version.label("opened"),
-    )
-    .outerjoin(event_position, _position.position == log_entry.c.position)
+    select(_PLACE, log_entry.c.entry, _position.stream_id, _header.version.label("opened"))
+    .outerjoin(event_position, (_position.position == _PLACE) & _position.position.between(_FIRST, _PAST - 1))
     .outerjoin(event_header, (_header.stream_id == _position.stream_id) & (_header.version == _position.version))
-    .order_by(log_entry.c.position)
+    .where(_PLACE.between(_FIRST, _PAST - 1))
+    .order_by(_PLACE)
 )
 
 
@@ -91,7 +91,7 @@ class Leaves:
     def run(self, step: Step) -> None:
         for first in range(0, self.size, AT_ONCE):
             past = min(first + AT_ONCE, self.size)
-            rows = self._c.execute(_LEAVES.where(log_entry.c.position >= first, log_entry.c.position < past)).all()
+            rows = self._c.execute(_LEAVES, {"first": first, "past": past}).all()
             self._hash(first, past, rows)
             listed = self._listed(first, past)
             for row in rows:
@@ -195,13 +195,12 @@ class Leaves:
 
     def _declared(self) -> tuple[Ranges, Ranges]:
         """A declaration stands behind the leaves that it is about, so these are read first."""
-        entries = select(log_entry).join(log_system, log_system.c.position == log_entry.c.position)
         ranges: dict[str, list[tuple[int, int]]] = {LOSS: [], EXPUNGED: []}
-        for row in self._c.execute(entries.where(log_entry.c.position < self.size)):
-            record = read_record(_bytes(row.entry))
+        for position, entry in system_leaves(self._c, self.size):
+            record = read_record(_bytes(entry))
             if record is not None and record["kind"] in ranges:
                 ranges[record["kind"]] += ranges_of(record)
-                self._last_loss = max(self._last_loss, row.position if record["kind"] == LOSS else -1)
+                self._last_loss = max(self._last_loss, position if record["kind"] == LOSS else -1)
         return Ranges(ranges[LOSS]), Ranges(ranges[EXPUNGED])
 
 

@@ -39,6 +39,17 @@ def values_of(
     return {holding: opened[place] for holding, place in places.items()}
 
 
+def parts_of(
+    c: Connection, vault: Vault | None, subject_id: UUID, places: Collection[Place]
+) -> dict[Place, Personal[JsonValue]]:
+    """Open what is sealed at these places; where an event sealed nothing under that id the place is left out."""
+    headers = _headers(c, subject_id, {place.version for place in places})
+    there = [place for place in places if any(part.hid == place.hid for part in headers[place.version].parts)]
+    if vault is None:
+        return dict.fromkeys(there, Withheld.SEALED)
+    return open_parts(c, vault, subject_id, headers, there) if there else {}
+
+
 def actors_of(c: Connection, vault: Vault | None, subject_id: UUID, headers: Mapping[int, Header]) -> dict[int, str]:
     """Who acted, by version, where the caller said so and the person's record key still exists."""
     places = [Place(n, RECORD) for n, header in headers.items() if any(part.hid == RECORD for part in header.parts)]

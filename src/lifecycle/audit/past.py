@@ -15,6 +15,7 @@ from lifecycle.domain.decision import Asked
 from lifecycle.domain.event import DomainEvent, Personal, Withheld
 from lifecycle.domain.open_records import NOUNS, Named
 from lifecycle.domain.subject import events as e
+from lifecycle.domain.subject.request_events import RequestReceived
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.trustee import trustee as trustees
 from lifecycle.domain.trustee.trustee import Trustee
@@ -166,6 +167,8 @@ class Past:
                 yield from (new.holding for new in event.new)
             if isinstance(event, e.BirthDateRecorded | e.MissingDataAdded):
                 yield event.holding
+            if isinstance(event, RequestReceived):
+                yield event.request
         while True:
             yield WITHHELD
 

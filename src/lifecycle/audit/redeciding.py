@@ -23,6 +23,8 @@ from lifecycle.domain.subject.fold import born, replay
 from lifecycle.domain.subject.settling import fall_due
 from lifecycle.domain.subject.state import Subject
 from lifecycle.errors import Invalid, Refused
+from lifecycle.policy.calendars import AsRecorded
+from lifecycle.policy.deadlines import as_recorded
 from lifecycle.policy.model import Policy
 from lifecycle.policy.succession import in_force
 from lifecycle.policy.vocabulary import Role
@@ -147,11 +149,18 @@ def _of_sweep(
 ) -> Verdict:
     whys = []
     for now in _nows(record, group):
-        why = _unlike(fall_due(state, now, policy).events, facts)
+        why = _unlike(fall_due(state, now, policy, _calendars(state, facts)).events, facts)
         if why is None:
             return Verdict("same", SWEEP)
         whys.append(why)
     return Verdict("different", SWEEP, whys[0])
+
+
+def _calendars(state: Subject, facts: Sequence[DomainEvent]) -> AsRecorded:
+    """As the facts remember them, or else what they are about: the calendar of today may say otherwise."""
+    written = [limit for fact in facts for limit in getattr(fact, "deadlines", None) or ()]
+    known = [limit for request in state.requests.values() for limit in request.deadlines]
+    return as_recorded(written, known)
 
 
 def _nows(record: Record, group: Sequence[Recorded]) -> list[datetime]:
@@ -212,7 +221,7 @@ def _made_again(past: Past, verb: str, fields: Fields, role: str, registered: Se
 
 def _decided(past: Past, verb: str, command: Any, at: datetime, age: int | None) -> str | None:
     """None if the same follows again; otherwise what is different."""
-    past.begin(Asked(at, past.now, past.policy, age))
+    past.begin(Asked(at, past.now, past.policy, age, _calendars(past.subject, past.events)))
     try:
         decision: Decision = COMMANDS[verb].handle(command, past)
     except Refused as refusal:

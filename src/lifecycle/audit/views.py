@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from lifecycle.audit import records
+from lifecycle.audit import records, requests
 from lifecycle.audit.history import events_of, history
 from lifecycle.audit.holdings import Picture, shown
 from lifecycle.audit.opening import values_of
@@ -20,11 +20,13 @@ from lifecycle.clock import Clock
 from lifecycle.domain.streams import access_stream_of
 from lifecycle.domain.subject.fold import born
 from lifecycle.domain.subject.state import Subject
+from lifecycle.policy.calendars import STANDARD, Calendars
 from lifecycle.projections.audit_trail import trail
 from lifecycle.projections.consents import agreed_by, current_consents
 from lifecycle.projections.held import held_by
 from lifecycle.projections.holdings import current_holdings
 from lifecycle.projections.recipients import current_recipients, given_by
+from lifecycle.projections.requests import all_requests, requests_of, whose
 from lifecycle.projections.retention_calendar import due
 from lifecycle.storage.appending import load_heads
 from lifecycle.storage.database import Database
@@ -55,12 +57,14 @@ class Views:
         policies: Policies,
         clock: Clock,
         follower: Follower | None,
+        calendars: Calendars = STANDARD,
     ) -> None:
         self._database = database
         self._vault = vault
         self._policies = policies
         self._clock = clock
         self._follower = follower
+        self._calendars = calendars
 
     def holdings(
         self,
@@ -139,11 +143,35 @@ class Views:
         with self._read() as c:
             return [records.asked(one) for one in trail(c, subject_id, limit, after)]
 
+    def requests(self, subject_id: UUID | None = None, limit: int = MANY, *, only_open: bool = False) -> list[Json]:
+        """How far the requests of one person, or of everybody, have come; without a word of what was asked."""
+        if subject_id is None:
+            self._bring_up_all()
+        else:
+            self._bring_up(subject_id)
+        now = self._clock.now()
+        with self._read() as c:
+            found = all_requests(c, limit, only_open=only_open) if subject_id is None else requests_of(c, subject_id)
+            policy = self._policies.in_force(now, c)
+        wanted = [each for each in found if each.is_open or not only_open]
+        return [] if policy is None else [requests.shown(each, now, policy, self._calendars) for each in wanted]
+
+    def requester(self, request: str) -> UUID | None:
+        """Whose request goes by this id of ours."""
+        self._bring_up_all()
+        with self._read() as c:
+            return whose(c, request)
+
+    def requests_in_words(self, subject_id: UUID) -> list[Json]:
+        """What the person asked and was answered, in clear: for their own package, nowhere else."""
+        with self._read() as c:
+            return requests.in_words(c, self._vault, self._known(c, subject_id, None))
+
     def retention_due(self, now: datetime, limit: int = MANY) -> list[Json]:
         """What falls due by `now`: the selector of the sweep."""
         self._bring_up_all()
         with self._read() as c:
-            return [records.falling(one) for one in due(c, now, limit)]
+            return [records.falling(one) for one in due(c, now, limit, calendars=self._calendars)]
 
     def _read(self) -> AbstractContextManager[Connection]:
         """Whoever opens nothing reads as a role that could not: PostgreSQL refuses it the vault."""

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from lifecycle.audit.past import INDEX, WITHHELD, Past, Unlike
 from lifecycle.audit.ways_back_from_endings import Fields, end_purpose, erase
+from lifecycle.audit.ways_back_requests import REQUEST_WAYS
 from lifecycle.domain.event import Withheld
 from lifecycle.domain.subject import events as e
 from lifecycle.policy.vocabulary import IdentifierType, LegalBasis
@@ -279,5 +280,6 @@ WAYS: dict[str, Way] = {
     "unlink-identifier": _unlink_identifier,
     "record-birth-date": _record_birth_date,
     "record-guardian": _record_guardian,
+    **REQUEST_WAYS,
 }
 """Every command about a person; a test compares it with the registry."""

@@ -18,6 +18,7 @@ from lifecycle.cli import (
     logs,
     operations,
     policies,
+    requests,
     restores,
     stores,
     subjects,
@@ -65,6 +66,7 @@ times.add_to(app)
 logs.add_to(app)
 app.add_typer(subjects.app, name="subject")
 app.add_typer(trustees.app, name="trustee")
+app.add_typer(requests.app, name="request")
 app.add_typer(policies.app, name="policy")
 app.add_typer(times.retention, name="retention")
 app.add_typer(operations.projections, name="projections")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
@@ -10,6 +11,19 @@ from pydantic import BaseModel, ConfigDict
 from lifecycle.domain.subject.events import Effect
 
 Answer = Literal["done", "nothing", "refused", "invalid", "conflict"]
+
+
+class RequestTold(BaseModel):
+    """Of which request an outcome tells: our id for it, until when it is answered, and what it repeats."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    due: datetime | None = None
+    due_on: date | None = None
+    provisional: bool = False
+    duplicate_of: str | None = None
+    together: tuple[str, ...] = ()
 
 
 class Outcome(BaseModel):
@@ -28,3 +42,4 @@ class Outcome(BaseModel):
     remedy: str | None = None
     effects: tuple[Effect, ...] = ()
     receipt: dict[str, str] | None = None
+    request: RequestTold | None = None

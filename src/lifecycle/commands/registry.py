@@ -14,22 +14,31 @@ from lifecycle.commands.subject import correct as correcting
 from lifecycle.commands.subject.accept_policy import AcceptPolicy, accept_policy
 from lifecycle.commands.subject.end_purpose import EndPurpose, end_purpose
 from lifecycle.commands.subject.erase import Erase, erase
+from lifecycle.commands.subject.escalate_complaint import EscalateComplaint, escalate_complaint
+from lifecycle.commands.subject.extend_request import ExtendRequest, extend_request
+from lifecycle.commands.subject.fulfil_request import FulfilRequest, fulfil_request
 from lifecycle.commands.subject.give_consent import GiveConsent, give_consent
 from lifecycle.commands.subject.give_notice import GiveNotice, give_notice
 from lifecycle.commands.subject.lift_restriction import LiftRestriction, lift_restriction
 from lifecycle.commands.subject.link_identifier import LinkIdentifier, link_identifier
+from lifecycle.commands.subject.pause_request import PauseRequest, pause_request
 from lifecycle.commands.subject.place_hold import PlaceHold, place_hold
 from lifecycle.commands.subject.read_clear import ReadClear, read_clear
+from lifecycle.commands.subject.receive_request import ReceiveRequest, receive_request
 from lifecycle.commands.subject.record_activity import RecordActivity, record_activity
 from lifecycle.commands.subject.record_birth_date import RecordBirthDate, record_birth_date
 from lifecycle.commands.subject.record_guardian import RecordGuardian, record_guardian
 from lifecycle.commands.subject.refuse_consent import RefuseConsent, refuse_consent
+from lifecycle.commands.subject.refuse_request import RefuseRequest, refuse_request
 from lifecycle.commands.subject.release_hold import ReleaseHold, release_hold
 from lifecycle.commands.subject.restrict import Restrict, restrict
+from lifecycle.commands.subject.resume_request import ResumeRequest, resume_request
 from lifecycle.commands.subject.share import Share, share
 from lifecycle.commands.subject.supplement import Supplement, supplement
 from lifecycle.commands.subject.unlink_identifier import UnlinkIdentifier, unlink_identifier
+from lifecycle.commands.subject.verify_requester import VerifyRequester, verify_requester
 from lifecycle.commands.subject.withdraw_consent import WithdrawConsent, withdraw_consent
+from lifecycle.commands.subject.withdraw_request import WithdrawRequest, withdraw_request
 from lifecycle.commands.trustee.dismiss_trustee import DismissTrustee, dismiss_trustee
 from lifecycle.commands.trustee.end_agreement import EndAgreement, end_agreement
 from lifecycle.commands.trustee.engage_trustee import EngageTrustee, engage_trustee
@@ -72,6 +81,15 @@ COMMANDS: dict[str, Entry] = {
     "unlink-identifier": Entry(UnlinkIdentifier, unlink_identifier),
     "record-birth-date": Entry(RecordBirthDate, record_birth_date),
     "record-guardian": Entry(RecordGuardian, record_guardian),
+    "receive-request": Entry(ReceiveRequest, receive_request),
+    "verify-requester": Entry(VerifyRequester, verify_requester),
+    "pause-request": Entry(PauseRequest, pause_request),
+    "resume-request": Entry(ResumeRequest, resume_request),
+    "extend-request": Entry(ExtendRequest, extend_request),
+    "fulfil-request": Entry(FulfilRequest, fulfil_request),
+    "refuse-request": Entry(RefuseRequest, refuse_request),
+    "withdraw-request": Entry(WithdrawRequest, withdraw_request),
+    "escalate-complaint": Entry(EscalateComplaint, escalate_complaint),
     "engage-trustee": Entry(EngageTrustee, engage_trustee),
     "sign-agreement": Entry(SignAgreement, sign_agreement),
     "end-agreement": Entry(EndAgreement, end_agreement),

@@ -11,6 +11,7 @@ from lifecycle.domain import policy_events
 from lifecycle.domain.event import DomainEvent, Personal, Withheld
 from lifecycle.domain.subject import duty_events
 from lifecycle.domain.subject import events as subject_events
+from lifecycle.domain.subject import request_events
 from lifecycle.domain.trustee import events as trustee_events
 from lifecycle.errors import LifecycleError
 
@@ -33,7 +34,13 @@ def _kinds(*modules: Any) -> dict[str, type[DomainEvent]]:
     return found
 
 
-KINDS: dict[str, type[DomainEvent]] = _kinds(subject_events, duty_events, trustee_events, policy_events)
+KINDS: dict[str, type[DomainEvent]] = _kinds(
+    subject_events,
+    request_events,
+    duty_events,
+    trustee_events,
+    policy_events,
+)
 
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 UPCASTS: dict[str, tuple[str, Upcast]] = {}

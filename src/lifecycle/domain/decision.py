@@ -7,17 +7,20 @@ from datetime import datetime
 
 from lifecycle.domain.event import DomainEvent
 from lifecycle.domain.subject.events import Effect
+from lifecycle.policy.calendars import STANDARD, Calendars
 from lifecycle.policy.model import Policy
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """When it happened (`at`), when it is recorded (`now`), the policy in force, and the person's age if known."""
+    """When it happened (`at`), when it is recorded (`now`), the policy in force, the person's age if known, and the
+    calendars by which working days are counted."""
 
     at: datetime
     now: datetime
     policy: Policy
     age: int | None = None
+    calendars: Calendars = STANDARD
 
     @property
     def is_minor(self) -> bool:

@@ -42,8 +42,9 @@ class AboutPeople:
 
     def __post_init__(self) -> None:
         known = self.decided.known
+        now, appending = self.decided.now, self.decided.appending
         self._batch = Batch(
-            self.decided.now, known.installation, self.decided.appending, dict(known.found), self.open_record
+            now, known.installation, appending, dict(known.found), self.open_record, self.decided.calendars
         )
 
     def decide(self, question: Question, command: SubjectCommand) -> Outcome:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 import orjson
 from sqlalchemy import Connection, select
 
-from lifecycle.commands.outcome import Outcome
+from lifecycle.commands.outcome import Outcome, RequestTold
 from lifecycle.domain.decision import Decision
 from lifecycle.domain.streams import is_person_stream
 from lifecycle.domain.subject.events import Effect, ErasureOrdered
@@ -29,6 +29,7 @@ def done(id: str, stream: UUID, version: int, decision: Decision, kinds: Sequenc
         version=version,
         events=tuple(kinds),
         effects=decision.effects,
+        request=_request([event.header_data() for event in decision.events]),
     )
 
 
@@ -97,6 +98,21 @@ def again(c: Connection, id: str, seen: Seen) -> Outcome:
         events=tuple(header.kind for header in headers),
         effects=tuple(Effect.model_validate(effect) for effect in effects),
         receipt=receipt(c, stream) if _whole(headers) else None,
+        request=_request([header.data for header in headers]),
+    )
+
+
+def _request(facts: Sequence[Mapping[str, Any]]) -> RequestTold | None:
+    """Of which request the facts tell. A clock that rests has no day; a receipt says that it waits."""
+    told = next((data for data in facts if "request" in data), None)
+    if told is None:
+        return None
+    limit: Mapping[str, Any] = next(iter(told.get("deadlines") or ()), {}) if told.get("waits_until") is None else {}
+    return RequestTold(
+        id=told["request"],
+        **{name: limit[name] for name in ("due", "due_on", "provisional") if name in limit},
+        duplicate_of=told.get("duplicate_of"),
+        together=tuple(told.get("together", ())),
     )
 
 

@@ -20,6 +20,7 @@ from lifecycle.engine import answers
 from lifecycle.engine.asking import Known, Question, attempts_on
 from lifecycle.errors import Conflict, Refused
 from lifecycle.ledger.envelope import SID_BYTES
+from lifecycle.policy.calendars import STANDARD, Calendars
 from lifecycle.policy.model import Policy
 from lifecycle.policy.succession import in_force
 from lifecycle.storage.appending import Appending, Head
@@ -41,6 +42,7 @@ class Decided:
     known: Known = field(repr=False)
     now: datetime
     connection: Connection  # the snapshot, for answers that have to be rebuilt
+    calendars: Calendars = STANDARD
     appending: Appending = field(default_factory=Appending)
     heads: dict[UUID, Head] = field(init=False)
     seen: dict[tuple[UUID, str], Seen] = field(init=False)

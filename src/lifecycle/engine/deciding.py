@@ -23,6 +23,7 @@ from lifecycle.engine.about_people import AboutPeople
 from lifecycle.engine.asking import Known, Question
 from lifecycle.engine.decided import Decided, VersionConflict
 from lifecycle.errors import PolicyFaulty, Refused
+from lifecycle.policy.calendars import STANDARD, Calendars
 from lifecycle.storage.idempotency import Seen
 
 
@@ -112,10 +113,10 @@ class Deciding:
 
 
 def decide_all(
-    known: Known, questions: Sequence[Question], now: datetime, c: Connection
+    known: Known, questions: Sequence[Question], now: datetime, c: Connection, calendars: Calendars = STANDARD
 ) -> tuple[Deciding, list[Outcome]]:
     """Decide from the front; fewer outcomes than questions mean that the rest has to wait for another snapshot."""
-    deciding = Deciding(Decided(known, now, c))
+    deciding = Deciding(Decided(known, now, c, calendars))
     outcomes: list[Outcome] = []
     for question in questions:
         if deciding.decided.is_over or deciding.people.must_wait(question):

@@ -34,6 +34,7 @@ from lifecycle.engine.sealing_off import compare, refuse_what_came_back
 from lifecycle.errors import Conflict, Invalid, Refused, StoreUnavailable
 from lifecycle.ledger.checkpoint_rows import Published
 from lifecycle.ledger.sequencer import sequence
+from lifecycle.policy.calendars import STANDARD, Calendars, load_calendars
 from lifecycle.processes.erase_what_was_ordered import EraseWhatWasOrdered
 from lifecycle.processes.expunge_when_evidence_is_over import ExpungeWhenEvidenceIsOver
 from lifecycle.processes.finalise_when_an_epoch_ends import Ended, FinaliseWhenAnEpochEnds
@@ -91,10 +92,12 @@ class Engine:
         *,
         sinks: Sequence[ErasureSink] = (),
         even_sealed_off: bool = False,
+        calendars: Calendars = STANDARD,
     ) -> None:
         schema.check(database)
         self.database = database
         self.keys = keys
+        self.calendars = calendars
         with database.read() as c:
             self.is_simulated = facts.is_simulated(c)
             origin = facts.origin(c)
@@ -108,12 +111,12 @@ class Engine:
         self.streams = Streams(database)
         self.policies = Policies(database)
         self.follower = Follower(database, self.streams, self.policies, PROJECTIONS)
-        views = Views(database, self.vault, self.policies, self.clock, self.follower)
+        views = Views(database, self.vault, self.policies, self.clock, self.follower, calendars)
         self.read = Reading(database, self.vault, views, self.drain)
         self.erasing = EraseWhatWasOrdered(database, self.streams, self.vault, self.journal, self.policies, sinks)
         self.ending = FinaliseWhenAnEpochEnds(database, self.streams, self.vault, self.vault.epoch_keys, self.policies)
         self.expunging = ExpungeWhenEvidenceIsOver(database, self.streams, self.follower, self.policies, self.drain)
-        self.sweeping = Sweep(database, self.streams, self.policies, self.vault, self.erasing, self.drain)
+        self.sweeping = Sweep(database, self.streams, self.policies, self.vault, self.erasing, self.drain, calendars)
         self.reacting = Reacting(database, REACTIONS, self.execute_many, self.drain)
         self.sweeping_open_records = SweepOpenRecords(database, self.execute_many, self.drain)
         self._snapshot = Snapshot(self.streams, self.vault, self.policies)
@@ -183,7 +186,7 @@ class Engine:
         now = self.clock.now()
         with self.database.read() as c:
             known = self._snapshot.read(c, questions, now)
-            deciding, outcomes = decide_all(known, questions, now, c)
+            deciding, outcomes = decide_all(known, questions, now, c, self.calendars)
         self._commit(deciding)
         return deciding, outcomes
 
@@ -383,17 +386,28 @@ def open_engine(
     clock: Clock | None = None,
     sinks: Sequence[ErasureSink] = (),
     even_sealed_off: bool = False,
+    calendars: str | Path | None = None,
 ) -> Engine:
     """Open an existing store. `db` is a URL; without it LIFECYCLE_DB, LIFECYCLE_KEYS and LIFECYCLE_LEDGER are read.
 
     Errors: StoreUnavailable when the store is missing, older or newer than this program, or its keys are not there;
     SealedOff when the database was restored from a backup. `sinks` are stores outside of ours that have copies: no
     erasure is called completed before each has answered. `even_sealed_off` is for `lifecycle restore` alone.
+    `calendars` is a file of the operator's own working days; without it LIFECYCLE_CALENDARS is read.
     """
     settings = Settings.read(db, keys, ledger)
+    days = load_calendars(calendars or settings.calendars)
     database = Database(settings.db)
     try:
-        engine = Engine(database, settings.keys, clock, settings.ledger, sinks=sinks, even_sealed_off=even_sealed_off)
+        engine = Engine(
+            database,
+            settings.keys,
+            clock,
+            settings.ledger,
+            sinks=sinks,
+            even_sealed_off=even_sealed_off,
+            calendars=days,
+        )
         if not even_sealed_off:
             engine.resume()
     except BaseException:

@@ -20,6 +20,7 @@ from lifecycle.domain.subject.refusals import SubjectErased
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.trustee.trustee import Trustee
 from lifecycle.ledger.envelope import SID_BYTES, b64url
+from lifecycle.policy.calendars import STANDARD, Calendars
 from lifecycle.policy.model import Policy
 from lifecycle.policy.periods import age_on
 from lifecycle.policy.vocabulary import IdentifierType
@@ -40,6 +41,7 @@ class Batch:
     appending: Appending
     owners: dict[Identifier, tuple[UUID, str]] = field(repr=False)  # blind index as read, and as this batch adds to it
     open_record: Callable[[Named], Any]
+    calendars: Calendars = STANDARD
 
 
 @dataclass(slots=True)
@@ -107,7 +109,7 @@ class Person:
     def begin(self, at: datetime, policy: Policy) -> Asked:
         """Turn to the next command about this person."""
         self._links.clear()
-        self.current = Asked(at, self.batch.now, policy, self._age(policy.day_of(at)))
+        self.current = Asked(at, self.batch.now, policy, self._age(policy.day_of(at)), self.batch.calendars)
         return self.current
 
     def _age(self, day: date) -> int | None:

@@ -14,6 +14,7 @@ from lifecycle.commands.document import SubjectRef
 from lifecycle.commands.parsing import Malformed, faults_of
 from lifecycle.domain.streams import is_person_stream
 from lifecycle.domain.subject.refusals import UnknownSubject
+from lifecycle.domain.subject.request_refusals import UnknownRequest
 from lifecycle.policy.values import normalise_identifier
 from lifecycle.storage.appending import load_heads
 from lifecycle.storage.database import Database
@@ -77,6 +78,25 @@ class Reading:
     ) -> list[Json]:
         """Who has which holding, since when."""
         return self._views.recipients(self.subject_id(subject), as_of=as_of, as_known_at=as_known_at)
+
+    def requests(self, subject: Named | None = None, limit: int = MANY, *, only_open: bool = False) -> list[Json]:
+        """Requests with their states, deadlines and the working days left; of one person, or of everybody."""
+        if subject is not None:
+            return self._views.requests(self.subject_id(subject), only_open=only_open)
+        self._drain()
+        return self._views.requests(None, limit, only_open=only_open)
+
+    def requester(self, request: str) -> UUID:
+        """Whose request goes by this id of ours. Raises UnknownRequest."""
+        self._drain()
+        found = self._views.requester(request)
+        if found is None:
+            raise UnknownRequest
+        return found
+
+    def requests_in_words(self, subject_id: UUID) -> list[Json]:
+        """For the person's own package: who asks has to be verified before."""
+        return self._views.requests_in_words(subject_id)
 
     def replay(self, subject: Named, as_of: datetime | None = None) -> list[Json]:
         """The state after every event."""

@@ -13,11 +13,11 @@ from lifecycle.domain.streams import SYSTEM
 from lifecycle.ledger.checkpoint_rows import newest_checkpoint
 from lifecycle.ledger.envelope import EVENT_ENTRY, SYSTEM_ENTRY, leaf_hash
 from lifecycle.ledger.integration import LogTree, is_whole, read_tree
-from lifecycle.ledger.log_proofs import entries_between
+from lifecycle.ledger.log_proofs import entries_between, system_leaves
 from lifecycle.ledger.map_rows import StoredMap
 from lifecycle.ledger.sequencer import log_size
 from lifecycle.ledger.subject_map import MAP_ENTRY, read_entry, read_leaf
-from lifecycle.ledger.tables import event_position, ledger_queue, log_entry, log_system, map_expunged
+from lifecycle.ledger.tables import event_position, ledger_queue, log_entry, map_expunged
 from lifecycle.ledger.tree import Frontier
 
 MERGE_DELAY = timedelta(seconds=60)
@@ -105,14 +105,13 @@ def _ownerless(c: Connection, tree: LogTree) -> Iterator[int]:
 
 
 def _explained(c: Connection) -> list[tuple[int, int]]:
-    leaf = log_entry.c
     said = [
-        select(leaf.entry).join(log_system, log_system.c.position == leaf.position),
-        select(leaf.entry).where(leaf.position >= read_tree(c).size),
+        select(log_entry.c.entry).where(log_entry.c.position >= read_tree(c).size),
         select(ledger_queue.c.entry).where(ledger_queue.c.stream_id == SYSTEM),  # said, and waiting for its leaf
     ]
+    unpublished = (each for query in said for each in c.execute(query).scalars())
     ranges: list[tuple[int, int]] = []
-    for entry in (bytes(each) for query in said for each in c.execute(query).scalars()):
+    for entry in map(bytes, (*(entry for _, entry in system_leaves(c)), *unpublished)):
         if entry[:1] != SYSTEM_ENTRY:
             continue
         record = json.loads(entry[1:])

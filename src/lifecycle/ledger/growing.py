@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 
 from sqlalchemy import Connection
 
@@ -11,7 +11,8 @@ from lifecycle.ledger.log_proofs import entries_between
 from lifecycle.ledger.tiles import TILE_WIDTH, entries_path, entry_bundle, tile_bytes, tile_path
 from lifecycle.ledger.tree import Frontier, Hashes, Row, leaf_hash
 
-_FEW = 1 << 16  # leaves that are kept in memory: some ten megabytes
+_FEW = 1 << 16  # leaves that are kept in memory, with what they complete of the tree: some twenty megabytes
+_TOGETHER = 512  # files whose way to the disk is waited for at once: some five megabytes
 
 
 class NewLeaves:
@@ -24,8 +25,13 @@ class NewLeaves:
         self.first = first
         self.past = past
         self.begin = first - first % TILE_WIDTH
+        self.completed: list[list[Row]] = []  # by those that are kept, as the last walk found it
         self._c = c
         self._kept = list(self._read()) if past - first <= _FEW else None
+
+    @property
+    def is_kept(self) -> bool:
+        return self._kept is not None
 
     def __iter__(self) -> Iterator[tuple[list[bytes], list[bytes]]]:
         return self._read() if self._kept is None else iter(self._kept)
@@ -39,27 +45,46 @@ def roots_on_the_way(leaves: NewLeaves, hashes: Hashes, stop: int) -> tuple[byte
     """The roots at `stop` and at the end of the tree that has `hashes` at first and then these leaves."""
     frontier = Frontier.read(leaves.first, hashes)
     at_stop, at = frontier.root(), leaves.begin
+    leaves.completed = []
     for _, some in leaves:
-        frontier.extend(some[frontier.size - at : max(stop - at, 0)])
+        rows = frontier.extend(some[frontier.size - at : max(stop - at, 0)])
         if frontier.size == stop:
             at_stop = frontier.root()
-        frontier.extend(some[frontier.size - at :])
+        rows += frontier.extend(some[frontier.size - at :])
+        if leaves.is_kept:
+            leaves.completed.append(rows)
         at += len(some)
     return at_stop, frontier.root()
 
 
 def add_files(leaves: NewLeaves, folder: LedgerFolder, hashes: Hashes) -> None:
-    """Add the tiles and entry bundles by which the tree with these leaves differs from the one that has `hashes`."""
-    frontier = Frontier.read(leaves.first, hashes)
-    files, at = _Files(hashes), leaves.begin
-    for entries, some in leaves:
+    """Add the tiles and entry bundles by which the tree with these leaves differs from the one that has `hashes`.
+
+    `roots_on_the_way` has walked over the same leaves with the same hashes.
+    """
+    files, at, ready = _Files(hashes), leaves.begin, dict[str, bytes]()
+    for entries, rows in _with_rows(leaves, hashes):
         files.add_entries(at, entries)
-        files.add_rows(frontier.extend(some[frontier.size - at :]))
-        at += len(some)
-        folder.add(files.full())
-    folder.add(files.partial())
+        files.add_rows(rows)
+        at += len(entries)
+        files.take_full(ready)
+        if len(ready) >= _TOGETHER:
+            folder.add(ready)
+            ready.clear()
+    folder.add({**ready, **files.partial()})
     for path in files.completed:
         folder.drop_partial(path)
+
+
+def _with_rows(leaves: NewLeaves, hashes: Hashes) -> Iterator[tuple[list[bytes], list[Row]]]:
+    """Entries, and what they complete of the tree: hashed once more if there were too many to keep."""
+    if leaves.is_kept:
+        yield from zip((entries for entries, _ in leaves), leaves.completed, strict=True)
+        return
+    frontier, at = Frontier.read(leaves.first, hashes), leaves.begin
+    for entries, some in leaves:
+        yield entries, frontier.extend(some[frontier.size - at :])
+        at += len(entries)
 
 
 class _Files:
@@ -82,8 +107,9 @@ class _Files:
                 self._rows[level] = (start, list(self._before(level, start, first - start)) if first > start else [])
             self._rows[level][1].extend(hashes)
 
-    def full(self) -> Mapping[str, bytes]:
-        files: dict[str, bytes] = {}
+    def take_full(self, files: MutableMapping[str, bytes]) -> None:
+        """Move what is complete into `files`."""
+        before = len(files)
         for level, (first, held) in self._rows.items():
             whole = len(held) - len(held) % TILE_WIDTH
             for at in range(0, whole, TILE_WIDTH):
@@ -94,8 +120,7 @@ class _Files:
         for at in range(0, whole, TILE_WIDTH):
             files[entries_path((first + at) // TILE_WIDTH)] = entry_bundle(entries[at : at + TILE_WIDTH])
         self._entries = (first + whole, entries[whole:])
-        self.completed += files
-        return files
+        self.completed += list(files)[before:]
 
     def partial(self) -> Mapping[str, bytes]:
         files = {

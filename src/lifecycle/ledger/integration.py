@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, insert, select, tuple_, update
 from lifecycle.domain.streams import SYSTEM
 from lifecycle.errors import Conflict, StoreUnavailable
 from lifecycle.ledger.envelope import EVENT_ENTRY, SYSTEM_ENTRY, leaf_hash
-from lifecycle.ledger.many_rows import insert_many
+from lifecycle.ledger.many_rows import insert_many, rows_of
 from lifecycle.ledger.map_rows import StoredMap
 from lifecycle.ledger.sequencer import LogMissing, locked_size, log_size
 from lifecycle.ledger.subject_map import MAP_ENTRY, MapEntry, State, packed
@@ -79,10 +79,12 @@ class LogTree:
 
 
 _TREE = select(*(log_tree.c[name] for name in LogTree.__slots__))
-_LEAVES = (
-    "SELECT log_entry.entry, event_position.stream_id, event_position.version FROM log_entry "
-    "LEFT JOIN event_position ON event_position.position = log_entry.position "
-    "WHERE log_entry.position >= {first:d} AND log_entry.position < {past:d} ORDER BY log_entry.position"
+_ENTRIES = "SELECT entry FROM log_entry WHERE position >= {first:d} AND position < {past:d} ORDER BY position"
+# Along a stream positions increase with versions. NOT INDEXED leaves SQLite the key of the row, which the range is
+# about, and keeps it from walking over the index of all streams for the sake of the groups.
+_NEWEST = (
+    "SELECT stream_id, max(version), max(position) FROM event_position {plan} "
+    "WHERE position >= {first:d} AND position < {past:d} GROUP BY stream_id"
 )
 
 
@@ -161,22 +163,23 @@ class _Growth:
         first = self.size
         if first == past:
             return
-        entries, newest = self._read(first, past)
+        entries = self._entries(first, past)
         self._frontier.extend(map(leaf_hash, entries))
         self._events += sum(entry[:1] == EVENT_ENTRY for entry in entries)
         system = [first + at for at, entry in enumerate(entries) if entry[:1] == SYSTEM_ENTRY]
         insert_many(self._c, log_system, {"position": system})
-        self._into_map(newest)
+        self._into_map(self._newest(first, entries))
 
-    def _read(self, first: int, past: int) -> tuple[Sequence[bytes], dict[UUID, tuple[int, bytes]]]:
-        """Entries, and the newest version and commitment of each stream among them."""
-        # Past SQLAlchemy's types, which cost more than the query: ids come as the driver has them.
-        rows = self._c.exec_driver_sql(_LEAVES.format(first=first, past=past)).all()
-        entries, streams, versions = zip(*rows, strict=True) if rows else ((), (), ())
+    def _entries(self, first: int, past: int) -> Sequence[bytes]:
+        entries = [row[0] for row in rows_of(self._c, _ENTRIES.format(first=first, past=past))]
         whole_entries(entries, past - first)
-        # Along a stream positions increase with versions, so the last one stays.
-        newest = {stream: at for at, stream in enumerate(streams) if stream is not None}
-        return entries, {_id(stream): (versions[at], entries[at][1:33]) for stream, at in newest.items()}
+        return entries
+
+    def _newest(self, first: int, entries: Sequence[bytes]) -> dict[UUID, tuple[int, bytes]]:
+        """The newest version and commitment of each stream among these entries."""
+        plan = "NOT INDEXED" if self._c.dialect.name == "sqlite" else ""
+        rows = rows_of(self._c, _NEWEST.format(plan=plan, first=first, past=first + len(entries)))
+        return {_id(stream): (version, entries[at - first][1:33]) for stream, version, at in rows}
 
     def rebuild_map(self) -> bytes:
         """Empty the map and fill it from all positions; what says that a stream was expunged is nowhere else."""
@@ -185,7 +188,7 @@ class _Growth:
         self._map.clear()
         self._map.put({leaf[:32]: leaf for leaf in there})
         for first in range(0, self.size, AT_ONCE):
-            self._into_map(self._read(first, min(first + AT_ONCE, self.size))[1])
+            self._into_map(self._newest(first, self._entries(first, min(first + AT_ONCE, self.size))))
         return self._map.root()
 
     def _into_map(self, newest: Mapping[UUID, tuple[int, bytes]]) -> None:

@@ -14,10 +14,10 @@ from lifecycle.errors import Refused
 from lifecycle.ledger.envelope import SYSTEM_ENTRY, written
 from lifecycle.ledger.integration import read_tree
 from lifecycle.ledger.log_keys import LogKeys
-from lifecycle.ledger.log_proofs import entries_between
+from lifecycle.ledger.log_proofs import entries_between, system_leaves
 from lifecycle.ledger.publisher import Publisher, Store
 from lifecycle.ledger.sequencer import enqueue_system_entry, log_size, sequence
-from lifecycle.ledger.tables import ledger_queue, log_entry, log_system
+from lifecycle.ledger.tables import ledger_queue
 
 ADDED = "log-key-added/1"
 RETIRED = "log-key-retired/1"
@@ -86,9 +86,8 @@ def _says(c: Connection, kind: str, vkey: str) -> bool:
 
 def system_entries(c: Connection) -> list[bytes]:
     """All of the log's own entries, also those that are not published, and those that wait."""
-    own = select(log_entry.c.entry).join(log_system, log_system.c.position == log_entry.c.position)
     waiting = select(ledger_queue.c.entry).where(ledger_queue.c.stream_id == SYSTEM)
-    found = [entry for query in (own.order_by(log_entry.c.position), waiting) for entry in c.execute(query).scalars()]
+    found = [*(entry for _, entry in system_leaves(c)), *c.execute(waiting).scalars()]
     for some in entries_between(c, read_tree(c).size, log_size(c)):
         found += [entry for entry in some if entry[:1] == SYSTEM_ENTRY]
     return found

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 
 from sqlalchemy import Connection, delete, select
 
 from lifecycle.errors import StoreUnavailable
 from lifecycle.ledger import tree
-from lifecycle.ledger.many_rows import upsert_many
+from lifecycle.ledger.many_rows import rows_with, upsert_many
 from lifecycle.ledger.subject_map import (
     EMPTY_TOP,
     NO_HEAD,
@@ -26,7 +25,8 @@ from lifecycle.ledger.tiles import Tile, TileHashes
 
 WIDTH = 256
 _HASH = tree.HASH_BYTES
-_IN_A_QUERY = 5_000
+_BUCKETS = "SELECT bucket, leaves FROM map_bucket WHERE bucket"
+_TILES = "SELECT number, hashes FROM map_tile WHERE level = {level:d} AND number"
 _AT_ONCE = 512  # buckets in memory while the map grows
 
 
@@ -168,11 +168,7 @@ class StoredMap:
         return self._c.execute(select(map_tile.c.level).limit(1)).first() is not None
 
     def _buckets(self, numbers: Iterable[int]) -> dict[int, list[bytes]]:
-        found: dict[int, list[bytes]] = {}
-        for some in _chunks(numbers):
-            rows = self._c.execute(select(map_bucket).where(map_bucket.c.bucket.in_(some)))
-            found |= {row.bucket: leaves_of(row.leaves) for row in rows}
-        return found
+        return {bucket: leaves_of(leaves) for bucket, leaves in rows_with(self._c, _BUCKETS, numbers)}
 
     def _all_buckets(self) -> Iterator[dict[int, list[bytes]]]:
         """All of them, some at a time, from the last to the first."""
@@ -186,11 +182,8 @@ class StoredMap:
         found: dict[int, list[bytes]] = {}
         wanted = list(numbers)
         width = min(WIDTH, (1 << self.depth) >> 8 * level)
-        for some in _chunks(wanted):
-            tile = map_tile.c
-            rows = self._c.execute(select(map_tile).where(tile.level == level, tile.number.in_(some)))
-            for row in rows:
-                found[row.number] = [row.hashes[at : at + _HASH] for at in range(0, len(row.hashes), _HASH)]
+        for number, hashes in rows_with(self._c, _TILES.format(level=level), wanted):
+            found[number] = [hashes[at : at + _HASH] for at in range(0, len(hashes), _HASH)]
         if any(len(found.get(number, ())) != width for number in wanted):
             raise MapDamaged("A row of the subject map is missing or damaged.")
         return found
@@ -214,9 +207,3 @@ def _change(
 
 def _top_hash(leaves: Sequence[bytes]) -> bytes:
     return tree.leaf_hash(top_leaf(leaves))
-
-
-def _chunks(numbers: Iterable[int]) -> Iterator[list[int]]:
-    left = iter(numbers)
-    while some := list(islice(left, _IN_A_QUERY)):
-        yield some

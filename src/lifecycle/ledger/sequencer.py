@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from lifecycle.domain.streams import SYSTEM
 from lifecycle.errors import StoreUnavailable
 from lifecycle.ledger.envelope import system_entry
-from lifecycle.ledger.many_rows import delete_many, insert_many
-from lifecycle.ledger.tables import event_position, ledger_queue, log_entry, log_state, log_tree
+from lifecycle.ledger.tables import ledger_queue, log_entry, log_state, log_tree
 from lifecycle.ledger.tree import EMPTY
 
 queue = ledger_queue.c
-_NEXT = (
-    f"SELECT stream_id, version, entry FROM {ledger_queue.name} "  # noqa: S608 -- the name of our own table
-    "ORDER BY event_id, stream_id, version LIMIT "
+
+# Entries go from table to table without passing through this process. {own} is the id of the log's own stream, which
+# has no positions. One statement on PostgreSQL, because each sees its own moment there: an event that is committed
+# between two of them would be deleted without a place.
+_MOVE = """
+    WITH moved AS (
+        DELETE FROM ledger_queue WHERE ctid = ANY (ARRAY (
+            SELECT ctid FROM ledger_queue ORDER BY event_id, stream_id, version LIMIT {limit:d}
+        )) RETURNING event_id, stream_id, version, entry
+    ), placed AS (
+        SELECT {size:d} - 1 + row_number() OVER (ORDER BY event_id, stream_id, version) AS position, moved.* FROM moved
+    ), entries AS (
+        INSERT INTO log_entry (position, entry) SELECT position, entry FROM placed ORDER BY position
+    ), positions AS (
+        INSERT INTO event_position (position, stream_id, version)
+        SELECT position, stream_id, version FROM placed WHERE stream_id <> '{own}' ORDER BY position
+    )
+    SELECT count(*) FROM placed
+"""
+# On SQLite the transaction has the whole database to itself.
+_NEXT = "FROM ledger_queue ORDER BY event_id, stream_id, version LIMIT {limit:d}"
+_PLACED = (
+    "(SELECT {size:d} - 1 + row_number() OVER (ORDER BY event_id, stream_id, version) AS position, * "  # noqa: S608
+    f"FROM (SELECT * {_NEXT}))"
+)
+_MOVE_ON_SQLITE = (
+    f"INSERT INTO log_entry (position, entry) SELECT position, entry FROM {_PLACED}",  # noqa: S608 -- our own tables
+    "INSERT INTO event_position (position, stream_id, version) "  # noqa: S608
+    f"SELECT position, stream_id, version FROM {_PLACED} WHERE stream_id <> '{{own}}'",
+    f"DELETE FROM ledger_queue WHERE (stream_id, version) IN (SELECT stream_id, version {_NEXT})",  # noqa: S608
 )
 _SIZE = select(log_state.c.size).with_for_update()
 
@@ -37,23 +63,23 @@ def sequence(c: Connection, limit: int = 4096) -> int:
     an event's id is greater than its predecessor's, and the predecessor was committed before it was written.
     """
     size = locked_size(c)
-    waiting = c.exec_driver_sql(f"{_NEXT}{limit:d}").all()
-    if not waiting:
-        return 0
-    streams, versions, entries = zip(*waiting, strict=True)
-    insert_many(c, log_entry, {"position": range(size, size + len(waiting)), "entry": entries})
-    insert_many(c, event_position, _positions(c, size, waiting))
-    delete_many(c, ledger_queue, {"stream_id": streams, "version": versions})
-    c.execute(update(log_state).values(size=size + len(waiting)))
-    return len(waiting)
+    moved = _move_on_sqlite(c, size, limit) if c.dialect.name == "sqlite" else _move(c, size, limit)
+    if moved:
+        c.execute(update(log_state).values(size=size + moved))
+    return moved
 
 
-def _positions(c: Connection, size: int, waiting: Sequence[Row[Any, int, bytes]]) -> dict[str, list[Any]]:
-    """Ids are as the driver has them, and so is that of the log's own stream."""
-    own = SYSTEM.hex if c.dialect.name == "sqlite" else SYSTEM
-    events = [(size + i, stream, version) for i, (stream, version, _) in enumerate(waiting) if stream != own]
-    positions, streams, versions = zip(*events, strict=True) if events else ((), (), ())
-    return {"position": list(positions), "stream_id": list(streams), "version": list(versions)}
+def _move(c: Connection, size: int, limit: int) -> int:
+    moved: int = c.exec_driver_sql(_MOVE.format(size=size, limit=limit, own=SYSTEM)).scalar_one()
+    return moved
+
+
+def _move_on_sqlite(c: Connection, size: int, limit: int) -> int:
+    entries, *rest = (each.format(size=size, limit=limit, own=SYSTEM.hex) for each in _MOVE_ON_SQLITE)
+    moved = c.exec_driver_sql(entries, execution_options={"preserve_rowcount": True}).rowcount
+    for each in rest if moved else ():
+        c.exec_driver_sql(each)
+    return moved
 
 
 def write_genesis(c: Connection, record: Mapping[str, Any]) -> None:

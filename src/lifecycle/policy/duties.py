@@ -6,9 +6,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, StrictBool, StringConstraints, model_validator
 
-from lifecycle.policy.parts import Assumable, Country, Days, Id, Months, Part, Words
+from lifecycle.policy.parts import Assumable, AssumedPeriod, Country, Days, Id, Months, Part, Words
 from lifecycle.policy.periods import Period
-from lifecycle.policy.vocabulary import LegalBasis, RequestKind
+from lifecycle.policy.vocabulary import LegalBasis, PauseReason, RequestKind
 
 
 class Controller(Part):
@@ -57,13 +57,30 @@ class Right(Part):
     articles: tuple[Words, ...] = ()
 
 
+IDENTITY_FOR = (RequestKind.ACCESS, RequestKind.COPY, RequestKind.CORRECTION, RequestKind.DELETION)
+RECORDS_KEPT = AssumedPeriod(months=36, assumed=True, reason="for three years somebody may dispute how we answered")
+
+
 class ResponseTimes(Assumable):
-    """Within how many working days of `calendar` requests are answered. Policy clauses 7.6, 10.1 and 10.2."""
+    """Within how many working days of `calendar` requests are answered. Policy clauses 7.6, 10.1 and 10.2.
+
+    `warn_days` working days before the end somebody is warned. Kinds of `identity_for` are answered only to who has
+    proven who they are. The clock may rest for the reasons of `pauses`, at most `pause_days` calendar days at a
+    time. An extension is for `extension_days` further working days at most, if that is said. What was said in words is
+    destroyed when `records_kept` after the answer is over.
+    """
 
     clause: Words
     calendar: Country
     days: int = Field(gt=0, le=366, strict=True)
     kinds: dict[RequestKind, Annotated[int, Field(gt=0, le=366, strict=True)]] = Field(default_factory=dict)
+
+    warn_days: Annotated[int, Field(gt=0, le=366, strict=True)] = 3
+    identity_for: tuple[RequestKind, ...] = IDENTITY_FOR
+    pauses: tuple[PauseReason, ...] = (PauseReason.IDENTITY,)
+    pause_days: Days = 30
+    extension_days: Annotated[int, Field(gt=0, le=366, strict=True)] | None = None
+    records_kept: AssumedPeriod = RECORDS_KEPT
 
     def days_for(self, kind: RequestKind) -> int:
         return self.kinds.get(kind, self.days)

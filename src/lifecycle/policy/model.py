@@ -35,9 +35,9 @@ from lifecycle.policy.parts import (
     ThirdPartyProduct,
     Words,
 )
-from lifecycle.policy.periods import RetentionRule, StatutoryMinimum
+from lifecycle.policy.periods import Period, RetentionRule, StatutoryMinimum
 from lifecycle.policy.scope import ConsentScope, digest, fewest_and_most_days
-from lifecycle.policy.vocabulary import LegalBasis, RequestKind, Sensitivity
+from lifecycle.policy.vocabulary import CountsFrom, LegalBasis, RequestKind, Sensitivity
 
 __all__ = [
     "AssumedPeriod",
@@ -148,6 +148,16 @@ class Policy(Part):
     def purpose_fingerprint(self, purpose_id: str, technology_id: str | None = None) -> str:
         """SHA-256 in hex over the consented scope; it changes exactly when the scope does."""
         return self.consented_scope(purpose_id, technology_id).fingerprint()
+
+    def request_records_rule(self) -> RetentionRule:
+        """How long what was said about a request is kept after it was answered."""
+        kept = self.response_times.records_kept
+        return RetentionRule(
+            name=f"requests@{self.version}",
+            counts_from=CountsFrom.COLLECTION,
+            period=Period(days=kept.days, months=kept.months),
+            zone=self.time_zone,
+        )
 
     def _rule(self, name: str, retention: Retention) -> RetentionRule:
         return RetentionRule(

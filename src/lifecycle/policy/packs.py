@@ -78,6 +78,15 @@ class Number(BaseModel):
         return Period(months=self.value * MONTHS[self.unit])
 
 
+class PublishedTo(BaseModel):
+    """The last year whose working days a government has announced, and where. What lies later is only expected."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    year: int = Field(ge=2000, le=2200, strict=True)
+    citation: Words
+
+
 class Pack(BaseModel):
     """The law of one jurisdiction, as far as the engine needs it."""
 
@@ -87,10 +96,17 @@ class Pack(BaseModel):
     name: Words
     cited_as_of: date
     calendars: tuple[str, ...] = ()  # whose working days the engine can count here
+    published: dict[str, PublishedTo] = Field(default_factory=dict)  # by calendar
     authority: Words
     authority_address: Words
     laws: dict[str, Words] = Field(min_length=1)  # law id → title and where it was published
     numbers: dict[str, Number] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _says_how_far_its_calendars_go(self) -> Self:
+        if set(self.calendars) != set(self.published):
+            raise ValueError("`published` says of each of `calendars`, and of no other, up to which year it is known")
+        return self
 
     def about(self, topic: Topic) -> dict[str, Number]:
         return {name: number for name, number in self.numbers.items() if number.topic is topic}

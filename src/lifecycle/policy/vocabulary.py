@@ -78,3 +78,10 @@ class RequestKind(StrEnum):
     OBJECTION = "objection"
     COMPLAINT = "complaint"
     ENQUIRY = "enquiry"
+
+
+class PauseReason(StrEnum):
+    """Why the clock of a request may rest: the person has something to do. Policy clause 7.6."""
+
+    IDENTITY = "identity"  # who asks has not shown who they are
+    CLARIFICATION = "clarification"  # what is asked is not clear yet

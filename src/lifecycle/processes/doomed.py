@@ -109,7 +109,7 @@ def _versions(subject: Subject, ordering: Recorded) -> Iterable[int]:
         return ()
     if event.whole:
         return range(1, last + 1)
-    sealed = {version for holding in event.holdings for version in subject.holdings[holding].parts}
+    sealed = {version for holding in event.holdings for version in subject.sealed_in(holding)}
     return sorted(version for version in sealed if version <= last)
 
 

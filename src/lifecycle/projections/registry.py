@@ -8,6 +8,7 @@ from lifecycle.projections.holdings import Holdings
 from lifecycle.projections.open_calendar import OpenCalendar
 from lifecycle.projections.projection import Projection
 from lifecycle.projections.recipients import Recipients
+from lifecycle.projections.requests import Requests
 from lifecycle.projections.retention_calendar import RetentionCalendar
 
 PROJECTIONS: tuple[Projection, ...] = (
@@ -15,6 +16,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     Consents(),
     Recipients(),
     RetentionCalendar(),
+    Requests(),
     OpenCalendar(),
     AuditTrail(),
 )

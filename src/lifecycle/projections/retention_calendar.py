@@ -17,8 +17,11 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    and_,
     bindparam,
     func,
+    literal_column,
+    or_,
     select,
     tuple_,
     update,
@@ -26,8 +29,10 @@ from sqlalchemy import (
 
 from lifecycle.columns import Instant
 from lifecycle.domain.streams import policy_stream
+from lifecycle.domain.subject.request_dues import PROVISIONAL
 from lifecycle.domain.subject.settling import Due, calendar
 from lifecycle.domain.subject.state import Subject
+from lifecycle.policy.calendars import STANDARD, Calendars, is_newer
 from lifecycle.policy.model import Policy
 from lifecycle.policy.periods import Period, start_of
 from lifecycle.policy.succession import in_force
@@ -51,6 +56,9 @@ retention_calendar = Table(
     Index("ix_retention_calendar_due", "due", "subject_id", "number"),
 )
 column = retention_calendar.c
+# Written out: of a parameter no engine knows beforehand that the partial index serves.
+IS_PROVISIONAL = column.what == literal_column(f"'{PROVISIONAL}'")
+Index("ix_retention_calendar_provisional", column.rule, sqlite_where=IS_PROVISIONAL, postgresql_where=IS_PROVISIONAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,7 @@ class Falling:
     due: datetime
     subject_id: UUID
     number: int
-    what: str  # "retention", "storage-only-end", "consent-lapse", "identifiers" or "evidence"
+    what: str  # "retention", "storage-only-end", "consent-lapse", "identifiers", "evidence", or "request-…"
     holding: str | None
     ground: int | None
     purpose: str | None
@@ -79,7 +87,7 @@ class RetentionCalendar:
     """
 
     name = "retention-calendar"
-    version = 1
+    version = 2
     tables = (retention_calendar,)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
@@ -139,18 +147,31 @@ def _move_identifiers(c: Connection, policies: Sequence[Policy]) -> None:
         c.execute(_MOVE, new_days)
 
 
-def due(c: Connection, now: datetime, limit: int, after: Falling | None = None) -> list[Falling]:
+def due(
+    c: Connection, now: datetime, limit: int, after: Falling | None = None, calendars: Calendars = STANDARD
+) -> list[Falling]:
     """The next `limit` things that are due at `now`, longest overdue first. Costs what is due, however many people.
 
-    `after` is the last one that the caller has seen, so that whoever pages comes to an end whatever becomes of them.
+    A provisional day is due at once when `calendars` know more than what it was counted by. `after` is the last one
+    that the caller has seen, so that whoever pages comes to an end whatever becomes of them.
     """
-    return [Falling(*row) for row in c.execute(due_by(now, limit, after))]
+    return [Falling(*row) for row in c.execute(due_by(now, limit, after, _outdated(c, calendars)))]
 
 
-def due_by(now: datetime, limit: int, after: Falling | None = None) -> Select[Any]:
+def _outdated(c: Connection, calendars: Calendars) -> list[str]:
+    """By which older calendars a day was counted that is still provisional; hardly ever one."""
+    counted_by = c.execute(select(column.rule).where(IS_PROVISIONAL).distinct()).scalars()
+    by = [(name, *name.split(" ", 1)) for name in counted_by if name is not None]
+    return [name for name, id, version in by if is_newer(calendars.of(id).version, version)]
+
+
+def due_by(now: datetime, limit: int, after: Falling | None = None, outdated: Sequence[str] = ()) -> Select[Any]:
     """The one selector."""
     key = (column.due, column.subject_id, column.number)
-    chosen = select(*(column[name] for name in Falling.__slots__)).where(column.due <= now)
+    falls = column.due <= now
+    if outdated:
+        falls = or_(falls, and_(IS_PROVISIONAL, column.rule.in_(outdated)))
+    chosen = select(*(column[name] for name in Falling.__slots__)).where(falls)
     if after is not None:
         seen = (bindparam(None, after.due, Instant), bindparam(None, after.subject_id, Uuid), after.number)
         chosen = chosen.where(tuple_(*key) > tuple_(*seen))

@@ -19,6 +19,7 @@ from lifecycle.domain.event import Judged
 from lifecycle.domain.subject.events import ErasureOrdered, RetentionExpired
 from lifecycle.domain.subject.settling import fall_due
 from lifecycle.errors import StoreUnavailable
+from lifecycle.policy.calendars import STANDARD, Calendars
 from lifecycle.policy.model import Policy
 from lifecycle.policy.vocabulary import Role
 from lifecycle.projections.retention_calendar import Falling, due
@@ -75,6 +76,7 @@ class Sweep:
         vault: Vault,
         erase: Callable[[Sequence[Order], datetime], None],
         follow: Callable[[], None],
+        calendars: Calendars = STANDARD,
     ) -> None:
         self._database = database
         self._streams = streams
@@ -82,12 +84,13 @@ class Sweep:
         self._vault = vault
         self._erase = erase
         self._follow = follow
+        self._calendars = calendars
 
     def due(self, now: datetime, limit: int = TOGETHER) -> list[Falling]:
         """What a sweep at `now` would act on: the selector of the real run."""
         self._follow()
         with self._database.read() as c:
-            return list(due(c, now, limit))
+            return list(due(c, now, limit, calendars=self._calendars))
 
     def __call__(self, now: datetime, progress: Progress | None = None) -> Swept:
         """Carry out everything that is due by `now`. Called again, or by two at once, it does nothing twice."""
@@ -144,7 +147,7 @@ class Sweep:
             with self._streams.prefetched(known, c):
                 for person in known:
                     subject = self._streams.repository.get(person, projector_func=folded)
-                    decision = fall_due(subject, now, policy)
+                    decision = fall_due(subject, now, policy, self._calendars)
                     decisions.append(decision)
                     # Nobody asked: each decision has a number of its own, as a command would.
                     judged = Judged(self._vault.cmd(secrets.token_hex(16)), Role.SYSTEM.value, policy.judged_by)

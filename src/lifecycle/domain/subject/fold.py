@@ -10,6 +10,7 @@ from uuid import UUID
 
 from lifecycle.domain.event import DomainEvent, Recorded
 from lifecycle.domain.subject import events as e
+from lifecycle.domain.subject import request_fold
 from lifecycle.domain.subject.state import Consent, Generation, Ground, Hold, Holding, Restriction, Share, Subject
 from lifecycle.policy.vocabulary import CountsFrom, LegalBasis
 
@@ -305,7 +306,10 @@ def _lifted(subject: Subject, event: e.RestrictionLifted, _: datetime) -> Subjec
 
 
 def _ordered(subject: Subject, event: e.ErasureOrdered, recorded_at: datetime) -> Subject:
-    gone = [replace(subject.holdings[id], erased_at=recorded_at, erased_by=subject.version) for id in event.holdings]
+    forgotten = {id: replace(subject.requests[id], words_gone=True) for id in event.holdings if id in subject.requests}
+    subject = replace(subject, requests={**subject.requests, **forgotten})
+    ids = [id for id in event.holdings if id not in forgotten]
+    gone = [replace(subject.holdings[id], erased_at=recorded_at, erased_by=subject.version) for id in ids]
     return replace(subject.with_holdings(gone), erasure="ordered" if event.whole else subject.erasure)
 
 
@@ -346,4 +350,5 @@ _CHANGES: dict[type[DomainEvent], Callable[[Subject, Any, datetime], Subject]] =
     e.ErasureOrdered: _ordered,
     e.ErasureCompleted: _completed,
     e.ErasureFinalised: _finalised,
+    **request_fold.CHANGES,
 }

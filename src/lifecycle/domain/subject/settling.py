@@ -13,8 +13,11 @@ from datetime import datetime
 from lifecycle.domain.decision import Decision
 from lifecycle.domain.event import DomainEvent
 from lifecycle.domain.subject import events as e
+from lifecycle.domain.subject import request_dues
 from lifecycle.domain.subject.fold import MINORS, TERM_OVER, fold
+from lifecycle.domain.subject.requests import open_ones
 from lifecycle.domain.subject.state import Ground, Holding, Subject
+from lifecycle.policy.calendars import STANDARD, Calendars
 from lifecycle.policy.model import Policy
 from lifecycle.policy.periods import Period, day_of
 
@@ -150,7 +153,7 @@ def _may_go(subject: Subject, gone: set[str], now: datetime) -> bool:
     ]
     on_hold = any(hold.until is None or now < hold.until for hold in subject.holds.values())
     consents = any(consent.in_force(now) for consent in subject.consents)
-    return not (staying or on_hold or consents)
+    return not (staying or on_hold or consents or open_ones(subject.requests))
 
 
 def _only_tells_age(subject: Subject, holding: Holding) -> bool:
@@ -192,19 +195,20 @@ def _effect(subject: Subject, holding: Holding, now: datetime) -> e.Effect:
 class Due:
     """One thing that time will bring: what, from which instant on, and for what."""
 
-    what: str  # "retention", "storage-only-end", "consent-lapse" or "identifiers"
+    what: str  # "retention", "storage-only-end", "consent-lapse", "identifiers", or what request_dues names
     due: datetime
     holding: str | None = None
     ground: int | None = None
     purpose: str | None = None
-    rule: str | None = None
+    rule: str | None = None  # of a provisional day: by which calendar it was counted
 
 
 def calendar(subject: Subject, policy: Policy) -> tuple[Due, ...]:
     """Everything that will fall due for this person if nothing else happens, in no particular order."""
+    asked = [Due(each.what, each.due, each.request, rule=each.counted_by) for each in request_dues.calendar(subject)]
     if subject.version == 0 or subject.erasure is not None:
-        return ()
-    found = [
+        return tuple(asked)
+    found = asked + [
         Due("consent-lapse", consent.lapses, purpose=consent.purpose)
         for consent in subject.consents
         if consent.ended is None and consent.lapses is not None
@@ -241,7 +245,8 @@ def _identifiers_due(subject: Subject, policy: Policy) -> Due | None:
     staying = any(not _only_tells_age(subject, holding) for holding in subject.kept())
     on_hold = any(hold.until is None for hold in subject.holds.values())
     consented = any(consent.ended is None for consent in subject.consents)
-    if staying or on_hold or consented or subject.last_event_at is None:
+    asking = bool(open_ones(subject.requests))
+    if staying or on_hold or consented or asking or subject.last_event_at is None:
         return None
     by_law = [r.until for holding in subject.kept() for r in holding.restrictions if r.by_law]
     if None in by_law:
@@ -251,11 +256,13 @@ def _identifiers_due(subject: Subject, policy: Policy) -> Due | None:
     return Due("identifiers", max([rested, *(end for end in by_law if end is not None)]))
 
 
-def fall_due(subject: Subject, now: datetime, policy: Policy) -> Decision:
+def fall_due(subject: Subject, now: datetime, policy: Policy, calendars: Calendars = STANDARD) -> Decision:
     """Decide what time has brought for this person by `now`. Asked twice, the second time nothing is left to do."""
-    if subject.version == 0 or subject.erasure is not None:
-        return Decision()
     unfolding = Unfolding(subject, now)
+    while (event := request_dues.next_event(unfolding.subject, now, policy, calendars)) is not None:
+        unfolding.add(event)
+    if subject.version == 0 or subject.erasure is not None:
+        return unfolding.decided()
     lapsed = dict.fromkeys(
         consent.purpose
         for consent in subject.consents
@@ -265,6 +272,8 @@ def fall_due(subject: Subject, now: datetime, policy: Policy) -> Decision:
         unfolding.add(e.ConsentExpired(occurred_at=now, purposes=tuple(lapsed), because=TERM_OVER))
     expire(unfolding, policy.time_zone)
     settle(unfolding, RETENTION)
+    if forgotten := request_dues.forgettable(unfolding.subject, now):
+        unfolding.add(e.ErasureOrdered(occurred_at=now, ground=RETENTION, holdings=forgotten))
     gone = _identifiers_due(subject, policy)
     if gone is not None and gone.due <= now and not unfolding.events:
         settle(unfolding, "identifiers", whole=True)

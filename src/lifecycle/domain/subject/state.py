@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
+from lifecycle.domain.subject.requests import Request
 from lifecycle.policy.model import ConsentScope
 from lifecycle.policy.periods import RetentionRule, StatutoryMinimum
 from lifecycle.policy.vocabulary import CountsFrom, IdentifierType, LegalBasis
@@ -143,6 +144,7 @@ class Subject:
     acceptances: frozenset[str] = frozenset()
     guardians: frozenset[str] = frozenset()
     duties: Mapping[str, Duty] = field(default_factory=dict)
+    requests: Mapping[str, Request] = field(default_factory=dict)
     birth_date: str | None = None  # id of the holding that seals it
     erasure: str | None = None  # of the whole person: "ordered", "completed" or "finalised"
 
@@ -184,6 +186,10 @@ class Subject:
 
     def of_category(self, category: str) -> tuple[Holding, ...]:
         return tuple(holding for holding in self.kept() if holding.category == category)
+
+    def sealed_in(self, id: str) -> tuple[int, ...]:
+        """Versions of the events that may have sealed parts of this holding, or words of this request."""
+        return self.requests[id].told_in if id in self.requests else self.holdings[id].parts
 
     def with_holdings(self, changed: Iterable[Holding]) -> Subject:
         return replace(self, holdings={**self.holdings, **{holding.id: holding for holding in changed}})

@@ -1,0 +1,210 @@
+"""request …: what people ask of us, and until when it is answered."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Annotated, Any
+
+import typer
+
+from lifecycle.cli.here import here, opened, person
+from lifecycle.cli.telling import json_line, rows_of, say
+from lifecycle.cli.words import LocalTime, in_words
+
+app = typer.Typer(no_args_is_help=True, help="What people ask of us, and until when it is answered.")
+
+Request = Annotated[str, typer.Argument(help="Our id of the request, or with --subject its own name")]
+Subject = Annotated[str | None, typer.Option(help="email=…, phone=…, ref=… or id=…; not needed with our id")]
+Reason = Annotated[str, typer.Option(help="Why")]
+OptionalReason = Annotated[str | None, typer.Option(help="Why")]
+
+
+@app.command(name="list")
+def list_(
+    context: typer.Context,
+    open_: Annotated[bool, typer.Option("--open", help="Only what waits for an answer")] = False,
+    overdue: Annotated[bool, typer.Option("--overdue", help="Only what should have been answered")] = False,
+    subject: Annotated[str | None, typer.Option(help="Of one person only")] = None,
+) -> None:
+    """Requests with the working days that are left; what is due next comes first."""
+    with opened(context) as engine:
+        local = LocalTime.of(engine)
+        whose = None if subject is None else person(subject)
+        rows = engine.read.requests(whose, only_open=open_ or overdue)
+    rows = [row for row in rows if row["overdue"] or not overdue]
+    if here(context).json:
+        json_line(rows)
+        return
+    columns = (
+        ("id", lambda row: row["id"]),
+        ("kind", lambda row: row["kind"]),
+        ("state", lambda row: row["state"]),
+        ("received", lambda row: local.when(row["received"])),
+        ("last day", _last_day),
+        ("working days left", lambda row: row["days_left"]),
+        ("overdue", lambda row: row["overdue"]),
+    )
+    rows_of("Requests", rows, columns)
+
+
+def _last_day(row: Any) -> str:
+    if row["due"] is None:
+        return "–"
+    return f"{row['due_on']} (provisional)" if row["provisional"] else str(row["due_on"])
+
+
+@app.command()
+def show(context: typer.Context, request: Request) -> None:
+    """One request, without a word of what was asked."""
+    with opened(context) as engine:
+        local = LocalTime.of(engine)
+        rows = engine.read.requests(engine.read.requester(request))
+    found = next(row for row in rows if row["id"] == request)
+    if here(context).json:
+        json_line(found)
+        return
+    say(f"{found['kind']}: {found['state']}, received {local.when(found['received'])} by {found['channel']}")
+    if found["due"] is not None:
+        say(f"Last day {_last_day(found)} by {found['rule']}, calendar {found['calendar']} {found['calendar_version']}")
+        say(f"Working days left: {found['days_left']}{'; overdue' if found['overdue'] else ''}")
+    if found["rests_until"] is not None:
+        say(f"The clock rests until {local.when(found['rests_until'])} at most")
+
+
+@app.command()
+def receive(
+    context: typer.Context,
+    subject: Annotated[str, typer.Option(help="email=…, phone=…, ref=… or id=…")],
+    kind: Annotated[str, typer.Option(help="access, copy, correction, deletion, explanation, withdrawal, …")],
+    channel: Annotated[str, typer.Option(help="How it came in: one of the policy's channels")],
+    name: Annotated[str | None, typer.Option(help="Your own name for it")] = None,
+    text: Annotated[str | None, typer.Option(help="What is asked")] = None,
+    identity: Annotated[str | None, typer.Option(help="How the requester was recognised")] = None,
+    agent: Annotated[str | None, typer.Option(help="Who asks on the person's behalf")] = None,
+    guardian: Annotated[str | None, typer.Option(help="Which guardian asks: email=…, phone=… or ref=…")] = None,
+    authority: Annotated[str | None, typer.Option(help="By what authority they ask for the person")] = None,
+    about: Annotated[str | None, typer.Option(help="The earlier request that it is about")] = None,
+    region: Annotated[str | None, typer.Option(help="Where the person is: two letters, such as SG")] = None,
+    at: Annotated[str | None, typer.Option(help="When it came in, if not now")] = None,
+) -> None:
+    """Receive a request, an enquiry or a complaint."""
+    other: dict[str, Any] | None = None
+    if guardian is not None:
+        other = {"relation": "guardian", "reference": person(guardian), "name": agent, "evidence": authority}
+    elif agent is not None:
+        other = {"relation": "agent", "name": agent, "evidence": authority}
+    fields = {"kind": kind, "channel": channel, "request": name, "text": text, "identity": identity}
+    more = {"on_behalf": other, "about": about, "region": region, "at": at}
+    _execute(context, "receive-request", person(subject), **fields, **more)
+
+
+@app.command()
+def verify(
+    context: typer.Context,
+    request: Request,
+    evidence: Annotated[str, typer.Option(help="How the requester was recognised")],
+    authority: Annotated[str | None, typer.Option(help="By what authority they ask for the person")] = None,
+    subject: Subject = None,
+) -> None:
+    """Record that the requester has proven who they are."""
+    _about(context, "verify-requester", request, subject, evidence=evidence, authority=authority)
+
+
+@app.command()
+def pause(
+    context: typer.Context,
+    request: Request,
+    reason: Reason,
+    because: Annotated[str, typer.Option(help="identity or clarification")] = "identity",
+    subject: Subject = None,
+) -> None:
+    """Let the clock rest while the person has something to do."""
+    _about(context, "pause-request", request, subject, because=because, reason=reason)
+
+
+@app.command()
+def resume(context: typer.Context, request: Request, reason: OptionalReason = None, subject: Subject = None) -> None:
+    """Let the clock go on."""
+    _about(context, "resume-request", request, subject, reason=reason)
+
+
+@app.command()
+def extend(
+    context: typer.Context,
+    request: Request,
+    until: Annotated[str, typer.Option(help="The new last day, such as 2026-03-31")],
+    reason: Reason,
+    channel: Annotated[str | None, typer.Option(help="How the person was told")] = None,
+    subject: Subject = None,
+) -> None:
+    """Tell the person of a later day: once, and before the first is over."""
+    _about(context, "extend-request", request, subject, until=until, reason=reason, channel=channel)
+
+
+@app.command()
+def fulfil(
+    context: typer.Context,
+    request: Request,
+    note: Annotated[str | None, typer.Option(help="How it was answered")] = None,
+    subject: Subject = None,
+) -> None:
+    """Record that it was answered as asked."""
+    _about(context, "fulfil-request", request, subject, note=note)
+
+
+@app.command()
+def refuse(context: typer.Context, request: Request, reason: Reason, subject: Subject = None) -> None:
+    """Refuse it, with the reason; where to complain is added."""
+    _about(context, "refuse-request", request, subject, reason=reason)
+
+
+@app.command()
+def withdraw(context: typer.Context, request: Request, reason: OptionalReason = None, subject: Subject = None) -> None:
+    """Record that whoever asked does so no longer."""
+    _about(context, "withdraw-request", request, subject, reason=reason)
+
+
+@app.command()
+def escalate(
+    context: typer.Context,
+    request: Request,
+    region: Annotated[str | None, typer.Option(help="Where the person is: two letters, such as SG")] = None,
+    reason: OptionalReason = None,
+    subject: Subject = None,
+) -> None:
+    """Pass a complaint on to the authority of the person's region."""
+    _about(context, "escalate-complaint", request, subject, region=region, reason=reason)
+
+
+def _about(context: typer.Context, command: str, request: str, subject: str | None, **fields: Any) -> None:
+    whom = None if subject is None else person(subject)
+    _execute(context, command, whom, request=request, **fields)
+
+
+def _execute(context: typer.Context, command: str, subject: dict[str, str] | None, **fields: Any) -> None:
+    with opened(context) as engine:
+        whom = subject or {"id": str(engine.read.requester(fields["request"]))}
+        document = {
+            "command": command,
+            "id": f"cli-{secrets.token_hex(8)}",
+            "actor": {"id": "cli", "role": "operator"},
+            "subject": whom,
+            **{name: value for name, value in fields.items() if value is not None},
+        }
+        outcome = engine.execute(document)
+    if here(context).json:
+        json_line(outcome.model_dump(mode="json"))
+    else:
+        say(in_words(outcome))
+        if outcome.request is not None and outcome.outcome == "done":
+            _tell(outcome.request)
+    if outcome.outcome in ("invalid", "conflict", "refused"):
+        raise typer.Exit(1)
+
+
+def _tell(told: Any) -> None:
+    say(f"Request {told.id}")
+    if told.due_on is not None:
+        say(f"Last day: {told.due_on}{' (provisional)' if told.provisional else ''}")
+    if told.duplicate_of is not None:
+        say(f"It repeats {told.duplicate_of}, and is answered together with it")
