@@ -18,6 +18,7 @@ class Settings:
     db: str
     keys: Path
     ledger_folder: Path | None = None
+    outbox: Path | None = None  # where instructions to recipients go as files; without it they wait
     calendars: Path | None = None  # the operator's own working days, if there are any
 
     @property
@@ -37,8 +38,9 @@ class Settings:
         url = db or environ.get("LIFECYCLE_DB") or DEFAULT_DB
         folder = keys or environ.get("LIFECYCLE_KEYS") or _beside(url)
         public = ledger or environ.get("LIFECYCLE_LEDGER")
-        days = environ.get("LIFECYCLE_CALENDARS")
-        return cls(url, Path(folder), Path(public) if public else None, Path(days) if days else None)
+        days, sent = environ.get("LIFECYCLE_CALENDARS"), environ.get("LIFECYCLE_OUTBOX")
+        optional = (Path(each) if each else None for each in (public, sent, days))
+        return cls(url, Path(folder), *optional)
 
 
 def ledger_beside(keys: Path) -> Path:

@@ -15,6 +15,7 @@ from lifecycle.domain.decision import Asked
 from lifecycle.domain.event import DomainEvent, Personal, Withheld
 from lifecycle.domain.open_records import NOUNS, Named
 from lifecycle.domain.subject import events as e
+from lifecycle.domain.subject.duty_events import RecipientInstructed
 from lifecycle.domain.subject.request_events import RequestReceived
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.trustee import trustee as trustees
@@ -57,13 +58,15 @@ class Past:
     current: Asked | None = None
     _names: dict[str, str] = field(default_factory=dict, repr=False)
     _ids: Iterator[str] = field(default_factory=lambda: iter(()), repr=False)
+    _instructions: Iterator[tuple[str, str]] = field(default_factory=lambda: iter(()), repr=False)
     _numbers: dict[tuple[str, int], int] = field(default_factory=dict, repr=False)
 
     # -- what the ways back ask ---------------------------------------------------------------------------------------
 
     @property
     def acts(self) -> list[DomainEvent]:
-        """Without what merely follows: periods that are over, storage only by law or hold, orders to erase."""
+        """Without what merely follows: periods that are over, storage only by law or hold, orders to erase, and what
+        recipients are told of all that."""
         return [event for event in self.events if not _follows(event)]
 
     def only(self, kind: type[Event]) -> Event | None:
@@ -106,6 +109,8 @@ class Past:
     def begin(self, asked: Asked) -> None:
         self.current = asked
         self._ids = self._given_out()
+        told = (event for event in self.events if isinstance(event, RecipientInstructed))
+        self._instructions = ((event.instruction, event.token_hash) for event in told)
 
     # -- what handlers ask --------------------------------------------------------------------------------------------
 
@@ -160,6 +165,9 @@ class Past:
     def new_id(self) -> str:
         return next(self._ids)
 
+    def new_instruction(self) -> tuple[str, str]:
+        return next(self._instructions, (WITHHELD, WITHHELD))
+
     def _given_out(self) -> Iterator[str]:
         """In the order in which the events name them: so results compare equal."""
         for event in self.events:
@@ -198,6 +206,8 @@ def _day(value: Personal[JsonValue]) -> date | None:
 def _follows(event: DomainEvent) -> bool:
     if isinstance(event, e.ProcessingRestricted):
         return event.because != "asked"
+    if isinstance(event, RecipientInstructed):
+        return event.because not in ("asked", "agreement-ended")
     return isinstance(event, e.RetentionExpired | e.ErasureOrdered)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from lifecycle.audit.telling import instant
 from lifecycle.projections.audit_trail import Asked
 from lifecycle.projections.consents import Agreed
+from lifecycle.projections.duties import Told
 from lifecycle.projections.recipients import GivenTo
 from lifecycle.projections.retention_calendar import Falling
 
@@ -36,6 +37,25 @@ def recipient(given: GivenTo) -> dict[str, Any]:
         "first": instant(given.first),
         "last": instant(given.last),
         "times": given.times,
+    }
+
+
+def duty(told: Told, at: datetime) -> dict[str, Any]:
+    """Without its token: whoever reads this is not the recipient."""
+    return {
+        "instruction": told.instruction,
+        "subject": str(told.subject_id),
+        "recipient": told.recipient,
+        "duty": told.duty,
+        "state": told.state(at).value,
+        "holdings": list(told.holdings),
+        "purposes": list(told.purposes),
+        "agreement": told.agreement,
+        "because": told.because,
+        "since": instant(told.since),
+        "due": instant(told.due),
+        "answered_at": instant(told.answered_at),
+        "missed": told.overdue,
     }
 
 

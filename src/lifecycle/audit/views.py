@@ -23,6 +23,7 @@ from lifecycle.domain.subject.state import Subject
 from lifecycle.policy.calendars import STANDARD, Calendars
 from lifecycle.projections.audit_trail import trail
 from lifecycle.projections.consents import agreed_by, current_consents
+from lifecycle.projections.duties import Told, all_duties, duties_of, told
 from lifecycle.projections.held import held_by
 from lifecycle.projections.holdings import current_holdings
 from lifecycle.projections.recipients import current_recipients, given_by
@@ -117,6 +118,33 @@ class Views:
             else:
                 given = given_by(self._known(c, subject_id, as_known_at), as_of or as_known_at)
         return [records.recipient(one) for one in given]
+
+    def duties(
+        self,
+        subject_id: UUID | None = None,
+        limit: int = MANY,
+        recipient: str | None = None,
+        *,
+        only_open: bool = False,
+    ) -> list[Json]:
+        """What recipients were told and answered, about one person or everybody; of one recipient or of all."""
+        if subject_id is None:
+            self._bring_up_all()
+        else:
+            self._bring_up(subject_id)
+        now = self._clock.now()
+        with self._read() as c:
+            if subject_id is None:
+                found = all_duties(c, limit, recipient, only_open=only_open)
+            else:
+                found = [each for each in duties_of(c, subject_id) if recipient in (None, each.recipient)]
+        return [records.duty(each, now) for each in found if each.is_open or not only_open]
+
+    def told(self, instruction: str) -> Told | None:
+        """One instruction by its id, about whomever."""
+        self._bring_up_all()
+        with self._read() as c:
+            return told(c, instruction)
 
     def history(self, subject_id: UUID) -> list[Json]:
         """Every event of the person's record in order, without values."""

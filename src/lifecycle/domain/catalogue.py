@@ -9,10 +9,10 @@ from pydantic import JsonValue
 
 from lifecycle.domain import policy_events
 from lifecycle.domain.event import DomainEvent, Personal, Withheld
-from lifecycle.domain.subject import duty_events
+from lifecycle.domain.subject import duty_events, request_events
 from lifecycle.domain.subject import events as subject_events
-from lifecycle.domain.subject import request_events
 from lifecycle.domain.trustee import events as trustee_events
+from lifecycle.domain.trustee import supervision_events
 from lifecycle.errors import LifecycleError
 
 
@@ -39,6 +39,7 @@ KINDS: dict[str, type[DomainEvent]] = _kinds(
     request_events,
     duty_events,
     trustee_events,
+    supervision_events,
     policy_events,
 )
 

@@ -18,6 +18,7 @@ from lifecycle.domain.decision import Decision
 from lifecycle.domain.event import Recorded
 from lifecycle.domain.open_records import Named
 from lifecycle.domain.streams import access_stream_of
+from lifecycle.domain.subject.duties import instructions
 from lifecycle.domain.subject.events import ErasureOrdered, IdentifierUnlinked, PersonalDataRead
 from lifecycle.domain.subject.refusals import IdReused, SubjectErased, UnknownSubject
 from lifecycle.domain.subject.state import Subject
@@ -96,7 +97,10 @@ class AboutPeople:
         decision: Decision = entry_of(command).handle(command, person)
         if person.subject.erasure is not None and not all(event.after_erasure for event in decision.events):
             raise SubjectErased
-        return at, decision.telling()
+        told = instructions(
+            person.subject, decision.events, self.decided.now, person.asked.policy, person.new_instruction
+        )
+        return at, decision.followed_by(told).telling()
 
     def _accept(self, question: Question, person: Person, decision: Decision, at: datetime) -> Outcome:
         id, before = question.command.id, person.subject.version

@@ -16,6 +16,7 @@ from eventsourcing.persistence import IntegrityError
 
 from lifecycle.domain.decision import Decision
 from lifecycle.domain.event import Judged
+from lifecycle.domain.subject.duties import instructions
 from lifecycle.domain.subject.events import ErasureOrdered, RetentionExpired
 from lifecycle.domain.subject.settling import fall_due
 from lifecycle.errors import StoreUnavailable
@@ -148,6 +149,8 @@ class Sweep:
                 for person in known:
                     subject = self._streams.repository.get(person, projector_func=folded)
                     decision = fall_due(subject, now, policy, self._calendars)
+                    told = instructions(subject, decision.events, now, policy, self._vault.new_instruction)
+                    decision = decision.followed_by(told)
                     decisions.append(decision)
                     # Nobody asked: each decision has a number of its own, as a command would.
                     judged = Judged(self._vault.cmd(secrets.token_hex(16)), Role.SYSTEM.value, policy.judged_by)

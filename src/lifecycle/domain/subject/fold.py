@@ -9,8 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from lifecycle.domain.event import DomainEvent, Recorded
+from lifecycle.domain.subject import duty_fold, request_fold
 from lifecycle.domain.subject import events as e
-from lifecycle.domain.subject import request_fold
 from lifecycle.domain.subject.state import Consent, Generation, Ground, Hold, Holding, Restriction, Share, Subject
 from lifecycle.policy.vocabulary import CountsFrom, LegalBasis
 
@@ -258,7 +258,7 @@ def _annotated(subject: Subject, event: e.CorrectionAnnotated, _: datetime) -> S
 
 
 def _shared(subject: Subject, event: e.PersonalDataShared, _: datetime) -> Subject:
-    share = Share(event.trustee, event.occurred_at, event.purpose, event.agreement)
+    share = Share(event.trustee, event.occurred_at, purpose=event.purpose, agreement=event.agreement)
     return subject.with_holdings(
         replace(subject.holdings[id], shares=(*subject.holdings[id].shares, share)) for id in event.holdings
     )
@@ -351,4 +351,5 @@ _CHANGES: dict[type[DomainEvent], Callable[[Subject, Any, datetime], Subject]] =
     e.ErasureCompleted: _completed,
     e.ErasureFinalised: _finalised,
     **request_fold.CHANGES,
+    **duty_fold.CHANGES,
 }

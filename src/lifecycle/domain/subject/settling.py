@@ -12,8 +12,8 @@ from datetime import datetime
 
 from lifecycle.domain.decision import Decision
 from lifecycle.domain.event import DomainEvent
+from lifecycle.domain.subject import duty_dues, request_dues
 from lifecycle.domain.subject import events as e
-from lifecycle.domain.subject import request_dues
 from lifecycle.domain.subject.fold import MINORS, TERM_OVER, fold
 from lifecycle.domain.subject.requests import open_ones
 from lifecycle.domain.subject.state import Ground, Holding, Subject
@@ -195,7 +195,7 @@ def _effect(subject: Subject, holding: Holding, now: datetime) -> e.Effect:
 class Due:
     """One thing that time will bring: what, from which instant on, and for what."""
 
-    what: str  # "retention", "storage-only-end", "consent-lapse", "identifiers", or what request_dues names
+    what: str  # "retention", "storage-only-end", "consent-lapse", "identifiers", or what request_dues, duty_dues name
     due: datetime
     holding: str | None = None
     ground: int | None = None
@@ -206,6 +206,7 @@ class Due:
 def calendar(subject: Subject, policy: Policy) -> tuple[Due, ...]:
     """Everything that will fall due for this person if nothing else happens, in no particular order."""
     asked = [Due(each.what, each.due, each.request, rule=each.counted_by) for each in request_dues.calendar(subject)]
+    asked += [Due(duty_dues.OVERDUE, duty.due, duty.instruction) for duty in duty_dues.waiting(subject)]
     if subject.version == 0 or subject.erasure is not None:
         return tuple(asked)
     found = asked + [
@@ -261,6 +262,8 @@ def fall_due(subject: Subject, now: datetime, policy: Policy, calendars: Calenda
     unfolding = Unfolding(subject, now)
     while (event := request_dues.next_event(unfolding.subject, now, policy, calendars)) is not None:
         unfolding.add(event)
+    for silence in duty_dues.overdue(subject, now):
+        unfolding.add(silence)
     if subject.version == 0 or subject.erasure is not None:
         return unfolding.decided()
     lapsed = dict.fromkeys(

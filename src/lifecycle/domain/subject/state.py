@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
+from lifecycle.domain.subject.duty import Duty
 from lifecycle.domain.subject.requests import Request
 from lifecycle.policy.model import ConsentScope
 from lifecycle.policy.periods import RetentionRule, StatutoryMinimum
@@ -51,27 +52,12 @@ class Restriction:
 
 @dataclass(frozen=True, slots=True)
 class Share:
+    """`purpose` and `agreement` say what it was given for; a trustee has both."""
+
     recipient: str
     at: datetime
-    purpose: str = ""
-    agreement: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Duty:
-    """What a recipient was told to do with its copies, and what it answered."""
-
-    instruction: str
-    recipient: str
-    duty: str
-    holdings: tuple[str, ...]
-    because: str
-    since: datetime
-    due: datetime
-    token_hash: str
-    answer: str | None = None  # "confirmed" or "declined"
-    answered_at: datetime | None = None
-    overdue: bool = False  # said so
+    purpose: str | None = None
+    agreement: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

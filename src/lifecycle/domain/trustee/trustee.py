@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from typing import Any, TypeVar
 
 from lifecycle.domain.decision import NOTHING, Asked, Decision
 from lifecycle.domain.event import DomainEvent, Personal, Recorded, Withheld
 from lifecycle.domain.subject.refusals import AgreementMissing, UnknownCategory, UnknownPurpose, UnknownWord
+from lifecycle.domain.trustee import dues
 from lifecycle.domain.trustee import events as e
+from lifecycle.domain.trustee import supervision_events as s
+from lifecycle.domain.trustee.findings import Finding, next_id
 from lifecycle.errors import Refused, listed, shown
 from lifecycle.policy.model import Policy
 
@@ -48,6 +52,8 @@ class Agreement:
     categories: frozenset[str]
     signed_at: datetime
     ended_at: datetime | None = None
+    warned: bool = field(default=False, compare=False)  # of its last day; no term of it
+    lapsed: bool = field(default=False, compare=False)  # said so
     measures: Personal[str | None] = field(default=Withheld.SEALED, repr=False)
     rights_and_obligations: Personal[str | None] = field(default=Withheld.SEALED, repr=False)
 
@@ -91,12 +97,15 @@ class Trustee:
     version: int = 0
     engaged: bool = False
     agreements: tuple[Agreement, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    approved: frozenset[str] = frozenset()  # whom it may entrust
+    entrusting: frozenset[str] = frozenset()  # whom it does
 
     def calendar(self, policy: Policy) -> Sequence[tuple[datetime, str]]:
-        return ()
+        return [(each.due, each.what) for each in dues.dues(self, policy)]
 
     def fall_due(self, asked: Asked) -> Decision:
-        return NOTHING
+        return Decision(tuple(dues.fallen(self, asked.policy, asked.now)))
 
     def fold(self, event: DomainEvent) -> Trustee:
         trustee = replace(self, version=self.version + 1)
@@ -109,8 +118,40 @@ class Trustee:
                 return replace(trustee, agreements=_end(self.agreements, at, id))
             case e.TrusteeDismissed(occurred_at=at):
                 return replace(trustee, engaged=False, agreements=_end(self.agreements, at))
+            case e.TrusteeReviewed(remedy_by=day) if day is not None:
+                found = Finding(next_id(self.findings), "review", event.occurred_at, day)
+                return replace(trustee, findings=(*self.findings, found))
             case _:
-                return trustee
+                return _supervised(trustee, event)
+
+
+def _supervised(trustee: Trustee, event: DomainEvent) -> Trustee:
+    match event:
+        case s.TrusteeFoundWanting(occurred_at=at):
+            told, entrusted = event.instruction, event.sub_trustee
+            found = Finding(event.finding, event.because, at, instruction=told, sub_trustee=entrusted)
+            return replace(trustee, findings=(*trustee.findings, found))
+        case s.FindingRemedied(finding=id, occurred_at=at):
+            return replace(trustee, findings=_changed(trustee.findings, id, remedied_at=at))
+        case s.RemedyOverdue(finding=id):
+            return replace(trustee, findings=_changed(trustee.findings, id, overdue=True))
+        case s.AgreementEnding(agreement=id):
+            return replace(trustee, agreements=_changed(trustee.agreements, id, warned=True))
+        case s.AgreementLapsed(agreement=id):
+            return replace(trustee, agreements=_changed(trustee.agreements, id, lapsed=True))
+        case s.SubTrusteeApproved(sub_trustee=id):
+            return replace(trustee, approved=trustee.approved | {id})
+        case s.SubTrusteeReported(sub_trustee=id):
+            return replace(trustee, entrusting=trustee.entrusting | {id})
+        case _:
+            return trustee
+
+
+T = TypeVar("T", Agreement, Finding)
+
+
+def _changed(all: tuple[T, ...], id: str, **how: Any) -> tuple[T, ...]:
+    return tuple(replace(one, **how) if one.id == id else one for one in all)
 
 
 def _agreement(event: e.AgreementSigned) -> Agreement:
