@@ -40,8 +40,9 @@ COLOURFUL = changed_text(
     ("[purposes.free-trial]", '"contract"]', '"contract"]\nconsent_lasts = { days = 300 }'),
     in_purpose("quotation", '"email"]', '"email", "name", "financial-account"]'),
     in_purpose("customer-service", 'bases = ["consent", "contract"]', 'bases = ["consent", "legal-duty"]'),
+    ('calendar = "SG"', 'calendar = "SG"\npauses = ["identity", "clarification"]'),
 )
-"""Consents that lapse, a sensitive category, a legal duty."""
+"""Consents that lapse, a sensitive category, a legal duty, clocks that rest."""
 
 PURPOSES = st.sampled_from(["free-trial", "quotation", "customer-service", "account-login", "website-browsing"])
 SOME = st.lists(PURPOSES, max_size=2, unique=True)
@@ -89,6 +90,27 @@ COLLECTED = st.one_of(
          data=st.just({"login-account": "ann"}), source=st.just("web-form")),
     said("collect", purpose=PURPOSES, basis=st.just("consent"), data=DATA, source=st.just("web-form")),
 )  # fmt: skip
+NAMES = {"request": st.sampled_from(["T-1", "T-2", "T-3"])}
+RECEIVED = {
+    "kind": st.sampled_from(["access", "deletion", "complaint", "enquiry"]),
+    "channel": st.sampled_from(["phone", "email"]),
+    "request": NAMES["request"],
+}
+REQUESTED = st.one_of(
+    said("receive-request", **RECEIVED, text=st.just("where?"), identity=st.just("call back")),
+    said("receive-request", **{**RECEIVED, "request": st.none()}, region=st.just("SG")),
+    said("receive-request", **RECEIVED, about=NAMES["request"],
+         on_behalf=st.sampled_from([{"relation": "agent", "name": "Bob", "evidence": "deed"},
+                                    {"relation": "guardian", "reference": {"email": "mum@example.com"}}])),
+    said("verify-requester", **NAMES, evidence=st.just("passport"), authority=st.just("deed")),
+    said("pause-request", **NAMES, **SAID, because=st.sampled_from(["identity", "clarification"])),
+    said("resume-request", **NAMES),
+    said("extend-request", **NAMES, **SAID, until=st.sampled_from(["2024-10-10", "2025-10-10", "2027-01-15"])),
+    said("fulfil-request", **NAMES, note=st.just("done")),
+    said("refuse-request", **NAMES, **SAID),
+    said("withdraw-request", **NAMES),
+    said("escalate-complaint", **NAMES, region=st.just("CN")),
+)  # fmt: skip
 ASKED = st.one_of(
     said("give-consent", purposes=st.lists(PURPOSES, min_size=1, max_size=2), separate=st.booleans(), **NOTICE),
     said("give-consent", purposes=st.just(["free-trial", "quotation"]), separate=st.just(True), **NOTICE,
@@ -115,6 +137,7 @@ ASKED = st.one_of(
     said("unlink-identifier", identifier=st.builds(lambda phone: {"phone": phone}, PHONES)),
     said("record-birth-date", birth_date=st.sampled_from(["1990-01-01", "2024-01-01"])),
     said("record-guardian", guardian=st.just({"email": "mum@example.com"}), evidence=st.just("family book")),
+    REQUESTED, REQUESTED, REQUESTED,
 )  # fmt: skip
 STEPS = st.lists(
     st.tuples(st.sampled_from([0, 0, 0, 0, 1, 40, 400]), st.booleans(), st.sampled_from([0, 0, 5, 1000]), ASKED),
@@ -225,6 +248,7 @@ TRUE = {"name": "Ann", "company": "Acme", "phone": "+6591234567", "email": "ann@
 CONSENT = {"purposes": ["free-trial"], "notice": "1.0", "channel": "web-form"}
 COLLECT = {"purpose": "free-trial", "basis": "consent", "source": "web-form", "data": TRUE}
 HELD = {"hold": "case-1", "reason": "court", "authority": "court"}
+ASKS = {"kind": "complaint", "channel": "phone", "request": "T-1"}
 STORY: list[tuple[str, dict[str, Any]]] = [
     ("give-notice", {"policy": "1.0", "channel": "web-form"}),
     ("accept-policy", {"policy": "1.0", "channel": "web-form"}),
@@ -242,6 +266,17 @@ STORY: list[tuple[str, dict[str, Any]]] = [
     ("restrict", {"categories": ["email"], "reason": "disputed", "law": "Art. 18"}),
     ("link-identifier", {"identifier": {"phone": "+6591234567"}}),
     ("end-purpose", {"purpose": "quotation", "reason": "fulfilled"}),
+    ("receive-request", ASKS | {"kind": "access", "on_behalf": {"relation": "guardian", "reference": MUM}}),
+    ("verify-requester", {"request": "T-1", "evidence": "passport"}),
+    ("extend-request", {"request": "T-1", "until": "2024-10-10", "reason": "complex"}),
+    ("fulfil-request", {"request": "T-1", "note": "package 7"}),
+    ("receive-request", ASKS | {"request": "T-2", "text": "why?", "about": "T-1", "region": "SG"}),
+    ("pause-request", {"request": "T-2", "because": "clarification", "reason": "which one?"}),
+    ("resume-request", {"request": "T-2", "reason": "told"}),
+    ("escalate-complaint", {"request": "T-2", "reason": "not satisfied"}),
+    ("refuse-request", {"request": "T-2", "reason": "unfounded"}),
+    ("receive-request", {"kind": "enquiry", "channel": "phone", "request": "T-3"}),
+    ("withdraw-request", {"request": "T-3", "reason": "settled"}),
 ]
 ENDING: list[tuple[str, dict[str, Any]]] = [
     ("unlink-identifier", {"identifier": {"phone": "+6591234567"}}),

@@ -10,7 +10,7 @@ from lifecycle.audit.past import WITHHELD, Past, Unlike
 from lifecycle.audit.ways_back_from_endings import Fields
 from lifecycle.domain.subject import duty_events as d
 
-TOKEN = "only the recipient had the token of the instruction"
+UNSEEN = "only the recipient had the token of the instruction"
 
 
 def _instruct(past: Past) -> Iterator[Fields]:
@@ -48,7 +48,7 @@ def _shown(past: Past, instruction: str) -> Fields:
         raise Unlike("it names an instruction that was never given")
     known = replace(duty, token_hash=sha256(WITHHELD.encode()).hexdigest())
     past.subject = replace(past.subject, duties={**past.subject.duties, instruction: known})
-    past.lacks.add(TOKEN)
+    past.lacks.add(UNSEEN)
     return {"instruction": instruction, "token": WITHHELD}
 
 

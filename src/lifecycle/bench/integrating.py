@@ -15,7 +15,7 @@ from lifecycle.ledger.sequencer import sequence
 from lifecycle.storage.event_ids import EventIds
 
 TOGETHER = 8  # events that one person has in a batch
-MOST = 40_000
+MOST = 20_000
 _ENTRY = 48
 
 

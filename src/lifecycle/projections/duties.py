@@ -1,4 +1,4 @@
-"""What was each recipient told to do with its copies, until when, and what did it answer? What is open, what overdue?"""
+"""What was each recipient told to do with its copies, until when, and what did it answer?"""
 
 from __future__ import annotations
 

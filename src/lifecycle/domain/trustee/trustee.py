@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -126,25 +126,25 @@ class Trustee:
 
 
 def _supervised(trustee: Trustee, event: DomainEvent) -> Trustee:
-    match event:
-        case s.TrusteeFoundWanting(occurred_at=at):
-            told, entrusted = event.instruction, event.sub_trustee
-            found = Finding(event.finding, event.because, at, instruction=told, sub_trustee=entrusted)
-            return replace(trustee, findings=(*trustee.findings, found))
-        case s.FindingRemedied(finding=id, occurred_at=at):
-            return replace(trustee, findings=_changed(trustee.findings, id, remedied_at=at))
-        case s.RemedyOverdue(finding=id):
-            return replace(trustee, findings=_changed(trustee.findings, id, overdue=True))
-        case s.AgreementEnding(agreement=id):
-            return replace(trustee, agreements=_changed(trustee.agreements, id, warned=True))
-        case s.AgreementLapsed(agreement=id):
-            return replace(trustee, agreements=_changed(trustee.agreements, id, lapsed=True))
-        case s.SubTrusteeApproved(sub_trustee=id):
-            return replace(trustee, approved=trustee.approved | {id})
-        case s.SubTrusteeReported(sub_trustee=id):
-            return replace(trustee, entrusting=trustee.entrusting | {id})
-        case _:
-            return trustee
+    change = _SUPERVISED.get(type(event))
+    return trustee if change is None else replace(trustee, **change(trustee, event))
+
+
+def _found(trustee: Trustee, event: s.TrusteeFoundWanting) -> dict[str, Any]:
+    told, entrusted = event.instruction, event.sub_trustee
+    found = Finding(event.finding, event.because, event.occurred_at, instruction=told, sub_trustee=entrusted)
+    return {"findings": (*trustee.findings, found)}
+
+
+_SUPERVISED: dict[type[DomainEvent], Callable[[Trustee, Any], dict[str, Any]]] = {
+    s.TrusteeFoundWanting: _found,
+    s.FindingRemedied: lambda t, e: {"findings": _changed(t.findings, e.finding, remedied_at=e.occurred_at)},
+    s.RemedyOverdue: lambda t, e: {"findings": _changed(t.findings, e.finding, overdue=True)},
+    s.AgreementEnding: lambda t, e: {"agreements": _changed(t.agreements, e.agreement, warned=True)},
+    s.AgreementLapsed: lambda t, e: {"agreements": _changed(t.agreements, e.agreement, lapsed=True)},
+    s.SubTrusteeApproved: lambda t, e: {"approved": t.approved | {e.sub_trustee}},
+    s.SubTrusteeReported: lambda t, e: {"entrusting": t.entrusting | {e.sub_trustee}},
+}
 
 
 T = TypeVar("T", Agreement, Finding)
