@@ -53,7 +53,7 @@ def told(store: Store, **which: Any) -> list[tuple[str, str]]:
 def answer(store: Store, command: str, duty: dict[str, Any], **fields: Any) -> Outcome:
     """As the recipient would: by what its letter says."""
     letter = store.engine.letter(duty["instruction"])
-    said = {"evidence": "ticket 7"} if command == "confirm" else {"reason": "our law"}
+    said = {"evidence": "ticket 7"} if command == "confirm" else {"because": "law-requires-it", "reason": "our law"}
     by = {"subject": {"id": letter["subject"]}, "instruction": letter["instruction"], "token": letter["token"]}
     return store.do(command, **(by | said | fields))
 

@@ -36,8 +36,7 @@ def _confirm(past: Past) -> Iterator[Fields]:
 def _decline(past: Past) -> Iterator[Fields]:
     declined = past.only(d.RecipientDeclined)
     if declined is not None:
-        reason = past.word(declined, "reason") or WITHHELD
-        said = {"because": declined.because, "reason": reason}
+        said = {"because": declined.because, "reason": past.word(declined, "reason")}
         yield {"at": declined.occurred_at} | _shown(past, declined.instruction) | said
 
 

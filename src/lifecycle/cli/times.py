@@ -30,6 +30,7 @@ FALLS_DUE = {
     "retention": "the storage period is over",
     "storage-only-end": "it need not be kept any longer",
     "consent-lapse": "the consent lapses",
+    "recipient-duty": "a recipient has to have answered",
     "identifiers": "nothing is left about this person",
     "evidence": "erased, and the evidence of it need not be kept",
 }

@@ -13,11 +13,11 @@ from lifecycle.domain.subject.duty_events import Why
 
 
 class Decline(AnswerCommand):
-    """`because` is one of a few words; `reason` says it in the recipient's own."""
+    """`because` is one of a few words; `reason` says it in the recipient's own, and is sealed as `evidence` is."""
 
     command: Literal["decline"] = "decline"
-    because: Why = "other"
-    reason: Said
+    because: Why
+    reason: Said | None = None
 
 
 def decline(command: Decline, person: PersonContext) -> Decision:
