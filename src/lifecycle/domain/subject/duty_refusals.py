@@ -45,4 +45,4 @@ class AnsweredOtherwise(Refused):
     remedy = "an answer stands; give a new instruction if the recipient is to act after all"
 
     def __init__(self, answer: str) -> None:
-        super().__init__(f"This instruction was answered already: {answer}.")
+        super().__init__(f"This instruction was answered already: {shown(answer)}.")
