@@ -34,8 +34,8 @@ def given(store: Store, *categories: str, subject: dict[str, str] = ANN, **field
 
 
 def shared(store: Store, *categories: str, subject: dict[str, str] = ANN, **fields: Any) -> Outcome:
-    named = {"subject": subject, "trustee": "udesk", "purpose": "free-trial", "method": "api"}
-    outcome = store.do("share", categories=list(categories or ("email",)), **named, **fields)
+    named = {"subject": subject, "trustee": "udesk", "purpose": "free-trial", "method": "api"} | fields
+    outcome = store.do("share", categories=list(categories or ("email",)), **named)
     assert outcome.outcome == "done", outcome
     return outcome
 
