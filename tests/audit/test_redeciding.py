@@ -190,21 +190,20 @@ def live(store: Store, steps: list[Any]) -> dict[str, str] | None:
     for days, is_swept, late, (command, fields) in [*begun, *steps]:
         now = store.engine.clock.now() + timedelta(days=days)
         (store.engine.advance_clock if is_swept else store.engine.move_clock)(now)
-        if command in ANSWERS:
-            fields = known and to_answer(store, known, fields)
-            if not fields:
-                continue
-        outcome = store.do(command, **({"subject": ann} | own(fields, lot)), at=(now - timedelta(hours=late)).isoformat())
+        meant = to_answer(store, known, fields) if command in ANSWERS else own(fields, lot)
+        if meant is None:
+            continue
+        outcome = store.do(command, **({"subject": ann} | meant), at=(now - timedelta(hours=late)).isoformat())
         assert outcome.outcome in ("done", "nothing", "refused", "invalid"), outcome
         known = outcome.subject or known
     return None if known is None else {"id": str(known)}
 
 
-def to_answer(store: Store, who: Any, fields: dict[str, Any]) -> dict[str, Any]:
+def to_answer(store: Store, who: Any, fields: dict[str, Any]) -> dict[str, Any] | None:
     """The fields of an answer to the first duty that is open."""
-    waiting = store.engine.read.duties({"id": str(who)}, only_open=True)
+    waiting = [] if who is None else store.engine.read.duties({"id": str(who)}, only_open=True)
     if not waiting:
-        return {}
+        return None
     letter = store.engine.letter(waiting[0]["instruction"])
     shown = {"instruction": letter["instruction"], "token": letter["token"]}
     return fields | {"subject": {"id": letter["subject"]}} | shown
@@ -315,9 +314,8 @@ ENDING: list[tuple[str, dict[str, Any]]] = [
 
 def told(store: Store, story: list[tuple[str, dict[str, Any]]], who: dict[str, str] = ANN) -> None:
     for command, fields in story:
-        if command in ANSWERS:
-            fields = to_answer(store, store.engine.read.subject_id(who), fields)
-        outcome = store.do(command, **({"subject": who} | fields))
+        meant = to_answer(store, store.engine.read.subject_id(who), fields) if command in ANSWERS else fields
+        outcome = store.do(command, **({"subject": who} | (meant or {})))
         assert outcome.outcome == "done", (command, outcome)
         store.engine.move_clock(store.engine.clock.now() + timedelta(hours=1))
 
