@@ -41,9 +41,13 @@ COLOURFUL = changed_text(
     ("[purposes.free-trial]", '"contract"]', '"contract"]\nconsent_lasts = { days = 300 }'),
     in_purpose("quotation", '"email"]', '"email", "name", "financial-account"]'),
     in_purpose("customer-service", 'bases = ["consent", "contract"]', 'bases = ["consent", "legal-duty"]'),
+    in_purpose("free-trial", 'recipients = ["udesk"]', 'recipients = ["udesk", "job-board"]'),
+    ("[systems.crm]",
+     '[third_parties.job-board]\nclause = "3.1c"\nname = "Job Board"\ncontact = "x"\ncountry = "SG"\n'
+     'purposes = ["free-trial"]\nmethods = ["api"]\n\n[systems.crm]'),
     ('calendar = "SG"', 'calendar = "SG"\npauses = ["identity", "clarification"]'),
-)
-"""Consents that lapse, a sensitive category, a legal duty, clocks that rest."""
+)  # fmt: skip
+"""Consents that lapse, a sensitive category, a legal duty, a third party, clocks that rest."""
 
 PURPOSES = st.sampled_from(["free-trial", "quotation", "customer-service", "account-login", "website-browsing"])
 SOME = st.lists(PURPOSES, max_size=2, unique=True)
@@ -64,6 +68,15 @@ SAID = {"reason": st.just("typing error")}
 HOLD = {"hold": st.sampled_from(["case-1", "case-2"]), "reason": st.just("court"), "authority": st.just("court")}
 NOTICE = {"notice": st.just("1.0"), "channel": st.just("web-form")}
 GROUNDS = st.sampled_from(["7.3a", "7.3b", "7.3c", "7.3d", "7.3e"])
+BROWSING = st.just(["website-browsing"])
+TECHNOLOGIES = st.lists(st.sampled_from(["baidu", "360", "gather"]), min_size=1, max_size=2, unique=True)
+VISIT = st.sampled_from([{"ip-address": "192.0.2.7"}, {"ip-address": "192.0.2.8", "browser": "Firefox"}])
+INSTRUMENT = {"kind": "warrant", "reference": "W-7", "issued_on": "2024-07-20"}
+INSTRUMENTS = st.sampled_from([
+    INSTRUMENT,
+    INSTRUMENT | {"law": "Code s 20"},
+    INSTRUMENT | {"scope": {"categories": ["name", "email"], "to": "2024-08-20"}, "expires_on": "2026-01-01"},
+])  # fmt: skip
 PHONES = st.sampled_from(["+6591230001", "+6591230002"])
 
 
@@ -127,6 +140,20 @@ ASKED = st.one_of(
     said("correct", data=DATA, **SAID),
     said("supplement", data=DATA, evidence=st.just("passport"), **SAID),
     SHARED,
+    said("share", recipient=st.sampled_from(["job-board", "General Hospital"]), purpose=st.just("free-trial"),
+         categories=NAMED, method=st.just("api"), basis=st.sampled_from(["consent", "emergency"]),
+         evidence=st.just("accident")),
+    said("disclose", authority=st.sampled_from(["Court 4", "Tax Office"]), instrument=INSTRUMENTS, categories=NAMED,
+         approved_by=st.just("counsel"), gag_until=st.sampled_from([None, "2024-09-30", "2026-01-01T00:00:00Z"])),
+    said("anonymise", categories=NAMED),
+    said("give-consent", purposes=BROWSING, technologies=TECHNOLOGIES, separate=st.booleans(), **NOTICE),
+    said("refuse-consent", purposes=BROWSING, technologies=TECHNOLOGIES, **NOTICE),
+    said("withdraw-consent", purposes=SOME, technologies=TECHNOLOGIES, channel=st.just("email")),
+    said("collect", purpose=st.just("website-browsing"), basis=st.just("consent"), data=VISIT,
+         technology=st.sampled_from(["baidu", "360"]), source=st.just("cookie")),
+    said("collect", purpose=st.just("free-trial"), basis=st.just("contract"), evidence=st.just("K-1"),
+         data=st.just({"phone": None}), held_by=st.just("crm"), locator=st.sampled_from(["crm/1", "crm/2"]),
+         source=st.just("api")),
     said("place-hold", categories=CATEGORIES, **HOLD),
     said("release-hold", **HOLD),
     said("restrict", categories=NAMED, **SAID),
@@ -284,7 +311,55 @@ STORY: list[tuple[str, dict[str, Any]]] = [
     ("correct", {"data": {"name": "Anna"}, "reason": "misspelt"}),
     ("place-hold", HELD | {"categories": ["phone"]}),
     ("supplement", {"data": {"phone": "+6591234568", "company": "Acme Ltd"}, "reason": "incomplete", "evidence": "K"}),
+    (
+        "share",
+        {
+            "recipient": "General Hospital",
+            "purpose": "free-trial",
+            "categories": ["name"],
+            "method": "api",
+            "basis": "emergency",
+            "evidence": "accident",
+        },
+    ),
     ("share", {"trustee": "udesk", "purpose": "free-trial", "categories": ["name", "email"], "method": "api"}),
+    (
+        "disclose",
+        {
+            "authority": "Court 4",
+            "categories": ["name", "ip-address"],
+            "approved_by": "counsel",
+            "instrument": INSTRUMENT | {"law": "Code s 20"},
+            "gag_until": "2024-09-30",
+        },
+    ),
+    (
+        "give-consent",
+        CONSENT | {"purposes": ["website-browsing"], "technologies": ["baidu"], "guardian": MUM, "separate": True},
+    ),
+    ("refuse-consent", CONSENT | {"purposes": ["website-browsing"], "technologies": ["360", "gather"]}),
+    (
+        "collect",
+        {
+            "purpose": "website-browsing",
+            "basis": "consent",
+            "technology": "baidu",
+            "source": "cookie",
+            "data": {"ip-address": "192.0.2.7"},
+        },
+    ),
+    (
+        "collect",
+        {
+            "purpose": "free-trial",
+            "basis": "contract",
+            "evidence": "K-1",
+            "source": "api",
+            "held_by": "crm",
+            "locator": "crm/42",
+            "data": {"company": None},
+        },
+    ),
     ("restrict", {"categories": ["email"], "reason": "disputed", "law": "Art. 18"}),
     ("instruct", {"recipient": "udesk", "duty": "correct"}),
     ("confirm", {"evidence": "ticket 7"}),
@@ -304,6 +379,7 @@ STORY: list[tuple[str, dict[str, Any]]] = [
     ("withdraw-request", {"request": "T-3", "reason": "settled"}),
 ]
 ENDING: list[tuple[str, dict[str, Any]]] = [
+    ("anonymise", {"categories": ["ip-address"]}),
     ("unlink-identifier", {"identifier": {"phone": "+6591234567"}}),
     ("withdraw-consent", {"channel": "email"}),
     ("lift-restriction", {"categories": ["email"], "reason": "settled"}),

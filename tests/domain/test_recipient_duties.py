@@ -25,13 +25,14 @@ from lifecycle.domain.subject.duties import instructions
 from lifecycle.domain.subject.duty import DutyState
 from lifecycle.domain.subject.fold import fold
 from lifecycle.domain.subject.instructing import Answer, ask_back, confirm, decline
+from lifecycle.domain.subject.outgoing_events import PersonalDataAnonymised
 from lifecycle.domain.subject.settling import calendar, fall_due
 from lifecycle.domain.subject.state import Generation, Ground, Holding, Share, Subject
 from lifecycle.errors import Refused
 from lifecycle.policy.look_back import corrections_since
 from lifecycle.policy.model import Policy
 from lifecycle.policy.periods import RetentionRule
-from lifecycle.policy.vocabulary import CountsFrom, LegalBasis
+from lifecycle.policy.vocabulary import CountsFrom, LegalBasis, RecipientKind
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "events"
 BEGIN = datetime(2025, 3, 1, 2, tzinfo=UTC)
@@ -130,8 +131,22 @@ def test_a_purpose_that_has_another_ground_goes_on():
 
 
 def test_who_was_given_it_for_no_stated_purpose_stops_for_each_that_ends():
-    subject = ann(holding("h1", to("crm", purpose=None, agreement=None)))
+    subject = ann(holding("h1", to("crm", purpose=None, agreement=None, kind=RecipientKind.SYSTEM)))
     assert told(subject, ended("h1")) == [("crm", "stop", "ground-ended", ("h1",), ("free-trial",))]
+
+
+def test_an_authority_is_told_nothing():
+    subject = ann(holding("h1", to("k1", kind=RecipientKind.AUTHORITY, purpose=None, agreement=None), to("udesk")))
+    assert [one[0] for one in told(subject, erased("h1"))] == ["udesk"]
+
+
+def test_what_is_anonymised_is_to_be_erased_by_whoever_has_it_still_with_a_name():
+    subject = ann(holding("h1", to("udesk")), holding("h2", to("udesk")))
+    facts = (PersonalDataAnonymised(occurred_at=NOW, holdings=("h1",)), erased("h1", "h2"))
+    assert told(subject, *facts) == [
+        ("udesk", "erase", "anonymised", ("h1",), ()),
+        ("udesk", "erase", "erased", ("h2",), ()),
+    ]
 
 
 def test_an_order_may_name_the_words_of_a_request_too():
@@ -147,11 +162,11 @@ def test_another_organisation_is_told_of_a_correction_as_far_back_as_every_law_o
     law: str, is_told: bool
 ):
     """PDPA s 22 asks for a year; GDPR Art. 19 and the PIPL know no limit."""
-    long_ago = to("acme", NOW - timedelta(days=367), agreement=None)
+    long_ago = to("acme", NOW - timedelta(days=367), agreement=None, kind=RecipientKind.THIRD_PARTY)
     subject = ann(holding("h1", long_ago, to("udesk", NOW - timedelta(days=367))))
     names = [one[0] for one in told(subject, corrected("h1"), policy=PACKS[law])]
     assert names == (["acme", "udesk"] if is_told else ["udesk"])
-    lately = ann(holding("h1", to("acme", NOW - timedelta(days=365), agreement=None)))
+    lately = ann(holding("h1", to("acme", NOW - timedelta(days=365), agreement=None, kind=RecipientKind.THIRD_PARTY)))
     assert [one[0] for one in told(lately, corrected("h1"), policy=PACKS[law])] == ["acme"]
     assert [one[0] for one in told(subject, erased("h1"), policy=PACKS[law])] == ["acme", "udesk"]
 

@@ -20,7 +20,8 @@ from lifecycle.domain.subject import request_refusals as r
 from lifecycle.domain.subject.refusals import SubjectErased, UnknownWord
 from lifecycle.domain.subject.requests import ALLOWED, ALREADY, Request, Status
 from lifecycle.domain.subject.requests import Act as Deed
-from lifecycle.policy.calendars import STANDARD, Calendars, parse_own_days
+from lifecycle.policy.calendars import Calendars
+from lifecycle.policy.countries import STANDARD, parse_own_days
 from lifecycle.policy.vocabulary import PauseReason, RequestKind
 
 PAUSING = changed(('calendar = "SG"', 'calendar = "SG"\npauses = ["identity", "clarification"]'))
@@ -218,6 +219,15 @@ def test_who_has_not_proven_who_they_are_is_not_given_another_s_answer():
     before = given(receiving("r1", "access", requester=PROVEN), receiving("r2", "access", at=sg(2026, 2, 10)))
     after = before.and_then(doing(Deed.FULFIL))
     assert (only(after, "r1").status, only(after, "r2").status) == (Status.FULFILLED, Status.AWAITING_IDENTITY)
+
+
+def test_who_has_proven_who_they_are_does_not_wait_for_somebody_who_has_not():
+    """Otherwise a stranger's request in the person's name would stop the clock of the person's own."""
+    before = given(receiving("r1", "access"), receiving("r2", "access", at=TUESDAY, requester=PROVEN))
+    assert only(before, "r2").duplicate_of == "r1"
+    missed = before.and_then(passing(sg(2026, 3, 6)))
+    assert only(missed, "r2").missed_at == sg(2026, 3, 6)
+    assert only(missed, "r1").missed_at is None
 
 
 def test_a_duplicate_has_no_clock_until_the_first_is_withdrawn():

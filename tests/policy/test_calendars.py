@@ -10,18 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lifecycle.policy.calendars import (
-    STANDARD,
     CalendarFaulty,
     NoSuchCalendar,
     is_newer,
-    load_calendars,
     nth_after,
     nth_before,
-    parse_own_days,
-    published,
     rests_between,
     worked_between,
 )
+from lifecycle.policy.countries import STANDARD, load_calendars, parse_own_days, published
 
 ONE_DAY = timedelta(days=1)
 CN, SG = STANDARD.of("CN"), STANDARD.of("SG")

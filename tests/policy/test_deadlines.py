@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from examples import POLICY, changed, sg
-from lifecycle.policy.calendars import STANDARD, parse_own_days, worked_between
+from lifecycle.policy.calendars import worked_between
+from lifecycle.policy.countries import STANDARD, parse_own_days
 from lifecycle.policy.deadlines import Clock, Deadline, as_recorded
 from lifecycle.policy.vocabulary import RequestKind
 

@@ -14,10 +14,12 @@ from lifecycle.cli import (
     auditors,
     audits,
     benches,
+    custody,
     failures,
     logs,
     operations,
     policies,
+    questions,
     requests,
     restores,
     stores,
@@ -64,6 +66,7 @@ def options(
 stores.add_to(app)
 times.add_to(app)
 logs.add_to(app)
+subjects.app.command()(custody.custody)
 app.add_typer(subjects.app, name="subject")
 app.add_typer(trustees.app, name="trustee")
 app.add_typer(requests.app, name="request")
@@ -74,6 +77,7 @@ app.add_typer(operations.vault, name="vault")
 app.add_typer(restores.restore, name="restore")
 operations.vault.command(name="restore")(restores.vault_restore)
 auditors.add_to(audits.app)
+questions.add_to(audits.app)
 app.add_typer(audits.app, name="audit")
 app.add_typer(auditors.witness, name="witness")
 app.add_typer(benches.app, name="bench")

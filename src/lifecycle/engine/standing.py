@@ -12,9 +12,9 @@ from lifecycle.domain.trustee.standing import standing_of
 from lifecycle.domain.trustee.trustee import Agreement, Trustee
 from lifecycle.policy.model import Policy
 from lifecycle.projections.duties import Waiting
-from lifecycle.storage.tables import epoch_erasure, pending_erasure
+from lifecycle.storage.tables import epoch_erasure, pending_custody, pending_erasure
 from lifecycle.vault.loading import open_epochs
-from lifecycle.vault.tables import epoch, subject_key
+from lifecycle.vault.tables import custody_key, epoch, subject_key
 
 
 def told(trustee: Trustee, now: datetime, policy: Policy | None, waiting: Waiting) -> dict[str, Any]:
@@ -72,6 +72,8 @@ def vault_standing(c: Connection) -> dict[str, Any]:
         "rotation_under_way": len(now_open) > 1,
         "people": _count(c, subject_key),
         "erasures_under_way": _count(c, pending_erasure),
+        "keys_in_custody": _count(c, custody_key),
+        "custody_moves_under_way": _count(c, pending_custody),
         "records_awaiting_finality": _count(c, epoch_erasure),
     }
 

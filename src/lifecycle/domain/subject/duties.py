@@ -16,10 +16,12 @@ from lifecycle.domain.subject import duty_events as d
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject.duty import COPY_GOES, Duty
 from lifecycle.domain.subject.fold import fold
+from lifecycle.domain.subject.outgoing_events import PersonalDataAnonymised
 from lifecycle.domain.subject.state import Holding, Share, Subject
 from lifecycle.policy.look_back import corrections_since
 from lifecycle.policy.model import Policy
 from lifecycle.policy.periods import Period
+from lifecycle.policy.vocabulary import RecipientKind
 
 NewInstruction = Callable[[], tuple[str, str]]
 """An id for an instruction, and the SHA-256 of its token in hex."""
@@ -85,11 +87,12 @@ def _instructed(
 
 
 def _erased(after: Subject, events: Sequence[DomainEvent]) -> Iterator[tuple[Told, str]]:
+    anonymised = {id for event in events if isinstance(event, PersonalDataAnonymised) for id in event.holdings}
     for event in events:
         if isinstance(event, e.ErasureOrdered):
             for holding in _named(after, event.holdings):
                 for recipient in given_to(holding):
-                    yield Told(recipient, "erase", "erased"), holding.id
+                    yield Told(recipient, "erase", "anonymised" if holding.id in anonymised else "erased"), holding.id
 
 
 def _corrected(
@@ -142,13 +145,14 @@ def _named(subject: Subject, ids: Iterable[str]) -> Iterator[Holding]:
 
 
 def given_to(holding: Holding, which: Callable[[Share], bool] = lambda _: True) -> tuple[str, ...]:
-    """Everybody who was ever given this holding."""
-    return tuple(dict.fromkeys(share.recipient for share in holding.shares if which(share)))
+    """Everybody who was ever given this holding, but for authorities: they have it by law, and act by law."""
+    given = (share for share in holding.shares if share.kind is not RecipientKind.AUTHORITY)
+    return tuple(dict.fromkeys(share.recipient for share in given if which(share)))
 
 
 def is_ours(share: Share) -> bool:
     """Whether the copy is kept on our behalf: it is ours to correct however long ago it was given (PDPA s 4(3))."""
-    return share.agreement is not None
+    return share.kind in (RecipientKind.TRUSTEE, RecipientKind.TECHNOLOGY, RecipientKind.SYSTEM)
 
 
 def copy_is_gone(subject: Subject, recipient: str, holding: Holding) -> bool:
