@@ -43,7 +43,6 @@ KINDS: dict[str, type[DomainEvent]] = _kinds(
     trustee_events,
     supervision_events,
     policy_events,
-    trustee_events,
 )
 
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
