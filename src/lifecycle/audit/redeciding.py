@@ -23,13 +23,13 @@ from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject.duties import instructions
 from lifecycle.domain.subject.duty_events import RecipientInstructed
 from lifecycle.domain.subject.fold import born, replay
+from lifecycle.domain.subject.revising import revisions_until, version_for
 from lifecycle.domain.subject.settling import fall_due
 from lifecycle.domain.subject.state import Subject
 from lifecycle.errors import Invalid, Refused
 from lifecycle.policy.deadlines import as_recorded
 from lifecycle.policy.model import Policy
 from lifecycle.policy.remembered_days import AsRecorded
-from lifecycle.policy.succession import in_force
 from lifecycle.policy.vocabulary import Role
 
 SWEEP = "sweep"
@@ -89,7 +89,7 @@ def _verdict(record: Record, state: Subject, group: Sequence[Recorded], done: fr
     try:
         if isinstance(first, e.ErasureCompleted | e.ErasureFinalised):
             return _carried_out(record, group)
-        policy = _policy(record, group[0])
+        policy = _policy(record, state, group)
         facts = [each.event for each in group]
         if _is_sweep(record, group) and not isinstance(first, RecipientInstructed):
             return _of_sweep(Past(record, state, facts, group[0].originator_version - 1, now, policy, done), group)
@@ -105,18 +105,30 @@ def _verdict(record: Record, state: Subject, group: Sequence[Recorded], done: fr
 # -- by what it was judged --------------------------------------------------------------------------------------------
 
 
-def _policy(record: Record, first: Recorded) -> Policy:
-    """The version that the header names, if it was the one in force."""
-    now = first.recorded_at
-    named = [each for each in record.published if each.policy.judged_by == first.judged.policy]
+def _policy(record: Record, state: Subject, group: Sequence[Recorded]) -> Policy:
+    """The version that the header names, if it was the one in force for the person."""
+    label, now = group[0].judged.policy, group[0].recorded_at
+    named = [each for each in record.published if each.policy.judged_by == label]
     if not named:
         raise Unlike("it names a policy version that was never published")
     if not named[0].in_force(now) or named[0].recorded_at > now + AT_ONCE:
         raise Unlike("it names a policy version that was not in force yet")
     known = [each.policy for each in record.published if each is named[0] or each.recorded_at < now - AT_ONCE]
-    if in_force(known, now) is not named[0].policy:
-        raise Unlike("it names a policy version that had been replaced")
+    if all(version_for(state, known, then) is not named[0].policy for then in _nows(record, group)):
+        raise Unlike(_why_not(state, named[0].policy, now))
     return named[0].policy
+
+
+def _why_not(state: Subject, policy: Policy, now: datetime) -> str:
+    since = state.acquaintance.since(policy)
+    if since is None or since > now:
+        return "it names a policy version of which the person had not been told"
+    return "it names a policy version that had been replaced"
+
+
+def _known(record: Record, now: datetime) -> tuple[Policy, ...]:
+    """The versions that whoever decided at `now` can have read."""
+    return tuple(each.policy for each in record.published if each.recorded_at <= now + AT_ONCE)
 
 
 def _carried_out(record: Record, group: Sequence[Recorded]) -> Verdict:
@@ -152,8 +164,9 @@ def _of_sweep(past: Past, group: Sequence[Recorded]) -> Verdict:
     whys = []
     for now in _nows(past.record, group):
         calendars = _calendars(past.subject, past.events)
+        revisions = revisions_until(past.subject, _known(past.record, now), now)
         past.begin(Asked(now, now, past.policy, calendars=calendars))
-        decision = fall_due(past.subject, now, past.policy, calendars)
+        decision = fall_due(past.subject, now, past.policy, calendars, revisions)
         why = _unlike(_with_instructions(past, decision), past.events)
         if why is None:
             return Verdict("same", SWEEP)
@@ -233,7 +246,8 @@ def _made_again(past: Past, verb: str, fields: Fields, role: str, registered: Se
 
 def _decided(past: Past, verb: str, command: Any, at: datetime, age: int | None) -> str | None:
     """None if the same follows again; otherwise what is different."""
-    past.begin(Asked(at, past.now, past.policy, age, _calendars(past.subject, past.events)))
+    calendars, published = _calendars(past.subject, past.events), _known(past.record, past.now)
+    past.begin(Asked(at, past.now, past.policy, age, calendars, published))
     try:
         decision: Decision = ENTRIES[verb].handle(command, past)
     except Refused as refusal:

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from lifecycle.domain import policy_events
 from lifecycle.domain.event import DomainEvent, Personal, Withheld
-from lifecycle.domain.subject import custody_events, duty_events, outgoing_events, request_events
+from lifecycle.domain.subject import custody_events, duty_events, outgoing_events, request_events, revision_events
 from lifecycle.domain.subject import events as subject_events
 from lifecycle.domain.trustee import events as trustee_events
 from lifecycle.domain.trustee import supervision_events
@@ -40,6 +40,7 @@ KINDS: dict[str, type[DomainEvent]] = _kinds(
     outgoing_events,
     request_events,
     duty_events,
+    revision_events,
     trustee_events,
     supervision_events,
     policy_events,

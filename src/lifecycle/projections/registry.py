@@ -8,6 +8,7 @@ from lifecycle.projections.duties import Duties
 from lifecycle.projections.given_under import GivenUnder
 from lifecycle.projections.holdings import Holdings
 from lifecycle.projections.open_calendar import OpenCalendar
+from lifecycle.projections.policy_versions import PolicyVersions
 from lifecycle.projections.projection import Projection
 from lifecycle.projections.recipients import Recipients
 from lifecycle.projections.requests import Requests
@@ -25,4 +26,5 @@ PROJECTIONS: tuple[Projection, ...] = (
     OpenCalendar(),
     Trustees(),
     AuditTrail(),
+    PolicyVersions(),
 )
