@@ -59,10 +59,16 @@ FIELDS: dict[str, tuple[set[str], set[str]]] = {
     "refuse-request": ({"request", "reason"}, set()),
     "withdraw-request": ({"request"}, {"reason"}),
     "escalate-complaint": ({"request"}, {"region", "reason"}),
+    "instruct": ({"recipient", "duty"}, {"holdings"}),
+    "confirm": ({"instruction", "token"}, {"evidence"}),
+    "decline": ({"instruction", "token", "because"}, {"reason"}),
     "engage-trustee": ({"name", "contact", "country"}, set()),
     "sign-agreement": ({"agreement"}, set()),
     "end-agreement": (set(), {"agreement", "reason"}),
     "review-trustee": ({"finding"}, {"remedy_by"}),
+    "remedy-finding": ({"finding", "evidence"}, set()),
+    "approve-sub-trustee": ({"sub_trustee", "name", "contact", "country"}, set()),
+    "report-sub-trustee": ({"sub_trustee"}, set()),
     "dismiss-trustee": (set(), {"reason"}),
     "publish-policy": ({"text"}, set()),
 }
@@ -148,6 +154,9 @@ WHOLE: dict[str, dict[str, Any]] = {
     "refuse-request": {"request": "T-1", "reason": "unfounded"},
     "withdraw-request": {"request": "T-1", "reason": "settled"},
     "escalate-complaint": {"request": "T-1", "region": "SG", "reason": "not satisfied"},
+    "instruct": {"recipient": "udesk", "duty": "return", "holdings": ["h1"]},
+    "confirm": {"instruction": "i1", "token": "t1", "evidence": "ticket 7"},
+    "decline": {"instruction": "i1", "token": "t1", "because": "not-held", "reason": "we never had it"},
     "engage-trustee": {"name": "Udesk", "contact": "https://udesk.cn", "country": "CN"},
     "sign-agreement": {
         "agreement": {
@@ -162,6 +171,9 @@ WHOLE: dict[str, dict[str, Any]] = {
     },
     "end-agreement": {"agreement": "udesk-1", "reason": "moved"},
     "review-trustee": {"finding": "no backups", "remedy_by": "2025-06-01"},
+    "remedy-finding": {"finding": "finding-1", "evidence": "a call"},
+    "approve-sub-trustee": {"sub_trustee": "acme", "name": "Acme", "contact": "dpo@acme.example", "country": "SG"},
+    "report-sub-trustee": {"sub_trustee": "acme"},
     "dismiss-trustee": {"reason": "closed"},
     "publish-policy": {"text": 'id = "x"'},
 }
