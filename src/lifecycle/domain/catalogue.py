@@ -11,6 +11,8 @@ from lifecycle.domain import policy_events
 from lifecycle.domain.event import DomainEvent, Personal, Withheld
 from lifecycle.domain.subject import events as subject_events
 from lifecycle.domain.subject import request_events
+from lifecycle.domain.subject import transfer_events as subject_transfer_events
+from lifecycle.domain.transfer import events as transfer_events
 from lifecycle.domain.trustee import events as trustee_events
 from lifecycle.errors import LifecycleError
 
@@ -36,6 +38,8 @@ def _kinds(*modules: Any) -> dict[str, type[DomainEvent]]:
 KINDS: dict[str, type[DomainEvent]] = _kinds(
     subject_events,
     request_events,
+    subject_transfer_events,
+    transfer_events,
     trustee_events,
     policy_events,
 )

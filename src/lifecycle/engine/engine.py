@@ -31,6 +31,7 @@ from lifecycle.engine.publishing import Publishing
 from lifecycle.engine.reading import Reading
 from lifecycle.engine.restoring import Restoring
 from lifecycle.engine.sealing_off import compare, refuse_what_came_back
+from lifecycle.engine.transferring import Transferring
 from lifecycle.errors import Conflict, Invalid, Refused, StoreUnavailable
 from lifecycle.ledger.checkpoint_rows import Published
 from lifecycle.ledger.sequencer import sequence
@@ -271,6 +272,7 @@ class Engine:
         now = self.clock.now()
         swept = self.sweeping(now, progress)
         records = self.sweeping_open_records(now)
+        self.transfers.go_on()
         expunged = self.expunging(now)
         self.reacting()  # at the end: a process that fails holds up no deadline
         return swept.plus(Swept(expunged=expunged, records=records))
@@ -314,6 +316,11 @@ class Engine:
     def vault_status(self) -> dict[str, Any]:
         with self.database.read() as c:
             return standing.vault_standing(c)
+
+    @property
+    def transfers(self) -> Transferring:
+        """Transfers to another controller. Policy clause 3.2."""
+        return Transferring(self)
 
     @property
     def restoring(self) -> Restoring:

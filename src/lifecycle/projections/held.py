@@ -52,13 +52,21 @@ class Held:
     sealed_in: int
     erased_at: datetime | None
     erased_by: int | None
+    transferred_at: datetime | None = None
     grounds: tuple[HeldGround, ...] = ()
     keepers: tuple[Kept, ...] = ()
 
-    def state(self, at: datetime) -> Literal["held", "restricted", "erased"]:
+    def state(self, at: datetime) -> Literal["held", "restricted", "erased", "transferred"]:
         if self.erased_at is not None and self.erased_at <= at:
             return "erased"
+        if self._is_elsewhere(at):
+            return "transferred"
         return "held" if self.restriction(at) is None else "restricted"
+
+    def _is_elsewhere(self, at: datetime) -> bool:
+        """Another controller has it, and ours still has a ground: later only law or a hold can keep it here."""
+        gone = self.transferred_at is not None and self.transferred_at <= at
+        return gone and any(ground.is_live(at) for ground in self.grounds)
 
     def is_live_for(self, purpose: str, at: datetime) -> bool:
         return self.state(at) == "held" and any(g.purpose == purpose and g.is_live(at) for g in self.grounds)
@@ -101,6 +109,7 @@ def _held(subject: Subject, holding: Holding, at: datetime | None) -> Held:
         sealed_in=(generations or holding.generations)[-1].version,
         erased_at=holding.erased_at,
         erased_by=holding.erased_by,
+        transferred_at=holding.transferred_at,
         grounds=tuple(_grounds(subject, holding)),
         keepers=tuple(_keepers(subject, holding)),
     )

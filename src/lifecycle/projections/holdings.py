@@ -27,6 +27,7 @@ current_holding = Table(
     Column("sealed_in", Integer, nullable=False),  # version of the event whose part holds the newest value
     Column("erased_at", Instant),
     Column("erased_by", Integer),
+    Column("transferred_at", Instant),
 )
 
 # `until` is the end as it is known now, fixed or computed. Nothing is rewritten when it comes.
@@ -62,7 +63,7 @@ class Holdings:
     """Rewrites all holdings of each person who changed."""
 
     name = "holdings"
-    version = 1
+    version = 2
     tables = (current_holding, current_ground, current_keeper)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
@@ -72,7 +73,7 @@ class Holdings:
         rewrite(c, current_keeper, people, _keeper_rows)
 
 
-_OF_A_HOLDING = ("holding", "category", "source", "since", "sealed_in", "erased_at", "erased_by")
+_OF_A_HOLDING = ("holding", "category", "source", "since", "sealed_in", "erased_at", "erased_by", "transferred_at")
 _OF_A_GROUND = ("number", "purpose", "basis", "since", "until", "rule", "ended", "kept_until")
 _OF_A_KEEPER = ("because", "since", "until")
 

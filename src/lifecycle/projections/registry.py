@@ -10,6 +10,7 @@ from lifecycle.projections.projection import Projection
 from lifecycle.projections.recipients import Recipients
 from lifecycle.projections.requests import Requests
 from lifecycle.projections.retention_calendar import RetentionCalendar
+from lifecycle.projections.transfers import Transfers
 
 PROJECTIONS: tuple[Projection, ...] = (
     Holdings(),
@@ -17,6 +18,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     Recipients(),
     RetentionCalendar(),
     Requests(),
+    Transfers(),
     OpenCalendar(),
     AuditTrail(),
 )

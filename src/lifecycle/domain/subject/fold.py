@@ -10,7 +10,7 @@ from uuid import UUID
 
 from lifecycle.domain.event import DomainEvent, Recorded
 from lifecycle.domain.subject import events as e
-from lifecycle.domain.subject import request_fold
+from lifecycle.domain.subject import request_fold, transfer_fold
 from lifecycle.domain.subject.state import Consent, Generation, Ground, Hold, Holding, Restriction, Share, Subject
 from lifecycle.policy.vocabulary import CountsFrom, LegalBasis
 
@@ -351,4 +351,5 @@ _CHANGES: dict[type[DomainEvent], Callable[[Subject, Any, datetime], Subject]] =
     e.ErasureCompleted: _completed,
     e.ErasureFinalised: _finalised,
     **request_fold.CHANGES,
+    **transfer_fold.CHANGES,
 }

@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from lifecycle.domain.subject.requests import Request
+from lifecycle.domain.subject.transfers import Moving
 from lifecycle.policy.model import ConsentScope
 from lifecycle.policy.periods import RetentionRule, StatutoryMinimum
 from lifecycle.policy.vocabulary import CountsFrom, IdentifierType, LegalBasis
@@ -69,6 +70,7 @@ class Holding:
     shares: tuple[Share, ...] = ()
     erased_at: datetime | None = None  # ordered: from here on nobody may read it
     erased_by: int | None = None  # version of the order
+    transferred_at: datetime | None = None  # another controller has it: here it is sealed and unread
 
     @property
     def parts(self) -> tuple[int, ...]:
@@ -125,6 +127,7 @@ class Subject:
     acceptances: frozenset[str] = frozenset()
     guardians: frozenset[str] = frozenset()
     requests: Mapping[str, Request] = field(default_factory=dict)
+    transfers: Mapping[str, Moving] = field(default_factory=dict)
     birth_date: str | None = None  # id of the holding that seals it
     erasure: str | None = None  # of the whole person: "ordered", "completed" or "finalised"
 
@@ -152,7 +155,10 @@ class Subject:
         return any(hold.covers(holding.category, at) for hold in self.holds.values())
 
     def is_restricted(self, holding: Holding, at: datetime) -> bool:
-        """By request; a holding without a live ground is storage only in any case."""
+        """By request, or because another controller has it now; a holding without a live ground is storage only in any
+        case."""
+        if holding.transferred_at is not None and holding.transferred_at <= at:
+            return True
         return any(r.since <= at and (r.until is None or at < r.until) for r in holding.restrictions)
 
     def consent_for(self, purpose: str, at: datetime) -> Consent | None:
@@ -160,12 +166,19 @@ class Subject:
         found = [consent for consent in self.consents if consent.purpose == purpose and consent.in_force(at)]
         return max(found, key=lambda consent: consent.since) if found else None
 
+    @property
+    def is_transferred(self) -> bool:
+        """Whether the whole record went to another controller."""
+        return any(each.whole and each.transferred_at is not None for each in self.transfers.values())
+
     def kept(self) -> tuple[Holding, ...]:
         """Holdings whose erasure has not been ordered."""
         return tuple(holding for holding in self.holdings.values() if holding.erased_at is None)
 
     def of_category(self, category: str) -> tuple[Holding, ...]:
-        return tuple(holding for holding in self.kept() if holding.category == category)
+        """Those that are still ours."""
+        ours = (holding for holding in self.kept() if holding.transferred_at is None)
+        return tuple(holding for holding in ours if holding.category == category)
 
     def sealed_in(self, id: str) -> tuple[int, ...]:
         """Versions of the events that may have sealed parts of this holding, or words of this request."""
