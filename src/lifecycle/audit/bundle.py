@@ -129,7 +129,7 @@ def _events(c: Connection, evidence: Evidence, streams: Sequence[Stream], keys: 
         if stream.id is None:
             continue
         for rows in covered_events(c, stream.id, evidence.size):
-            parts = _parts(c, stream.id, rows, keys)
+            parts = parts_shown(c, stream.id, rows, keys)
             for row in rows:
                 yield _json(
                     {
@@ -143,7 +143,9 @@ def _events(c: Connection, evidence: Evidence, streams: Sequence[Stream], keys: 
                 )
 
 
-def _parts(c: Connection, stream_id: UUID, rows: Sequence[Any], keys: Keys | None) -> dict[int, list[dict[str, str]]]:
+def parts_shown(
+    c: Connection, stream_id: UUID, rows: Sequence[Any], keys: Keys | None
+) -> dict[int, list[dict[str, str]]]:
     """What there still is of each part: its ciphertext, and what was sealed in it."""
     headers = {row.version: read_header(row.header) for row in rows}
     body = event_body.c

@@ -19,9 +19,11 @@ from lifecycle.commands.registry import COMMANDS
 from lifecycle.domain.decision import Asked, Decision
 from lifecycle.domain.event import DomainEvent, Recorded, Withheld
 from lifecycle.domain.subject import events as e
+from lifecycle.domain.subject import transfer_events as t
 from lifecycle.domain.subject.fold import born, replay
 from lifecycle.domain.subject.settling import fall_due
 from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.subject.transferring import TRANSFERRED
 from lifecycle.errors import Invalid, Refused
 from lifecycle.policy.calendars import AsRecorded
 from lifecycle.policy.deadlines import as_recorded
@@ -83,6 +85,8 @@ def _broken(group: Sequence[Recorded]) -> Verdict:
 def _verdict(record: Record, state: Subject, group: Sequence[Recorded], done: frozenset[int]) -> Verdict:
     first = group[0].event
     try:
+        if (of_a_transfer := _of_a_transfer(state, group)) is not None:
+            return of_a_transfer
         if isinstance(first, e.ErasureCompleted | e.ErasureFinalised):
             return _carried_out(record, group)
         policy = _policy(record, group[0])
@@ -96,6 +100,19 @@ def _verdict(record: Record, state: Subject, group: Sequence[Recorded], done: fr
         return _best(_asked_again(past, group, registered))
     except Unlike as unlike:
         return Verdict("different", None, str(unlike))
+
+
+def _of_a_transfer(state: Subject, group: Sequence[Recorded]) -> Verdict | None:
+    """What came from elsewhere was decided elsewhere; what goes hangs on the record of the transfer, which is not the
+    person's. Only somebody who was transferred can leave."""
+    events = [each.event for each in group]
+    if any(isinstance(event, t.SubjectReceived) for event in events):
+        return Verdict("not-a-decision", None, "it came from another controller, whose log attests it")
+    went = any(each.transferred_at is not None for each in state.transfers.values())
+    leaves = went and any(getattr(event, "because", None) == TRANSFERRED for event in events)
+    if leaves or any(isinstance(event, t.SubjectTransferNotified | t.SubjectTransferred) for event in events):
+        return Verdict("cannot-tell", None, "it follows from the record of a transfer")
+    return None
 
 
 # -- by what it was judged --------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from lifecycle.cli import (
     stores,
     subjects,
     times,
+    transfers,
     trustees,
 )
 from lifecycle.cli.here import Here
@@ -66,6 +67,7 @@ times.add_to(app)
 logs.add_to(app)
 app.add_typer(subjects.app, name="subject")
 app.add_typer(trustees.app, name="trustee")
+app.add_typer(transfers.app, name="transfer")
 app.add_typer(requests.app, name="request")
 app.add_typer(policies.app, name="policy")
 app.add_typer(times.retention, name="retention")

@@ -14,6 +14,7 @@ from typing import IO, Any, Self
 import orjson
 from eventsourcing.persistence import IntegrityError
 from pydantic import ValidationError
+from sqlalchemy import Connection
 
 from lifecycle.audit.views import Views
 from lifecycle.clock import Clock, SystemClock
@@ -303,9 +304,9 @@ class Engine:
         """A trustee's agreements as they stand."""
         return standing.told(self.open_record(("trustee", name)))
 
-    def open_record(self, named: Named) -> Any:
-        """The state of one record about no person, as it stands; its words are not opened."""
-        return self._snapshot.open_record(named)
+    def open_record(self, named: Named, words_from: Connection | None = None) -> Any:
+        """The state of one record about no person, as it stands; its words are opened only if asked for."""
+        return self._snapshot.open_record(named, words_from)
 
     def trustees(self) -> list[dict[str, Any]]:
         """Every trustee that was ever engaged, as it stands."""

@@ -22,16 +22,17 @@ from lifecycle.commands.transfer.leave_transferred import LeaveTransferred
 from lifecycle.commands.transfer.notify_transfer import NotifyTransfer
 from lifecycle.commands.transfer.skip_in_transfer import SkipInTransfer
 from lifecycle.commands.transfer.transfer_subject import TransferSubject
-from lifecycle.domain.subject.transfer_events import SubjectTransferNotified, SubjectTransferred
+from lifecycle.domain.subject.transfer_events import SubjectReceived, SubjectTransferNotified, SubjectTransferred
 from lifecycle.domain.transfer.events import Why
 from lifecycle.domain.transfer.refusals import TransferUnknown
 from lifecycle.domain.transfer.transfer import Act, Status, Transfer, allowed
 from lifecycle.errors import Refused
-from lifecycle.ledger.envelope import b64url
+from lifecycle.ledger.envelope import b64url, read_header
 from lifecycle.ledger.tables import event_position
 from lifecycle.policy.vocabulary import Role
 from lifecycle.projections import transfers as rows
 from lifecycle.storage.appending import load_heads
+from lifecycle.storage.tables import event_header
 
 if TYPE_CHECKING:
     from lifecycle.engine.engine import Engine
@@ -86,6 +87,20 @@ class Transferring:
         if found.status is Status.UNKNOWN:
             raise TransferUnknown(transfer)
         return found
+
+    def announced(self, transfer: str) -> dict[str, Any]:
+        """Who takes over, in words: they are nobody's personal data."""
+        self.record(transfer)
+        with self._engine.database.read() as c:
+            record: Transfer = self._engine.open_record(("transfer", transfer), c)
+        return {
+            "transfer": transfer,
+            "cause": record.cause,
+            "name": record.name,
+            "contact": record.contact,
+            "country": record.country,
+            "purposes": None if record.purposes is None else list(record.purposes),
+        }
 
     def status(self, transfer: str) -> dict[str, Any]:
         record = self.record(transfer)
@@ -226,7 +241,7 @@ class Transferring:
         done = Done()
 
         def page(c: Connection, after: UUID | None) -> list[tuple[UUID, bool]]:
-            return _archived(c, transfer, after, size)
+            return archived(c, transfer, after, size)
 
         for people in self._pages(page, lambda each: each[0]):
             asked = [
@@ -241,6 +256,18 @@ class Transferring:
                 progress(done.done, total)
         self._ask(CompleteTransfer(id=f"transfer/{transfer}/complete", actor=SYSTEM, transfer=transfer))
         return done
+
+    def asked_anew(self, people: Iterable[UUID]) -> Iterator[tuple[UUID, tuple[str, ...]]]:
+        """Of people who came from another controller: the purposes for which they have to be asked again."""
+        head = event_header.c
+        with self._engine.database.read() as c:
+            found = c.execute(
+                select(head.stream_id, head.header).where(
+                    head.stream_id.in_(list(people)), head.kind == SubjectReceived.kind
+                )
+            ).all()
+        for row in found:
+            yield row.stream_id, tuple(read_header(bytes(row.header)).data["asked_anew"])
 
     # -- asking --------------------------------------------------------------------------------------------------------
 
@@ -281,7 +308,7 @@ def _ref(person: UUID) -> SubjectRef:
     return SubjectRef(id=str(person))
 
 
-def _archived(c: Connection, transfer: str, after: UUID | None, size: int) -> list[tuple[UUID, bool]]:
+def archived(c: Connection, transfer: str, after: UUID | None, size: int) -> list[tuple[UUID, bool]]:
     """The next people who went, and whether they had done so before the archive was written."""
     people = rows.gone(c, transfer, after, BATCH)
     if not people:

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Connection,
     Index,
     Integer,
-    Select,
     Table,
     Text,
     Uuid,
@@ -153,8 +152,11 @@ def to_notify(
 
 def to_transfer(c: Connection, transfer: str, after: UUID | None, limit: int) -> list[Reached]:
     """The next people who were told and have not gone."""
-    waiting = person.transferred_at.is_(None)
-    return _page(c, select(person.subject_id, person.erased).where(waiting), transfer, after, limit)
+    waiting = (person.transfer == transfer) & person.transferred_at.is_(None)
+    chosen = select(person.subject_id, person.erased).where(waiting)
+    if after is not None:
+        chosen = chosen.where(person.subject_id > after)
+    return [Reached(row[0], row[1]) for row in c.execute(chosen.order_by(person.subject_id).limit(limit))]
 
 
 def gone(c: Connection, transfer: str, after: UUID | None, limit: int) -> list[tuple[UUID, int]]:
@@ -170,15 +172,6 @@ def still_waiting(c: Connection, transfer: str, people: Sequence[UUID]) -> list[
     """Those of the people who have not gone."""
     waiting = (person.transfer == transfer) & person.transferred_at.is_(None)
     return list(c.execute(select(person.subject_id).where(waiting, person.subject_id.in_(people))).scalars())
-
-
-def _page(
-    c: Connection, chosen: Select[tuple[UUID, bool]], transfer: str, after: UUID | None, limit: int
-) -> list[Reached]:
-    chosen = chosen.where(person.transfer == transfer)
-    if after is not None:
-        chosen = chosen.where(person.subject_id > after)
-    return [Reached(row[0], row[1]) for row in c.execute(chosen.order_by(person.subject_id).limit(limit))]
 
 
 def progress_of(c: Connection, transfer: str, purposes: Sequence[str] | None) -> Progress:

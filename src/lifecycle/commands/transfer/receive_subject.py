@@ -41,6 +41,7 @@ class ReceiveSubject(SubjectCommand):
 
     command: Literal["receive-subject"] = "receive-subject"
     transfer: str
+    purposes: tuple[str, ...] | None
     origin: str
     checkpoint: str
     sid: str
@@ -63,6 +64,7 @@ def receive_subject(command: ReceiveSubject, person: PersonContext) -> Decision:
     taken = tuple(each.identifier for each in command.identifiers if _is_taken(each, person))
     arrived = receiving.Arrived(
         transfer=command.transfer,
+        purposes=command.purposes,
         origin=command.origin,
         checkpoint=command.checkpoint,
         sid=command.sid,

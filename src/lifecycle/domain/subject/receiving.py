@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,6 +36,7 @@ class Arrived:
     """A record as it arrived, checked against the log that it comes from."""
 
     transfer: str
+    purposes: tuple[str, ...] | None  # the scope; None: everything
     origin: str
     checkpoint: str
     sid: str
@@ -74,13 +76,13 @@ def receive(subject: Subject, asked: Asked, arrived: Arrived) -> Decision:
     left = {each.id for each in state.holdings.values() if each.erased_at is not None}
     if not whole:
         left |= {id for id in (*state.holdings, *state.requests) if id not in (named or ())}
-    anew = asked_anew(state, asked)
+    anew = asked_anew(state, asked, arrived.purposes)
     ended = tuple(
         e.GroundRef(holding=holding.id, ground=ground.number)
         for holding in state.kept()
         if holding.id not in left
         for ground in holding.grounds
-        if ground.ended is None and _ends_here(asked.policy, holding, ground, anew)
+        if ground.ended is None and _ends_here(asked.policy, holding, ground, anew, arrived.purposes)
     )
     received = t.SubjectReceived(
         occurred_at=asked.now,
@@ -99,8 +101,9 @@ def receive(subject: Subject, asked: Asked, arrived: Arrived) -> Decision:
     return _with_parts(received, arrived, asked, subject)
 
 
-def asked_anew(state: Subject, asked: Asked) -> tuple[str, ...]:
-    """Purposes to which the person agreed, and for which this controller would do more, or which it has not."""
+def asked_anew(state: Subject, asked: Asked, scope: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Purposes to which the person agreed, and for which this controller would do more, which it has not, or which did
+    not come along."""
     policy = asked.policy
     open_ones = (c for c in state.consents if c.in_force(asked.now))
     return tuple(
@@ -109,15 +112,20 @@ def asked_anew(state: Subject, asked: Asked) -> tuple[str, ...]:
                 consent.purpose
                 for consent in open_ones
                 if consent.purpose not in policy.purposes
+                or (scope is not None and consent.purpose not in scope)
                 or policy.consented_scope(consent.purpose).is_wider_than(consent.scope)
             }
         )
     )
 
 
-def _ends_here(policy: Policy, holding: Holding, ground: Ground, anew: tuple[str, ...]) -> bool:
+def _ends_here(
+    policy: Policy, holding: Holding, ground: Ground, anew: tuple[str, ...], scope: tuple[str, ...] | None
+) -> bool:
     if ground.purpose == MINORS:
         return False
+    if scope is not None and ground.purpose not in scope:
+        return True
     purpose = policy.purposes.get(ground.purpose)
     if purpose is None or ground.basis not in purpose.bases or holding.category not in policy.categories:
         return True
@@ -140,7 +148,7 @@ def _with_parts(received: t.SubjectReceived, arrived: Arrived, asked: Asked, sub
             occurred_at=asked.now,
             transfer=received.transfer,
             of=each.n,
-            said=dict(each.said) if each.said else None,
+            said=json.dumps(each.said, ensure_ascii=False, sort_keys=True) if each.said else None,
             values=dict(each.values),
         )
         for each in opened

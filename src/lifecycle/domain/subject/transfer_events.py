@@ -72,9 +72,9 @@ class SubjectReceived(DomainEvent):
 
 
 class PartsReceived(DomainEvent):
-    """What event `of` of the former record had sealed, sealed anew. `said` are the words that callers wrote."""
+    """What event `of` of the former record had sealed, sealed anew. `said` are the words that callers wrote, as JSON."""
 
     kind: ClassVar[str] = "parts-received/1"
     transfer: str
     of: int
-    said: Personal[dict[str, Any] | None] = words()
+    said: Personal[str | None] = words()
