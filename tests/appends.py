@@ -126,6 +126,7 @@ def merged(appendings: Sequence[Appending]) -> Appending:
             "lookups",
             "commands",
             "pending_erasures",
+            "pending_custody",
             "epoch_erasures",
         ):
             getattr(one.rows, name).extend(getattr(appending.rows, name))

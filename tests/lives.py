@@ -20,10 +20,22 @@ from lifecycle.domain.decision import Asked, Decision
 from lifecycle.domain.event import DomainEvent, Judged
 from lifecycle.domain.policy_events import PolicyPublished
 from lifecycle.domain.streams import access_stream_of, policy_stream
-from lifecycle.domain.subject import collecting, consent, correcting, ending, identity, restricting, settling, sharing
+from lifecycle.domain.subject import (
+    answering,
+    collecting,
+    consent,
+    correcting,
+    ending,
+    identity,
+    requesting,
+    restricting,
+    settling,
+    sharing,
+)
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject.fold import replay
 from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.subject.wording import open_record
 from lifecycle.domain.trustee.trustee import Agreement, Trustee
 from lifecycle.errors import Refused
 from lifecycle.ledger.envelope import read_header
@@ -31,7 +43,7 @@ from lifecycle.ledger.sequencer import sequence, write_genesis
 from lifecycle.policy.examples import example_policy_text
 from lifecycle.policy.loading import parse_policy
 from lifecycle.policy.model import Policy
-from lifecycle.policy.vocabulary import EndReason, ErasureGround, IdentifierType, LegalBasis
+from lifecycle.policy.vocabulary import EndReason, ErasureGround, IdentifierType, LegalBasis, RequestKind
 from lifecycle.projections.projection import Projection
 from lifecycle.projections.registry import PROJECTIONS
 from lifecycle.storage import erasing
@@ -337,6 +349,32 @@ def is_noticed() -> Decide:
     return lambda subject, asked: identity.give_notice(subject, asked, notice="1.0", channel="email")
 
 
+def asks(id: str, kind: str, *, proven: bool = False) -> Decide:
+    """About somebody erased only the engine knows how to record it."""
+
+    def decide(subject: Subject, asked: Asked) -> Decision:
+        open_record(subject)
+        return requesting.receive(
+            subject,
+            asked,
+            request=id,
+            asks=RequestKind(kind),
+            channel="phone",
+            requester=requesting.Requester(proven),
+            words={"text": "where is my data?"},
+        )
+
+    return decide
+
+
+def is_answered(id: str) -> Decide:
+    def decide(subject: Subject, asked: Asked) -> Decision:
+        open_record(subject)
+        return answering.refuse_request(subject, asked, request=id, reason="unfounded")
+
+    return decide
+
+
 # -- random lives ----------------------------------------------------------------------------------------------------
 
 _PURPOSES = st.sampled_from(["free-trial", "quotation", "customer-service", "recommended-customers"])
@@ -362,6 +400,8 @@ _ACTS = st.one_of(
     st.builds(asks_erasure, st.sampled_from(ErasureGround), _CATEGORIES),
     st.just(asks_erasure()),
     st.just(is_noticed()),
+    st.builds(asks, st.sampled_from(["q1", "q2", "q3"]), st.sampled_from(["access", "enquiry"]), proven=st.booleans()),
+    st.builds(is_answered, st.sampled_from(["q1", "q2"])),
 )
 
 

@@ -20,6 +20,7 @@ from lifecycle.domain.subject import (
     correcting,
     ending,
     identity,
+    providing,
     restricting,
     settling,
     sharing,
@@ -30,7 +31,7 @@ from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.trustee.trustee import Trustee
 from lifecycle.errors import Refused
 from lifecycle.policy.model import Policy
-from lifecycle.policy.vocabulary import EndReason, ErasureGround, IdentifierType, LegalBasis
+from lifecycle.policy.vocabulary import EndReason, ErasureGround, IdentifierType, LegalBasis, RecipientKind
 
 
 @dataclass(frozen=True)
@@ -178,12 +179,14 @@ def consenting(
     guardian: str | None = None,
     notice: str | None = None,
     channel: str = "web-form",
+    technologies: Sequence[str] = (),
 ) -> Act:
     def decide(life: Life, asked: Asked) -> Decision:
         return consent.give_consent(
             life.subject,
             asked,
             purposes=purposes or ("free-trial",),
+            technologies=technologies,
             notice=notice or asked.policy.version,
             channel=channel,
             separate=separate,
@@ -217,6 +220,7 @@ def collecting_(
     at: datetime = MARCH_1,
     evidence: str | None = None,
     source: str = "web-form",
+    technology: str | None = None,
 ) -> Act:
     def decide(life: Life, asked: Asked) -> Decision:
         items = [
@@ -231,6 +235,7 @@ def collecting_(
             items=items,
             source=source,
             evidence=evidence if evidence is not None or basis == "consent" else f"{basis} 7",
+            technology=technology,
         )
 
     return Act(decide, at)
@@ -364,6 +369,33 @@ def sharing_(
         ),
         at,
     )
+
+
+def providing_(
+    *categories: str,
+    recipient: str,
+    purpose: str = "free-trial",
+    basis: str = "consent",
+    method: str = "api",
+    evidence: str | None = None,
+    at: datetime = MARCH_5,
+) -> Act:
+    def decide(life: Life, asked: Asked) -> Decision:
+        kind = providing.declared(asked.policy, recipient)
+        who = providing.Recipient(recipient, kind or RecipientKind.UNDECLARED, None if kind else recipient)
+        return providing.provide(
+            life.subject,
+            asked,
+            recipient=who,
+            purpose=purpose,
+            basis=LegalBasis(basis),
+            categories=categories,
+            holdings=(),
+            method=method,
+            evidence=evidence,
+        )
+
+    return Act(decide, at)
 
 
 def linking(

@@ -13,12 +13,19 @@ DEFAULT_DB = "sqlite:///lifecycle.db"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`db` is an SQLAlchemy URL; `keys` the folder of keys, anchor and erasure journal."""
+    """`db` is an SQLAlchemy URL; `keys` the folder of keys, anchor and erasure journal; `custody_folder` that of the
+    custody keys, if it is another."""
 
     db: str
     keys: Path
     ledger_folder: Path | None = None
     calendars: Path | None = None  # the operator's own working days, if there are any
+    custody_folder: Path | None = None
+
+    @property
+    def custody(self) -> Path:
+        """Among the other keys, unless somebody said where: a folder that only custodians and the worker may read."""
+        return self.custody_folder or self.keys
 
     @property
     def ledger(self) -> Path:
@@ -32,13 +39,21 @@ class Settings:
         keys: str | os.PathLike[str] | None = None,
         ledger: str | os.PathLike[str] | None = None,
         environ: Mapping[str, str] | None = None,
+        *,
+        custody: str | os.PathLike[str] | None = None,
     ) -> Settings:
         environ = os.environ if environ is None else environ
         url = db or environ.get("LIFECYCLE_DB") or DEFAULT_DB
         folder = keys or environ.get("LIFECYCLE_KEYS") or _beside(url)
         public = ledger or environ.get("LIFECYCLE_LEDGER")
-        days = environ.get("LIFECYCLE_CALENDARS")
-        return cls(url, Path(folder), Path(public) if public else None, Path(days) if days else None)
+        days, inside = environ.get("LIFECYCLE_CALENDARS"), custody or environ.get("LIFECYCLE_CUSTODY")
+        return cls(
+            url,
+            Path(folder),
+            Path(public) if public else None,
+            Path(days) if days else None,
+            Path(inside) if inside else None,
+        )
 
 
 def ledger_beside(keys: Path) -> Path:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from attacks.auditor import WitnessSilent
+from attacks.auditor import Said, WitnessSilent
 from attacks.drafts import taken_apart
 from attacks.forger import Forger
 from attacks.full_audit import LEAF_WITHOUT_EVENT, full_audit
-from attacks.victim import Scene, cosigned
+from attacks.victim import MONDAY, Scene, cosigned
 from uuid_utils.compat import uuid7
 
 from lifecycle.domain.streams import access_stream_of
@@ -35,18 +35,27 @@ def test_attack_16_an_event_dated_back_before_its_predecessor_is_refused(scene: 
     assert full_audit(scene) == {"chain-broken"}
 
 
-def test_attack_16_wins_where_nothing_precedes_the_event_though_a_witness_bounds_what_followed(scene: Scene):
+@pytest.mark.parametrize("dated", [MONDAY, MONDAY - timedelta(seconds=299)])
+def test_attack_16_wins_where_nothing_precedes_the_event_but_the_log_itself(scene: Scene, dated: datetime):
     """A person's first event can be dated back: leaves are not dated, and a cosignature says only "not later"."""
+    assert _a_person_who_never_was(scene, dated).is_accepted()
+
+
+def test_attack_16_an_event_dated_before_the_log_began_is_refused(scene: Scene):
+    long_ago = MONDAY - timedelta(seconds=301)
+    assert _a_person_who_never_was(scene, long_ago).is_invalid("V6", "before the log began")
+
+
+def _a_person_who_never_was(scene: Scene, dated: datetime) -> Said:
     forger, id = Forger(scene), uuid7()
     forger.open_stream(id)
     access = forger.open_stream(access_stream_of(id))
-    long_ago = "1999-01-01T00:00:00.000000Z"
-    forger.append(id, "subject-registered", {"access_sid": b64url(access)}, at=long_ago)
-    forger.append(access_stream_of(id), "personal-data-read", at=long_ago)
+    forger.append(id, "subject-registered", {"access_sid": b64url(access)}, at=written(dated))
+    forger.append(access_stream_of(id), "personal-data-read", at=written(dated))
     scene.publish()
     cosigned(scene.engine, scene.auditor)
     draft = forger.bundle(forger.person(id))
-    assert scene.auditor.verify(draft.zip(scene.folder / "b.zip"), witnessed=True).is_accepted()
+    return scene.auditor.verify(draft.zip(scene.folder / "b.zip"), witnessed=True)
 
 
 @pytest.mark.parametrize("ahead", [timedelta(seconds=301), timedelta(days=400)])

@@ -38,10 +38,12 @@ from lifecycle.ledger.tables import (
     map_tile,
 )
 from lifecycle.storage.tables import event_body, event_header, pending_erasure, stream_head
-from lifecycle.vault.tables import data_key, subject_key
+from lifecycle.vault.custody_keys import CustodyKeys
+from lifecycle.vault.custody_sealing import unsealed
+from lifecycle.vault.tables import custody_key, data_key, subject_key
 
 ENGINES = ("sqlite", "postgresql")
-CORA, DAN, EVE, FAY = ({"email": f"{name}@example.com"} for name in ("cora", "dan", "eve", "fay"))
+CORA, DAN, EVE, FAY, GUS = ({"email": f"{name}@example.com"} for name in ("cora", "dan", "eve", "fay", "gus"))
 
 
 def lived(url: str, home: Path) -> Store:
@@ -50,9 +52,10 @@ def lived(url: str, home: Path) -> Store:
     given = {"purposes": ["free-trial"], "notice": "1.0", "channel": "web-form"}
     crowd = [{"email": f"p{number}@example.com"} for number in range(40)]  # so that the map has several buckets
     store.engine.execute_many([store.document("give-consent", subject=each, **given) for each in crowd])
-    for who in (ANN, BEN, CORA, DAN, EVE, FAY):
+    for who in (ANN, BEN, CORA, DAN, EVE, FAY, GUS):
         store.consent(subject=who)
         store.collect(subject=who, data={"name": "Somebody", "phone": "+6591234567"})
+    store.do("restrict", subject=GUS, categories=["phone"], reason="disputed")  # in custody
     store.collect(subject=ANN, data={"ip-address": "192.0.2.1"})  # refused: on the second stream
     store.collect(subject=CORA, data={"ip-address": "192.0.2.1"})
     store.engine.publish()
@@ -313,6 +316,31 @@ def attack_23_put_an_erased_key_back(c: Connection, town: Town) -> None:
 
 def attack_23_put_an_erased_ciphertext_back(c: Connection, town: Town) -> None:
     c.execute(insert(event_body).values(stream_id=town.erased(c), version=2, part=0, ct=b"from a backup"))
+
+
+def out_of_custody(c: Connection, town: Town, person: UUID) -> None:
+    """By somebody who has the custody key, or had the value's key in memory."""
+    (row,) = c.execute(select(custody_key).where(custody_key.c.subject_id == person)).all()
+    (dk,) = unsealed(CustodyKeys(town.store.settings.keys), [row])
+    keys = town.store.engine.vault.keys_of(c, [person])[person]
+    c.execute(insert(data_key).values(keys.data_key_row(row.kid, row.hid, dk)))
+
+
+def a_key_in_custody_is_put_back_beside(c: Connection, town: Town) -> None:
+    out_of_custody(c, town, town.person(GUS))
+
+
+def a_key_in_custody_is_put_back_instead(c: Connection, town: Town) -> None:
+    out_of_custody(c, town, town.person(GUS))
+    c.execute(delete(custody_key).where(custody_key.c.subject_id == town.person(GUS)))
+
+
+def a_key_is_taken_into_custody_that_nothing_restricts(c: Connection, town: Town) -> None:
+    mine = (data_key.c.subject_id == town.person(ANN)) & (data_key.c.hid != "record")
+    row = c.execute(select(data_key).where(mine).limit(1)).one()
+    c.execute(delete(data_key).where(data_key.c.subject_id == row.subject_id, data_key.c.kid == row.kid))
+    taken = {"subject_id": row.subject_id, "kid": row.kid, "hid": row.hid, "epoch": 3, "sealed": bytes(80)}
+    c.execute(insert(custody_key).values(**taken))
 
 
 def a_ciphertext_of_no_event(c: Connection, town: Town) -> None:
@@ -579,6 +607,9 @@ FOUND_BY: dict[Attack, set[str]] = {
     attack_22_overwrite_a_person_s_key: {"key-does-not-open"},
     attack_22_say_that_another_key_was_destroyed: {"erasure-names-another-key", "leaf-does-not-open"},
     attack_23_put_an_erased_key_back: {"key-left"},
+    a_key_in_custody_is_put_back_beside: {"key-in-custody-and-here", "key-not-in-custody"},
+    a_key_in_custody_is_put_back_instead: {"key-not-in-custody"},
+    a_key_is_taken_into_custody_that_nothing_restricts: {"key-in-custody-unexplained"},
     attack_23_put_an_erased_ciphertext_back: {"erased-yet-here"},
     attack_7_a_lying_map_root: {"map-root-differs", "root-differs"},
     attack_14_record_a_command_again: {"command-repeated"},
@@ -624,6 +655,8 @@ ALONE = (
     attack_1_edit_a_ciphertext, attack_2_edit_a_column, attack_20_an_entry_waits_for_no_event,
     attack_21_an_event_that_bypassed_the_log, attack_22_destroy_a_ciphertext, attack_22_destroy_a_data_key,
     attack_13_swap_the_keys_of_two_people, attack_22_overwrite_a_data_key, attack_22_overwrite_a_person_s_key,
+    a_key_in_custody_is_put_back_beside, a_key_in_custody_is_put_back_instead,
+    a_key_is_taken_into_custody_that_nothing_restricts,
     attack_23_put_an_erased_key_back, attack_23_put_an_erased_ciphertext_back, a_head_is_moved,
     an_older_checkpoint_is_replaced, the_newest_checkpoint_is_signed_by_somebody_else,
 )  # fmt: skip

@@ -56,6 +56,7 @@ def test_the_shape_is_the_contract_s(town: Town):
                 {
                     "purpose": "free-trial",
                     "basis": "consent",
+                    "technology": None,
                     "since": "2025-06-02T09:00:00Z",
                     "until": "2027-06-02T16:00:00Z",
                     "rule": "free-trial@1.0",
@@ -64,6 +65,7 @@ def test_the_shape_is_the_contract_s(town: Town):
             ],
             "recipients": ["udesk"],
             "source": "web-form",
+            "held_by": None,
             "restriction": None,
         }
     ]

@@ -126,11 +126,14 @@ def test_recipients_are_told_as_of_a_time_too(town: Town):
     assert town.views().recipients(person) == [
         {
             "recipient": "udesk",
+            "kind": "trustee",
+            "name": "Beijing Vodafone Times Data Technology Co., Ltd.",
             "holding": "h1",
             "category": "name",
             "first": "2025-06-03T09:00:00Z",
             "last": "2025-06-03T09:00:00Z",
             "times": 1,
+            "gag_until": None,
         }
     ]
     assert town.views().recipients(person, as_of=SUMMER) == []

@@ -40,8 +40,13 @@ COLOURFUL = changed_text(
     ("[purposes.free-trial]", '"contract"]', '"contract"]\nconsent_lasts = { days = 300 }'),
     in_purpose("quotation", '"email"]', '"email", "name", "financial-account"]'),
     in_purpose("customer-service", 'bases = ["consent", "contract"]', 'bases = ["consent", "legal-duty"]'),
-)
-"""Consents that lapse, a sensitive category, a legal duty."""
+    in_purpose("free-trial", 'recipients = ["udesk"]', 'recipients = ["udesk", "job-board"]'),
+    ("[systems.crm]",
+     '[third_parties.job-board]\nclause = "3.1c"\nname = "Job Board"\ncontact = "x"\ncountry = "SG"\n'
+     'purposes = ["free-trial"]\nmethods = ["api"]\n\n[systems.crm]'),
+    ('calendar = "SG"', 'calendar = "SG"\npauses = ["identity", "clarification"]'),
+)  # fmt: skip
+"""Consents that lapse, a sensitive category, a legal duty, a third party, clocks that rest."""
 
 PURPOSES = st.sampled_from(["free-trial", "quotation", "customer-service", "account-login", "website-browsing"])
 SOME = st.lists(PURPOSES, max_size=2, unique=True)
@@ -62,6 +67,15 @@ SAID = {"reason": st.just("typing error")}
 HOLD = {"hold": st.sampled_from(["case-1", "case-2"]), "reason": st.just("court"), "authority": st.just("court")}
 NOTICE = {"notice": st.just("1.0"), "channel": st.just("web-form")}
 GROUNDS = st.sampled_from(["7.3a", "7.3b", "7.3c", "7.3d", "7.3e"])
+BROWSING = st.just(["website-browsing"])
+TECHNOLOGIES = st.lists(st.sampled_from(["baidu", "360", "gather"]), min_size=1, max_size=2, unique=True)
+VISIT = st.sampled_from([{"ip-address": "192.0.2.7"}, {"ip-address": "192.0.2.8", "browser": "Firefox"}])
+INSTRUMENT = {"kind": "warrant", "reference": "W-7", "issued_on": "2024-07-20"}
+INSTRUMENTS = st.sampled_from([
+    INSTRUMENT,
+    INSTRUMENT | {"law": "Code s 20"},
+    INSTRUMENT | {"scope": {"categories": ["name", "email"], "to": "2024-08-20"}, "expires_on": "2026-01-01"},
+])  # fmt: skip
 PHONES = st.sampled_from(["+6591230001", "+6591230002"])
 
 
@@ -89,6 +103,27 @@ COLLECTED = st.one_of(
          data=st.just({"login-account": "ann"}), source=st.just("web-form")),
     said("collect", purpose=PURPOSES, basis=st.just("consent"), data=DATA, source=st.just("web-form")),
 )  # fmt: skip
+NAMES = {"request": st.sampled_from(["T-1", "T-2", "T-3"])}
+RECEIVED = {
+    "kind": st.sampled_from(["access", "deletion", "complaint", "enquiry"]),
+    "channel": st.sampled_from(["phone", "email"]),
+    "request": NAMES["request"],
+}
+REQUESTED = st.one_of(
+    said("receive-request", **RECEIVED, text=st.just("where?"), identity=st.just("call back")),
+    said("receive-request", **{**RECEIVED, "request": st.none()}, region=st.just("SG")),
+    said("receive-request", **RECEIVED, about=NAMES["request"],
+         on_behalf=st.sampled_from([{"relation": "agent", "name": "Bob", "evidence": "deed"},
+                                    {"relation": "guardian", "reference": {"email": "mum@example.com"}}])),
+    said("verify-requester", **NAMES, evidence=st.just("passport"), authority=st.just("deed")),
+    said("pause-request", **NAMES, **SAID, because=st.sampled_from(["identity", "clarification"])),
+    said("resume-request", **NAMES),
+    said("extend-request", **NAMES, **SAID, until=st.sampled_from(["2024-10-10", "2025-10-10", "2027-01-15"])),
+    said("fulfil-request", **NAMES, note=st.just("done")),
+    said("refuse-request", **NAMES, **SAID),
+    said("withdraw-request", **NAMES),
+    said("escalate-complaint", **NAMES, region=st.just("CN")),
+)  # fmt: skip
 ASKED = st.one_of(
     said("give-consent", purposes=st.lists(PURPOSES, min_size=1, max_size=2), separate=st.booleans(), **NOTICE),
     said("give-consent", purposes=st.just(["free-trial", "quotation"]), separate=st.just(True), **NOTICE,
@@ -102,6 +137,20 @@ ASKED = st.one_of(
     said("supplement", data=DATA, evidence=st.just("passport"), **SAID),
     said("share", trustee=st.just("udesk"), purpose=st.sampled_from(["free-trial", "quotation"]),
          categories=NAMED, method=st.just("api")),
+    said("share", recipient=st.sampled_from(["job-board", "General Hospital"]), purpose=st.just("free-trial"),
+         categories=NAMED, method=st.just("api"), basis=st.sampled_from(["consent", "emergency"]),
+         evidence=st.just("accident")),
+    said("disclose", authority=st.sampled_from(["Court 4", "Tax Office"]), instrument=INSTRUMENTS, categories=NAMED,
+         approved_by=st.just("counsel"), gag_until=st.sampled_from([None, "2024-09-30", "2026-01-01T00:00:00Z"])),
+    said("anonymise", categories=NAMED),
+    said("give-consent", purposes=BROWSING, technologies=TECHNOLOGIES, separate=st.booleans(), **NOTICE),
+    said("refuse-consent", purposes=BROWSING, technologies=TECHNOLOGIES, **NOTICE),
+    said("withdraw-consent", purposes=SOME, technologies=TECHNOLOGIES, channel=st.just("email")),
+    said("collect", purpose=st.just("website-browsing"), basis=st.just("consent"), data=VISIT,
+         technology=st.sampled_from(["baidu", "360"]), source=st.just("cookie")),
+    said("collect", purpose=st.just("free-trial"), basis=st.just("contract"), evidence=st.just("K-1"),
+         data=st.just({"phone": None}), held_by=st.just("crm"), locator=st.sampled_from(["crm/1", "crm/2"]),
+         source=st.just("api")),
     said("place-hold", categories=CATEGORIES, **HOLD),
     said("release-hold", **HOLD),
     said("restrict", categories=NAMED, **SAID),
@@ -115,6 +164,7 @@ ASKED = st.one_of(
     said("unlink-identifier", identifier=st.builds(lambda phone: {"phone": phone}, PHONES)),
     said("record-birth-date", birth_date=st.sampled_from(["1990-01-01", "2024-01-01"])),
     said("record-guardian", guardian=st.just({"email": "mum@example.com"}), evidence=st.just("family book")),
+    REQUESTED, REQUESTED, REQUESTED,
 )  # fmt: skip
 STEPS = st.lists(
     st.tuples(st.sampled_from([0, 0, 0, 0, 1, 40, 400]), st.booleans(), st.sampled_from([0, 0, 5, 1000]), ASKED),
@@ -225,6 +275,7 @@ TRUE = {"name": "Ann", "company": "Acme", "phone": "+6591234567", "email": "ann@
 CONSENT = {"purposes": ["free-trial"], "notice": "1.0", "channel": "web-form"}
 COLLECT = {"purpose": "free-trial", "basis": "consent", "source": "web-form", "data": TRUE}
 HELD = {"hold": "case-1", "reason": "court", "authority": "court"}
+ASKS = {"kind": "complaint", "channel": "phone", "request": "T-1"}
 STORY: list[tuple[str, dict[str, Any]]] = [
     ("give-notice", {"policy": "1.0", "channel": "web-form"}),
     ("accept-policy", {"policy": "1.0", "channel": "web-form"}),
@@ -238,12 +289,72 @@ STORY: list[tuple[str, dict[str, Any]]] = [
     ("correct", {"data": {"name": "Anna"}, "reason": "misspelt"}),
     ("place-hold", HELD | {"categories": ["phone"]}),
     ("supplement", {"data": {"phone": "+6591234568", "company": "Acme Ltd"}, "reason": "incomplete", "evidence": "K"}),
+    (
+        "share",
+        {
+            "recipient": "General Hospital",
+            "purpose": "free-trial",
+            "categories": ["name"],
+            "method": "api",
+            "basis": "emergency",
+            "evidence": "accident",
+        },
+    ),
     ("share", {"trustee": "udesk", "purpose": "free-trial", "categories": ["name", "email"], "method": "api"}),
+    (
+        "disclose",
+        {
+            "authority": "Court 4",
+            "categories": ["name", "ip-address"],
+            "approved_by": "counsel",
+            "instrument": INSTRUMENT | {"law": "Code s 20"},
+            "gag_until": "2024-09-30",
+        },
+    ),
+    (
+        "give-consent",
+        CONSENT | {"purposes": ["website-browsing"], "technologies": ["baidu"], "guardian": MUM, "separate": True},
+    ),
+    ("refuse-consent", CONSENT | {"purposes": ["website-browsing"], "technologies": ["360", "gather"]}),
+    (
+        "collect",
+        {
+            "purpose": "website-browsing",
+            "basis": "consent",
+            "technology": "baidu",
+            "source": "cookie",
+            "data": {"ip-address": "192.0.2.7"},
+        },
+    ),
+    (
+        "collect",
+        {
+            "purpose": "free-trial",
+            "basis": "contract",
+            "evidence": "K-1",
+            "source": "api",
+            "held_by": "crm",
+            "locator": "crm/42",
+            "data": {"company": None},
+        },
+    ),
     ("restrict", {"categories": ["email"], "reason": "disputed", "law": "Art. 18"}),
     ("link-identifier", {"identifier": {"phone": "+6591234567"}}),
     ("end-purpose", {"purpose": "quotation", "reason": "fulfilled"}),
+    ("receive-request", ASKS | {"kind": "access", "on_behalf": {"relation": "guardian", "reference": MUM}}),
+    ("verify-requester", {"request": "T-1", "evidence": "passport"}),
+    ("extend-request", {"request": "T-1", "until": "2024-10-10", "reason": "complex"}),
+    ("fulfil-request", {"request": "T-1", "note": "package 7"}),
+    ("receive-request", ASKS | {"request": "T-2", "text": "why?", "about": "T-1", "region": "SG"}),
+    ("pause-request", {"request": "T-2", "because": "clarification", "reason": "which one?"}),
+    ("resume-request", {"request": "T-2", "reason": "told"}),
+    ("escalate-complaint", {"request": "T-2", "reason": "not satisfied"}),
+    ("refuse-request", {"request": "T-2", "reason": "unfounded"}),
+    ("receive-request", {"kind": "enquiry", "channel": "phone", "request": "T-3"}),
+    ("withdraw-request", {"request": "T-3", "reason": "settled"}),
 ]
 ENDING: list[tuple[str, dict[str, Any]]] = [
+    ("anonymise", {"categories": ["ip-address"]}),
     ("unlink-identifier", {"identifier": {"phone": "+6591234567"}}),
     ("withdraw-consent", {"channel": "email"}),
     ("lift-restriction", {"categories": ["email"], "reason": "settled"}),

@@ -15,8 +15,19 @@ from lifecycle.commands.registry import COMMANDS
 from lifecycle.domain.catalogue import KINDS
 
 OUTCOME = {"id", "outcome", "subject", "version", "events", "code", "clause", "message", "remedy", "effects", "receipt"}
-HOLDING = {"holding", "category", "state", "value", "masked", "grounds", "recipients", "source", "restriction"}
-GROUND = {"purpose", "basis", "since", "until", "rule", "ended"}
+HOLDING = {
+    "holding",
+    "category",
+    "state",
+    "value",
+    "masked",
+    "grounds",
+    "recipients",
+    "source",
+    "restriction",
+    "held_by",
+}
+GROUND = {"purpose", "basis", "since", "until", "rule", "ended", "technology"}
 EVENT = {"version", "position", "kind", "occurred_at", "recorded_at", "actor", "policy", "data"}
 READS = [
     *(("subject", what, *WHO) for what in ("show", "history", "holdings", "consents", "recipients")),

@@ -79,6 +79,16 @@ def test_there_are_packs_for_china_singapore_and_the_european_union():
         ("EU", "authority-told", 72, Unit.HOURS),
         ("EU", "response", 1, Unit.MONTHS),
         ("EU", "minor-age", 16, Unit.YEARS),
+        ("EU", "minor-age-floor", 13, Unit.YEARS),
+        ("EU", "response-extension", 2, Unit.MONTHS),
+        ("SG", "minor-age", 13, Unit.YEARS),
+        ("SG", "response", 30, Unit.DAYS),
+        ("SG", "access-look-back", 1, Unit.YEARS),
+        ("SG", "breach-assessed", 30, Unit.DAYS),
+        ("CN", "app-response", 15, Unit.WORKING_DAYS),
+        ("CN", "incident-report", 4, Unit.HOURS),
+        ("CN", "critical-infrastructure-report", 1, Unit.HOURS),
+        ("CN", "relatively-major-incident", 1_000_000, Unit.PERSONS),
     ],
 )
 def test_the_numbers_that_the_engine_leans_on(code, name, value, unit):
@@ -90,6 +100,21 @@ def test_the_numbers_that_the_engine_leans_on(code, name, value, unit):
 def test_every_pack_says_where_to_complain_and_from_which_age_one_consents(pack):
     assert pack.authority_address.startswith("https://")
     assert pack.about(Topic.MINORS)
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "url"),
+    [
+        ("CN", "Cyberspace Administration of China", "https://www.cac.gov.cn"),
+        ("SG", "Personal Data Protection Commission", "https://www.pdpc.gov.sg"),
+        ("EU", "supervisory authority of the member state", "https://www.edpb.europa.eu/"),
+    ],
+)
+def test_every_pack_names_its_regulator(code, name, url):
+    regulator = known_packs()[code].regulator
+    assert regulator.jurisdiction == code
+    assert name in regulator.name
+    assert regulator.url.startswith(url)
 
 
 def test_the_page_on_packs_lists_every_file_topic_and_unit():

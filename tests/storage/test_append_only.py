@@ -12,8 +12,10 @@ from sqlalchemy import text
 from lifecycle.ledger.sequencer import sequence, write_genesis
 from lifecycle.storage import erasing
 from lifecycle.storage.append_only import (
+    CUSTODIAN,
     GRANTS,
     ROLES,
+    custody_triggers,
     evidence_triggers,
     final_triggers,
     publishing_triggers,
@@ -155,8 +157,46 @@ def test_the_tree_of_the_log_never_gets_smaller(lived: tuple[Database, UUID]):
 def test_every_trigger_is_in_the_file(database: Database):
     with database.read() as c:
         found = set(c.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars())
-    made = (*trigger_statements(), *publishing_triggers(), *final_triggers(), *evidence_triggers())
-    assert found == {statement.split()[2] for statement in made}
+    replaced = [it for it in trigger_statements() if it.split(" ON ")[1].split()[0] in ("data_key", "subject_key")]
+    made = {*trigger_statements(), *publishing_triggers(), *final_triggers(), *evidence_triggers()} - {*replaced}
+    assert found == {statement.split()[2] for statement in (*made, *custody_triggers())}
+
+
+MOVES = ("UPDATE data_key SET wrapped = wrapped", "DELETE FROM data_key", "DELETE FROM custody_key")
+KEPT = "INSERT INTO custody_key VALUES (:of, 'k', 'h', 1, x'00')"
+
+
+@on_sqlite
+def test_keys_move_only_while_a_move_is_noted(lived: tuple[Database, UUID]):
+    database, subject_id = lived
+    into = KEPT.replace(":of", f"x'{subject_id.hex}'")
+    assert not tried(database, "eraser", into)
+    with database.write("writer") as c:
+        c.execute(text(f"INSERT INTO pending_custody VALUES ('{subject_id.hex}', 1, 0)"))
+        c.execute(text(into.replace(f"x'{subject_id.hex}'", f"'{subject_id.hex}'")))
+    assert [tried(database, "eraser", move) for move in MOVES] == [True] * 3
+    assert not tried(database, "eraser", "UPDATE custody_key SET sealed = x'01'")
+    assert not tried(database, "eraser", "UPDATE custody_key SET hid = 'other'")
+    assert tried(database, "eraser", "UPDATE custody_key SET sealed = x'01', epoch = epoch + 1")
+    with database.write("eraser") as c:
+        c.execute(text("DELETE FROM pending_custody"))
+    assert [tried(database, "eraser", move) for move in MOVES] == [False] * 3
+
+
+@on_postgresql
+def test_ordinary_roles_see_where_a_key_is_in_custody_and_never_the_key(lived: tuple[Database, UUID]):
+    database, _ = lived
+    with database.write("writer") as c:
+        assert c.execute(text("SELECT subject_id, kid, hid, epoch FROM vault.custody_key")).all() == []
+    for role in ("writer", "sequencer", "expunger", "projector"):
+        with pytest.raises(AppendOnly), database.write(role) as c:
+            c.execute(text("SELECT sealed FROM vault.custody_key"))
+    with pytest.raises(AppendOnly), database.read("reader") as c:
+        c.execute(text("SELECT kid FROM vault.custody_key"))
+    with database.read("custodian") as c:
+        assert c.execute(text("SELECT sealed FROM vault.custody_key")).all() == []
+    with pytest.raises(AppendOnly), database.write("writer") as c:
+        c.execute(text("DELETE FROM vault.custody_key"))
 
 
 def test_expunging_deletes_the_evidence_of_one_stream_and_leaves_the_log(lived: tuple[Database, UUID]):
@@ -225,7 +265,7 @@ def test_an_ordinary_user_may_migrate_if_an_administrator_made_the_roles(databas
         name = c.execute(text("SELECT current_database()")).scalar_one()
         c.execute(text(f"GRANT CREATE ON DATABASE {name} TO lifecycle_test_user"))
         c.execute(text("ALTER ROLE lifecycle_test_user SET search_path = theirs"))
-        for role in ROLES:
+        for role in (*ROLES, CUSTODIAN):
             c.execute(text(f"GRANT lifecycle_{role} TO lifecycle_test_user"))
     try:
         theirs = Database(str(owner.engine.url.set(username="lifecycle_test_user")))

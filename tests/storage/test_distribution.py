@@ -69,6 +69,9 @@ def append_everything(database: Database, people: list[Person]) -> None:
         appending.rows.pending_erasures.append(
             {"stream_id": person.subject_id, "version": person.head.version + 1, "at": MONDAY}
         )
+        appending.rows.pending_custody.append(
+            {"stream_id": person.subject_id, "version": person.head.version + 1, "at": MONDAY}
+        )
         appending.rows.epoch_erasures.append({"stream_id": person.subject_id, "epoch": person.head.version + 1})
         appendings.append(appending)
     one = merged(appendings)

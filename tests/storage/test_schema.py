@@ -17,13 +17,14 @@ from lifecycle.ledger.sequencer import write_genesis
 from lifecycle.ledger.tables import metadata as of_the_ledger
 from lifecycle.ledger.tree import EMPTY
 from lifecycle.storage import schema
+from lifecycle.storage.append_only import trigger_statements
 from lifecycle.storage.database import Database
 from lifecycle.storage.tables import metadata as of_storage
 from lifecycle.vault.tables import metadata as of_the_vault
 
 MADE_LATER = (
     "log_tree", "log_system", "checkpoint", "map_bucket", "map_tile", "map_expunged", "final_record", "journal_seen",
-    "evidence_due", "reaction_position",
+    "evidence_due", "reaction_position", "custody_key", "pending_custody",
 )  # fmt: skip
 ROOMS = (of_storage, of_the_ledger, of_the_vault)
 
@@ -38,8 +39,16 @@ def tables_for(c: Connection) -> MetaData:
 
 
 def as_the_first_migration_left_it(c: Connection) -> None:
+    if c.dialect.name == "sqlite":
+        found = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('data_key', 'subject_key')"
+        for name in c.execute(text(found)).scalars().all():
+            c.execute(text(f"DROP TRIGGER {name}"))
+        for statement in trigger_statements():
+            if statement.split(" ON ")[1].split()[0] in ("data_key", "subject_key"):
+                c.execute(text(statement))
     for table in reversed(MADE_LATER):
-        c.execute(text(f"DROP TABLE {table}"))
+        schema = "vault." if table == "custody_key" and c.dialect.name != "sqlite" else ""
+        c.execute(text(f"DROP TABLE {schema}{table}"))
     c.execute(text("DROP INDEX ix_stream_head_sid"))
     c.execute(text("ALTER TABLE command_seen DROP COLUMN told"))
     c.execute(text("UPDATE alembic_version SET version_num = '0001'"))

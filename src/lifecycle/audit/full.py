@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from lifecycle.audit.full_custody import misplaced
 from lifecycle.audit.full_findings import LIMIT, Finding, Findings, place
 from lifecycle.audit.full_leaves import Leaves, read_record, signed_in
 from lifecycle.audit.full_map import Map
@@ -112,6 +113,7 @@ class _Run:
         events = Events(self._c, vault, found)
         events.run(self._step)
         self._heads()
+        misplaced(self._c, found)
         leaves.destroyed |= self._ended_since()
         map = Map(self._c, leaves, self._tree, found)
         map.run(self._step)

@@ -16,7 +16,7 @@ from lifecycle.ledger.envelope import Header, Part, b64url
 from lifecycle.storage.appending import in_chunks
 from lifecycle.storage.tables import event_body, pending_erasure, stream_head
 from lifecycle.vault.sealing import SubjectKeys, Tampered, key_commitment, payload_commitment
-from lifecycle.vault.tables import data_key, lookup, subject_key
+from lifecycle.vault.tables import custody_key, data_key, lookup, subject_key
 from lifecycle.vault.vault import Vault
 
 Key = tuple[UUID, int]
@@ -34,6 +34,7 @@ class Parts:
         self._found = found
         self._bodies: dict[tuple[UUID, int, int], Any] = {}
         self._sids: dict[UUID, bytes] = {}
+        self._inside: set[tuple[UUID, str]] = set()  # keys in custody; what they are only a custodian can tell
         self._kids: dict[tuple[UUID, str], str] = {}  # the commitment of each key; NO_KEY where it does not open
         self._holders: set[UUID] = set()
         self._looked_up: set[UUID] = set()
@@ -45,6 +46,7 @@ class Parts:
             (row.stream_id, row.version, row.part): row.ct for row in self._c.execute(_between(after, until))
         }
         people = [record for record in dict.fromkeys(map(record_of, streams)) if is_person_stream(record)]
+        self._inside = set()
         self._sids, self._kids, self._holders, self._looked_up, self._pending = {}, {}, set(), set(), set()
         erased = [person for person in people if erasures.get(person, NONE).whole is not None]
         for some in in_chunks(people):
@@ -62,6 +64,8 @@ class Parts:
         """Keys are unwrapped to be compared with what headers commit to, and nothing is opened with them."""
         holders = select(subject_key.c.subject_id).where(subject_key.c.subject_id.in_(people))
         self._holders.update(self._c.execute(holders).scalars())
+        inside = select(custody_key.c.subject_id, custody_key.c.kid).where(custody_key.c.subject_id.in_(people))
+        self._inside.update((row.subject_id, row.kid) for row in self._c.execute(inside))
         keys = self._keys_of(people)
         for row in self._c.execute(select(data_key).where(data_key.c.subject_id.in_(people))):
             self._kids[row.subject_id, row.kid] = _commitment(keys.get(row.subject_id), row)
@@ -85,10 +89,10 @@ class Parts:
         if erasures.whole is None:
             if stream_id not in self._holders:
                 self._found.add("key-missing", **place(sid))
-            left = any((stream_id, kid) in self._kids for kid in erasures.keys)
+            left = any((stream_id, kid) in here for kid in erasures.keys for here in (self._kids, self._inside))
         else:
             left = stream_id in self._holders or stream_id in self._looked_up
-            left = left or any(person == stream_id for person, _ in self._kids)
+            left = left or any(person == stream_id for person, _ in (*self._kids, *self._inside))
         if left:
             self._found.add("key-left", **place(sid))
 
@@ -114,7 +118,13 @@ class Parts:
             return "body-differs"
         if not part.kid:
             return None if payload_commitment(ct) == part.pc else "body-differs"
-        commitment = self._kids.get((record_of(stream_id), part.kid))
+        return self._key(stream_id, part)
+
+    def _key(self, stream_id: UUID, part: Part) -> str | None:
+        place = (record_of(stream_id), part.kid)
+        commitment = self._kids.get(place)
+        if place in self._inside:
+            return None if commitment is None else "key-in-custody-and-here"
         if commitment is None:
             return self._unexplained(stream_id, "key-missing")
         if self._vault is not None and commitment != part.kc:

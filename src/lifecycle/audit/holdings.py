@@ -13,6 +13,7 @@ from lifecycle.audit.telling import instant
 from lifecycle.domain.event import Personal, Withheld
 from lifecycle.policy.model import Policy
 from lifecycle.policy.values import HIDDEN, mask_value
+from lifecycle.policy.vocabulary import RecipientKind
 from lifecycle.projections.held import Held, HeldGround
 from lifecycle.projections.recipients import GivenTo
 
@@ -30,6 +31,10 @@ class Picture:
     current: Mapping[str, Held]
     at: datetime
     now: datetime
+
+    def told(self) -> list[GivenTo]:
+        """What was given, without that of which nobody may tell the person now: this view may be shown to them."""
+        return [given for given in self.given if given.may_be_told(self.now)]
 
     def readable(self) -> dict[str, int]:
         """Holding → version of the event that sealed its value as of `at`, where a value may be opened now at all.
@@ -75,11 +80,12 @@ def _shown(
         "holding": one.holding,
         "category": one.category,
         "state": state,
-        "value": (value if is_clear else _masked(one.category, value, policy)) if is_here else None,
+        "value": (value if is_clear else _masked(one, value, policy)) if is_here else None,
         "masked": not (is_here and is_clear),
         "grounds": [_ground(ground, at) for ground in one.grounds if ground.since <= at],
-        "recipients": sorted({given.recipient for given in picture.given if given.holding == one.holding}),
+        "recipients": sorted({_recipient(given) for given in picture.told() if given.holding == one.holding}),
         "source": one.source,
+        "held_by": one.held_by,
         "restriction": restriction and {"because": restriction.because, "until": instant(restriction.until)},
     }
 
@@ -90,6 +96,7 @@ def _ground(ground: HeldGround, at: datetime) -> dict[str, Any]:
     return {
         "purpose": ground.purpose,
         "basis": ground.basis,
+        "technology": ground.technology,
         "since": instant(ground.since),
         "until": instant(ground.until),
         "rule": ground.rule,
@@ -97,7 +104,13 @@ def _ground(ground: HeldGround, at: datetime) -> dict[str, Any]:
     }
 
 
-def _masked(category: str, value: object, policy: Policy | None) -> str:
-    """By the mask of the policy in force; of a category that it does not know nothing is shown."""
-    declared = policy.categories.get(category) if policy else None
+def _recipient(given: GivenTo) -> str:
+    """The id of whom the policy declares; of anybody else only what it is, because the name is sealed."""
+    return given.kind if RecipientKind(given.kind).goes_by_reference else given.recipient
+
+
+def _masked(one: Held, value: object, policy: Policy | None) -> str:
+    """By the mask of the policy in force; of a category that it does not know nothing is shown, nor of a locator: it is
+    not of the category's form."""
+    declared = policy.categories.get(one.category) if policy and one.held_by is None else None
     return mask_value(declared.mask, value) if declared else HIDDEN

@@ -15,6 +15,7 @@ from lifecycle.domain.decision import Asked
 from lifecycle.domain.event import DomainEvent, Personal, Withheld
 from lifecycle.domain.open_records import NOUNS, Named
 from lifecycle.domain.subject import events as e
+from lifecycle.domain.subject.custody_events import CopyPreserved, MandatoryCopyKept
 from lifecycle.domain.subject.request_events import RequestReceived
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.trustee import trustee as trustees
@@ -27,6 +28,7 @@ AT_ONCE = timedelta(minutes=1)
 """Two writers who do not see each other's append: their times of recording may cross by less than this."""
 
 ERASED = "value erased"
+CUSTODY = "value in custody"
 SEALED = "value sealed for this reader"
 INDEX = "only the blind index of that day knew whose identifier it was"
 
@@ -85,7 +87,10 @@ class Past:
         found = self.record.value(hid, version)
         if isinstance(found, str):
             return found
-        self.lack()
+        if found is Withheld.CUSTODY:
+            self.lacks.add(CUSTODY)
+        else:
+            self.lack()
         return stand_in(format, self._numbers.setdefault((hid, version), len(self._numbers)))
 
     def newest(self, hid: str) -> int:
@@ -198,7 +203,7 @@ def _day(value: Personal[JsonValue]) -> date | None:
 def _follows(event: DomainEvent) -> bool:
     if isinstance(event, e.ProcessingRestricted):
         return event.because != "asked"
-    return isinstance(event, e.RetentionExpired | e.ErasureOrdered)
+    return isinstance(event, e.RetentionExpired | e.ErasureOrdered | MandatoryCopyKept | CopyPreserved)
 
 
 def stand_in(format: str, number: int) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from lifecycle.audit.telling import instant
+from lifecycle.policy.outside import OutOfScope
+from lifecycle.policy.vocabulary import RecipientKind
 from lifecycle.projections.audit_trail import Asked
 from lifecycle.projections.consents import Agreed
 from lifecycle.projections.recipients import GivenTo
@@ -17,6 +20,7 @@ def consent(agreed: Agreed, at: datetime) -> dict[str, Any]:
     is_over = agreed.until is not None and agreed.until <= at
     return {
         "purpose": agreed.purpose,
+        "technology": agreed.technology,
         "status": agreed.status_at(at),
         "since": instant(agreed.since),
         "until": instant(agreed.until) if is_over else None,
@@ -28,14 +32,29 @@ def consent(agreed: Agreed, at: datetime) -> dict[str, Any]:
     }
 
 
-def recipient(given: GivenTo) -> dict[str, Any]:
+def recipient(given: GivenTo, name: str | None) -> dict[str, Any]:
     return {
         "recipient": given.recipient,
+        "kind": given.kind,
+        "name": name,
         "holding": given.holding,
         "category": given.category,
         "first": instant(given.first),
         "last": instant(given.last),
         "times": given.times,
+        "gag_until": instant(given.gag_until),
+    }
+
+
+def product(one: OutOfScope, given: Sequence[GivenTo]) -> dict[str, Any]:
+    to_it = [row.holding for row in given if (row.kind, row.recipient) == (RecipientKind.PRODUCT, one.id)]
+    return {
+        "product": one.id,
+        "name": one.name,
+        "provider": one.provider,
+        "terms": one.terms,
+        "clause": one.clause,
+        "given": to_it,
     }
 
 

@@ -25,9 +25,9 @@ from lifecycle.domain.subject.settling import fall_due
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.subject.transferring import TRANSFERRED
 from lifecycle.errors import Invalid, Refused
-from lifecycle.policy.calendars import AsRecorded
 from lifecycle.policy.deadlines import as_recorded
 from lifecycle.policy.model import Policy
+from lifecycle.policy.remembered_days import AsRecorded
 from lifecycle.policy.succession import in_force
 from lifecycle.policy.vocabulary import Role
 

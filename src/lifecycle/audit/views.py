@@ -13,6 +13,7 @@ from lifecycle.audit import records, requests
 from lifecycle.audit.history import events_of, history
 from lifecycle.audit.holdings import Picture, shown
 from lifecycle.audit.opening import values_of
+from lifecycle.audit.recipients import named
 from lifecycle.audit.redeciding import re_decided
 from lifecycle.audit.reopened import opened
 from lifecycle.audit.replay import known_at, states
@@ -20,7 +21,9 @@ from lifecycle.clock import Clock
 from lifecycle.domain.streams import access_stream_of
 from lifecycle.domain.subject.fold import born
 from lifecycle.domain.subject.state import Subject
-from lifecycle.policy.calendars import STANDARD, Calendars
+from lifecycle.policy.calendars import Calendars
+from lifecycle.policy.countries import STANDARD
+from lifecycle.policy.outside import out_of_scope
 from lifecycle.projections.audit_trail import trail
 from lifecycle.projections.consents import agreed_by, current_consents
 from lifecycle.projections.held import held_by
@@ -109,14 +112,24 @@ class Views:
     def recipients(
         self, subject_id: UUID, as_of: datetime | None = None, as_known_at: datetime | None = None
     ) -> list[Json]:
-        """Who was given which holding, first, last and how often."""
+        """Who was given which holding, as what, first, last and how often; trustees, authorities, third parties,
+        providers of technologies and systems. For officers: `gag_until` says of whom the person may not be told yet."""
         self._bring_up(subject_id)
         with self._read() as c:
             if as_of is None and as_known_at is None:
                 given = current_recipients(c, subject_id)
             else:
                 given = given_by(self._known(c, subject_id, as_known_at), as_of or as_known_at)
-        return [records.recipient(one) for one in given]
+            names = named(c, self._vault, self._policies, subject_id, given, self._clock.now())
+        return [records.recipient(one, names.get((one.kind, one.recipient))) for one in given]
+
+    def out_of_scope(self, subject_id: UUID) -> list[Json]:
+        """Products that follow their own terms, and which holdings of this person they were given. Policy clause 8."""
+        self._bring_up(subject_id)
+        with self._read() as c:
+            policy = self._policies.in_force(self._clock.now(), c)
+            given = current_recipients(c, subject_id)
+        return [records.product(one, given) for one in (out_of_scope(policy) if policy else ())]
 
     def history(self, subject_id: UUID) -> list[Json]:
         """Every event of the person's record in order, without values."""

@@ -13,8 +13,9 @@ from types import MappingProxyType
 from lifecycle.audit.past import INDEX, WITHHELD, Past, Unlike
 from lifecycle.audit.ways_back_from_endings import Fields, end_purpose, erase
 from lifecycle.audit.ways_back_requests import REQUEST_WAYS
-from lifecycle.domain.event import Withheld
+from lifecycle.domain.event import DomainEvent, Withheld
 from lifecycle.domain.subject import events as e
+from lifecycle.domain.subject import outgoing_events as o
 from lifecycle.policy.vocabulary import IdentifierType, LegalBasis
 
 Way = Callable[[Past], Iterator[Fields]]
@@ -30,6 +31,7 @@ def _give_consent(past: Past) -> Iterator[Fields]:
     yield {
         "at": given.occurred_at,
         "purposes": given.purposes,
+        "technologies": given.technologies or (),
         "notice": given.notice,
         "channel": given.channel,
         "separate": given.separate,
@@ -38,13 +40,15 @@ def _give_consent(past: Past) -> Iterator[Fields]:
 
 
 def _refuse_consent(past: Past) -> Iterator[Fields]:
-    refused = past.only(e.ConsentRefused)
-    if refused is not None:
+    """Of technologies each has a fact of its own."""
+    refused = [act for act in past.acts if isinstance(act, e.ConsentRefused)]
+    if refused and len(refused) == len(past.acts):
         yield {
-            "at": refused.occurred_at,
-            "purposes": refused.purposes,
-            "notice": refused.notice,
-            "channel": refused.channel,
+            "at": refused[0].occurred_at,
+            "purposes": tuple(dict.fromkeys(purpose for each in refused for purpose in each.purposes)),
+            "technologies": tuple(name for each in refused for name in each.technologies or ()),
+            "notice": refused[0].notice,
+            "channel": refused[0].channel,
         }
 
 
@@ -52,8 +56,10 @@ def _withdraw_consent(past: Past) -> Iterator[Fields]:
     withdrawn = past.only(e.ConsentWithdrawn)
     if withdrawn is None or withdrawn.channel is None:
         return
+    technologies = withdrawn.technologies or ()
     for purposes in (withdrawn.purposes, ()):
-        yield {"at": withdrawn.occurred_at, "purposes": purposes, "channel": withdrawn.channel}
+        said = {"purposes": purposes, "technologies": technologies, "channel": withdrawn.channel}
+        yield {"at": withdrawn.occurred_at} | said
 
 
 def _collect(past: Past) -> Iterator[Fields]:
@@ -61,16 +67,24 @@ def _collect(past: Past) -> Iterator[Fields]:
     collected = past.only(e.PersonalDataCollected)
     if collected is None or any(id not in past.subject.holdings for id in collected.further):
         return
-    data = {new.category: past.value(new.holding, past.before + 1, past.format(new.category)) for new in collected.new}
-    for id in collected.further:
-        category = past.subject.holdings[id].category
-        data[category] = past.value(id, past.newest(id), past.format(category))
+    places = {new.category: (new.holding, past.before + 1) for new in collected.new}
+    places |= {past.subject.holdings[id].category: (id, past.newest(id)) for id in collected.further}
+    data: dict[str, str | None] = {}
+    locator = None
+    for category, (id, version) in places.items():
+        if collected.held_by is None:
+            data[category] = past.value(id, version, past.format(category))
+        else:
+            data[category], locator = None, past.value(id, version, "text")
     yield {
         "at": collected.occurred_at,
         "purpose": collected.purpose,
         "basis": collected.basis,
         "data": data,
         "source": collected.source,
+        "technology": collected.technology,
+        "held_by": collected.held_by,
+        "locator": locator,
         "evidence": past.word(collected, "evidence", needed=collected.basis is not LegalBasis.CONSENT),
     }
 
@@ -139,6 +153,61 @@ def _share(past: Past) -> Iterator[Fields]:
             "method": shared.method,
         }
 
+    provided = past.only(o.PersonalDataProvided)
+    if provided is not None:
+        yield {
+            "at": provided.occurred_at,
+            "recipient": _named(past, provided, provided.recipient)
+            if provided.to.goes_by_reference
+            else provided.recipient,
+            "purpose": provided.purpose,
+            "basis": provided.basis,
+            "evidence": past.word(provided, "evidence", needed=provided.basis is not LegalBasis.CONSENT),
+            "holdings": provided.holdings,
+            "method": provided.method,
+        }
+
+
+def _named(past: Past, event: DomainEvent, reference: str, word: str = "name") -> str:
+    """What somebody was called; if that is withheld, anything that has the same keyed reference."""
+    said = past.word(event, word)
+    if isinstance(getattr(event, word), Withheld):
+        said = f"{WITHHELD} {word}"
+        past.name(said, reference)
+    return said or ""
+
+
+def _disclose(past: Past) -> Iterator[Fields]:
+    """Which law an instrument cited decided only about what is stored only; the header says how that came out."""
+    given = past.only(o.PersonalDataDisclosed)
+    if given is None:
+        return
+    law = past.word(given, "law")
+    if isinstance(given.law, Withheld):
+        law = WITHHELD if given.stored_only else None
+    yield {
+        "at": given.occurred_at,
+        "authority": _named(past, given, given.authority),
+        "instrument": {
+            "kind": past.word(given, "instrument_kind"),
+            "reference": _named(past, given, given.instrument, "reference"),
+            "issued_on": given.issued_on,
+            "expires_on": given.expires_on,
+            "scope": {"categories": given.scope, "from": given.period_from, "to": given.period_to},
+            "law": law,
+        },
+        "categories": given.categories,
+        "approved_by": past.word(given, "approved_by"),
+        "gag_until": given.gag_until,
+    }
+
+
+def _anonymise(past: Past) -> Iterator[Fields]:
+    ended = past.only(o.PersonalDataAnonymised)
+    if ended is not None and all(id in past.subject.holdings for id in ended.holdings):
+        categories = dict.fromkeys(past.subject.holdings[id].category for id in ended.holdings)
+        yield {"at": ended.occurred_at, "categories": tuple(categories)}
+
 
 def _place_hold(past: Past) -> Iterator[Fields]:
     placed = past.only(e.LegalHoldPlaced)
@@ -172,6 +241,8 @@ def _release_hold(past: Past) -> Iterator[Fields]:
 def _restrict(past: Past) -> Iterator[Fields]:
     restricted = past.only(e.ProcessingRestricted)
     if restricted is not None:
+        if isinstance(restricted.law, Withheld) and restricted.law_reference is not None:
+            past.name(WITHHELD, restricted.law_reference)
         yield {
             "at": restricted.occurred_at,
             "holdings": restricted.holdings,
@@ -269,6 +340,8 @@ WAYS: dict[str, Way] = {
     "correct": _correct,
     "supplement": _supplement,
     "share": _share,
+    "disclose": _disclose,
+    "anonymise": _anonymise,
     "place-hold": _place_hold,
     "release-hold": _release_hold,
     "restrict": _restrict,

@@ -14,6 +14,7 @@ from lifecycle.cli import (
     auditors,
     audits,
     benches,
+    custody,
     failures,
     logs,
     operations,
@@ -65,6 +66,7 @@ def options(
 stores.add_to(app)
 times.add_to(app)
 logs.add_to(app)
+subjects.app.command()(custody.custody)
 app.add_typer(subjects.app, name="subject")
 app.add_typer(trustees.app, name="trustee")
 app.add_typer(transfers.app, name="transfer")

@@ -31,6 +31,7 @@ def show(context: typer.Context, subject: Subject, as_of: AsOf = None, as_known_
             "holdings": engine.read.holdings(id, *times),
             "consents": engine.read.consents(id, *times),
             "recipients": engine.read.recipients(id, *times),
+            "out_of_scope": engine.read.out_of_scope(id),
             "events": len(engine.read.history(id)),
         }
     if here(context).json:
@@ -40,6 +41,7 @@ def show(context: typer.Context, subject: Subject, as_of: AsOf = None, as_known_
     _tell_holdings(answer["holdings"], local)
     _tell_consents(answer["consents"], local)
     _tell_recipients(answer["recipients"], local)
+    _tell_out_of_scope(answer["out_of_scope"])
 
 
 @app.command()
@@ -107,7 +109,7 @@ def consents(context: typer.Context, subject: Subject, as_of: AsOf = None, as_kn
 
 @app.command()
 def recipients(context: typer.Context, subject: Subject, as_of: AsOf = None, as_known_at: AsKnownAt = None) -> None:
-    """Who was given which holding."""
+    """Who was given which holding: trustees, authorities, third parties, providers of technologies, systems."""
     times = instant(as_of, "--as-of"), instant(as_known_at, "--as-known-at")
     with opened(context) as engine:
         local = LocalTime.of(engine)
@@ -139,6 +141,7 @@ def _tell_holdings(rows: Rows, local: LocalTime) -> None:
 def _tell_consents(rows: Rows, local: LocalTime) -> None:
     columns = (
         ("purpose", lambda row: row["purpose"]),
+        ("technology", lambda row: row["technology"]),
         ("answer", lambda row: plain(row["status"])),
         ("since", lambda row: local.when(row["since"])),
         ("until", lambda row: local.when(row["until"])),
@@ -149,10 +152,22 @@ def _tell_consents(rows: Rows, local: LocalTime) -> None:
 
 def _tell_recipients(rows: Rows, local: LocalTime) -> None:
     columns = (
-        ("recipient", lambda row: row["recipient"]),
+        ("recipient", lambda row: row["name"] or short(row["recipient"])),
+        ("as", lambda row: plain(row["kind"])),
         ("what", lambda row: row["category"]),
         ("first given", lambda row: local.when(row["first"])),
         ("last given", lambda row: local.when(row["last"])),
         ("times", lambda row: row["times"]),
+        ("not to be told until", lambda row: local.when(row["gag_until"])),
     )
     rows_of(f"Recipients (times of {local.zone})", rows, columns)
+
+
+def _tell_out_of_scope(rows: Rows) -> None:
+    columns = (
+        ("product", lambda row: row["name"]),
+        ("provider", lambda row: row["provider"]),
+        ("its own terms", lambda row: row["terms"]),
+        ("holdings given", lambda row: len(row["given"])),
+    )
+    rows_of("Out of our scope", rows, columns)

@@ -30,7 +30,13 @@ FALLS_DUE = {
     "retention": "the storage period is over",
     "storage-only-end": "it need not be kept any longer",
     "consent-lapse": "the consent lapses",
+    "disclosure-notice": "the person is to be told of a disclosure",
     "identifiers": "nothing is left about this person",
+    "request-warning": "few working days are left to answer",
+    "request-deadline": "a request should have been answered",
+    "request-pause-end": "the clock of a request goes on",
+    "request-provisional": "the calendar knows more than when the day was counted",
+    "request-records": "what was said about a request need not be kept any longer",
     "evidence": "erased, and the evidence of it need not be kept",
 }
 

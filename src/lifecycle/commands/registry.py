@@ -12,6 +12,8 @@ from lifecycle.commands.policy.publish_policy import PublishPolicy, publish_poli
 from lifecycle.commands.subject import collect as collecting
 from lifecycle.commands.subject import correct as correcting
 from lifecycle.commands.subject.accept_policy import AcceptPolicy, accept_policy
+from lifecycle.commands.subject.anonymise import Anonymise, anonymise
+from lifecycle.commands.subject.disclose import Disclose, disclose
 from lifecycle.commands.subject.end_purpose import EndPurpose, end_purpose
 from lifecycle.commands.subject.erase import Erase, erase
 from lifecycle.commands.subject.escalate_complaint import EscalateComplaint, escalate_complaint
@@ -21,6 +23,7 @@ from lifecycle.commands.subject.give_consent import GiveConsent, give_consent
 from lifecycle.commands.subject.give_notice import GiveNotice, give_notice
 from lifecycle.commands.subject.lift_restriction import LiftRestriction, lift_restriction
 from lifecycle.commands.subject.link_identifier import LinkIdentifier, link_identifier
+from lifecycle.commands.subject.open_custody import OpenCustody, open_custody
 from lifecycle.commands.subject.pause_request import PauseRequest, pause_request
 from lifecycle.commands.subject.place_hold import PlaceHold, place_hold
 from lifecycle.commands.subject.read_clear import ReadClear, read_clear
@@ -69,6 +72,7 @@ class Entry:
 
 INTERNAL: dict[str, Entry] = {
     "read-clear": Entry(ReadClear, read_clear),
+    "open-custody": Entry(OpenCustody, open_custody),
     "fall-due": Entry(FallDue, fall_due),
     "skip-in-transfer": Entry(SkipInTransfer, skip_in_transfer),
     "hand-over": Entry(HandOver, hand_over),
@@ -89,6 +93,8 @@ COMMANDS: dict[str, Entry] = {
     "correct": Entry(correcting.Correct, correcting.correct, correcting.to_open),
     "supplement": Entry(Supplement, supplement, correcting.to_open),
     "share": Entry(Share, share),
+    "disclose": Entry(Disclose, disclose),
+    "anonymise": Entry(Anonymise, anonymise),
     "place-hold": Entry(PlaceHold, place_hold),
     "release-hold": Entry(ReleaseHold, release_hold),
     "restrict": Entry(Restrict, restrict),

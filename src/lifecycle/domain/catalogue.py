@@ -9,8 +9,8 @@ from pydantic import JsonValue
 
 from lifecycle.domain import policy_events
 from lifecycle.domain.event import DomainEvent, Personal, Withheld
+from lifecycle.domain.subject import custody_events, outgoing_events, request_events
 from lifecycle.domain.subject import events as subject_events
-from lifecycle.domain.subject import request_events
 from lifecycle.domain.subject import transfer_events as subject_transfer_events
 from lifecycle.domain.transfer import events as transfer_events
 from lifecycle.domain.trustee import events as trustee_events
@@ -37,11 +37,13 @@ def _kinds(*modules: Any) -> dict[str, type[DomainEvent]]:
 
 KINDS: dict[str, type[DomainEvent]] = _kinds(
     subject_events,
+    custody_events,
+    outgoing_events,
     request_events,
     subject_transfer_events,
     transfer_events,
-    trustee_events,
     policy_events,
+    trustee_events,
 )
 
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from lifecycle.domain.event import DomainEvent
 from lifecycle.domain.subject.events import Effect
-from lifecycle.policy.calendars import STANDARD, Calendars
+from lifecycle.policy.calendars import Calendars
+from lifecycle.policy.countries import STANDARD
 from lifecycle.policy.model import Policy
 
 

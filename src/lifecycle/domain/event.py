@@ -16,6 +16,7 @@ class Withheld(Enum):
     """Why a sealed value is not here. The type checker makes every reader handle it."""
 
     ERASED = "erased"  # its key was destroyed: nobody can read it again
+    CUSTODY = "custody"  # it is stored only: a custodian alone can open it
     SEALED = "sealed"  # this reader has no key, or did not ask for the value
 
 

@@ -19,6 +19,8 @@ from lifecycle.domain.decision import Decision
 from lifecycle.domain.event import Recorded
 from lifecycle.domain.open_records import Named
 from lifecycle.domain.streams import access_stream_of
+from lifecycle.domain.subject.custody import moves_keys
+from lifecycle.domain.subject.custody_events import CustodyOpened
 from lifecycle.domain.subject.events import ErasureOrdered, IdentifierUnlinked, PersonalDataRead
 from lifecycle.domain.subject.refusals import IdReused, SubjectErased, UnknownSubject
 from lifecycle.domain.subject.state import Subject
@@ -107,7 +109,7 @@ class AboutPeople:
             if person.is_known:
                 self._remember(question, person, "nothing", (None, before), outcome)
             return outcome
-        if isinstance(decision.events[0], PersonalDataRead):
+        if isinstance(decision.events[0], PersonalDataRead | CustodyOpened):
             return self._let_read(question, person, decision)
         mark = len(self.decided.appending.recorded)
         if person.subject.erasure is None:
@@ -117,6 +119,7 @@ class AboutPeople:
         self.persons[person.subject.id] = person
         added = self.decided.appending.recorded[mark:]
         self._to_destroy(added)
+        self._to_move(person, added)
         kinds = [recorded.event.kind for recorded in added]
         outcome = answers.done(id, person.subject.id, person.subject.version, decision, kinds)
         self._remember(question, person, "done", (before + 1, person.subject.version), outcome)
@@ -145,6 +148,13 @@ class AboutPeople:
                 self.decided.is_over = self.decided.is_over or ends_here
                 self._losing.add(recorded.originator_id)
 
+    def _to_move(self, person: Person, added: Sequence[Recorded]) -> None:
+        """Keys that have to go into custody or come back, noted with the events that make it so."""
+        if moves_keys(person.subject, (recorded.event for recorded in added), self.decided.now):
+            self.decided.appending.rows.pending_custody.append(
+                {"stream_id": person.subject.id, "version": person.subject.version, "at": self.decided.now}
+            )
+
     def _refuse(self, question: Question, person: Person, refusal: Refused) -> Outcome:
         """The person's record is left alone; the attempt stays visible, without values (settled rule 11)."""
         if not person.is_known or person.subject.erasure is not None:
@@ -169,8 +179,8 @@ class AboutPeople:
         """`versions` are the first and last event of the answer; of a refusal its event, which is on the second stream,
         and the version of the record that it was about."""
         subject = person.subject.id
-        is_erased = person.subject.erasure is not None
-        mac = self.decided.open_mac(question) if is_erased else person.own_keys().content_mac(question.content)
+        # An erasure that was only ordered has not taken the keys yet: its repeat is recognised by them.
+        mac = self.decided.open_mac(question) if person.keys is None else person.keys.content_mac(question.content)
         stream = access_stream_of(subject) if outcome == "refused" else None
         seen = Seen(
             subject, question.cmd, mac, outcome, *versions, self.decided.now, stream, answers.told_beside(given)

@@ -21,6 +21,16 @@ from lifecycle.storage.tables import event_header
 column = event_header.c
 
 
+class NotRead(Refused):
+    """Why clear values were not handed out, in the words of the decision."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.message or "Not permitted.")
+        self.code = outcome.code or "not-permitted"  # type: ignore[misc]  # each refusal has its own
+        self.clause = outcome.clause  # type: ignore[misc]
+        self.remedy = outcome.remedy or ""  # type: ignore[misc]
+
+
 def done(id: str, stream: UUID, version: int, decision: Decision, kinds: Sequence[str]) -> Outcome:
     return Outcome(
         id=id,

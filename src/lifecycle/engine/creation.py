@@ -53,7 +53,7 @@ def create(
     database = Database(settings.db)
     schema.migrate(database)
     _begin(database, settings.keys, instant, simulated_clock)
-    engine = Engine(database, settings.keys, clock, settings.ledger)
+    engine = Engine(database, settings.keys, clock, settings.ledger, custody=settings.custody)
     published = PublishPolicy(
         id=f"publish-{policy.version}", actor=Actor(id="init", role=Role.OPERATOR), text=policy_text
     )

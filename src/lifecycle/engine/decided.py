@@ -20,7 +20,8 @@ from lifecycle.engine import answers
 from lifecycle.engine.asking import Known, Question, attempts_on
 from lifecycle.errors import Conflict, Refused
 from lifecycle.ledger.envelope import SID_BYTES
-from lifecycle.policy.calendars import STANDARD, Calendars
+from lifecycle.policy.calendars import Calendars
+from lifecycle.policy.countries import STANDARD
 from lifecycle.policy.model import Policy
 from lifecycle.policy.succession import in_force
 from lifecycle.storage.appending import Appending, Head

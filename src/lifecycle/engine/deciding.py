@@ -23,7 +23,8 @@ from lifecycle.engine.about_people import AboutPeople
 from lifecycle.engine.asking import Known, Question
 from lifecycle.engine.decided import Decided, VersionConflict
 from lifecycle.errors import PolicyFaulty, Refused
-from lifecycle.policy.calendars import STANDARD, Calendars
+from lifecycle.policy.calendars import Calendars
+from lifecycle.policy.countries import STANDARD
 from lifecycle.storage.idempotency import Seen
 
 

@@ -25,7 +25,9 @@ from lifecycle.commands.subject.read_clear import ReadClear
 from lifecycle.domain.open_records import Named
 from lifecycle.domain.subject.events import ErasureOrdered
 from lifecycle.engine import answers, standing, vault_dumps
+from lifecycle.engine.answers import NotRead
 from lifecycle.engine.asking import Question, Snapshot, question_of
+from lifecycle.engine.custody import OpeningCustody
 from lifecycle.engine.deciding import Deciding, decide_all
 from lifecycle.engine.group_commit import GroupCommit
 from lifecycle.engine.publishing import Publishing
@@ -33,16 +35,18 @@ from lifecycle.engine.reading import Reading
 from lifecycle.engine.restoring import Restoring
 from lifecycle.engine.sealing_off import compare, refuse_what_came_back
 from lifecycle.engine.transferring import Transferring
-from lifecycle.errors import Conflict, Invalid, Refused, StoreUnavailable
+from lifecycle.errors import Conflict, Invalid, StoreUnavailable
 from lifecycle.ledger.checkpoint_rows import Published
 from lifecycle.ledger.sequencer import sequence
-from lifecycle.policy.calendars import STANDARD, Calendars, load_calendars
-from lifecycle.processes.erase_what_was_ordered import EraseWhatWasOrdered
+from lifecycle.policy.calendars import Calendars
+from lifecycle.policy.countries import STANDARD, load_calendars
+from lifecycle.processes.erase_what_was_ordered import EraseWhatWasOrdered, ErasureUnfinished
 from lifecycle.processes.expunge_when_evidence_is_over import ExpungeWhenEvidenceIsOver
 from lifecycle.processes.finalise_when_an_epoch_ends import Ended, FinaliseWhenAnEpochEnds
 from lifecycle.processes.reacting import Reacting
 from lifecycle.processes.registry import REACTIONS
 from lifecycle.processes.sinks import ErasureSink
+from lifecycle.processes.take_custody_of_what_is_stored_only import TakeCustodyOfWhatIsStoredOnly
 from lifecycle.projections.open_calendar import next_open_due
 from lifecycle.projections.registry import PROJECTIONS
 from lifecycle.projections.retention_calendar import Falling, next_due
@@ -51,10 +55,13 @@ from lifecycle.schedule.sweep_open_records import SweepOpenRecords
 from lifecycle.settings import Settings, ledger_beside
 from lifecycle.storage import facts, idempotency, schema, simulated
 from lifecycle.storage.application import Streams
+from lifecycle.storage.custody_orders import Moving
 from lifecycle.storage.database import Database
 from lifecycle.storage.following import Follower
 from lifecycle.storage.policies import Policies
 from lifecycle.storage.simulated import SimulatedClock
+from lifecycle.vault.custody import Custodian
+from lifecycle.vault.custody_keys import CustodyKeys
 from lifecycle.vault.epochs import EpochKeys
 from lifecycle.vault.installation import hold_epoch
 from lifecycle.vault.journal import ErasureJournal
@@ -72,16 +79,6 @@ class Busy(StoreUnavailable):
     remedy = "try again; many writers work on the same person"
 
 
-class NotRead(Refused):
-    """Why clear values were not handed out, in the words of the decision."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome.message or "Not permitted.")
-        self.code = outcome.code or "not-permitted"  # type: ignore[misc]  # each refusal has its own
-        self.clause = outcome.clause  # type: ignore[misc]
-        self.remedy = outcome.remedy or ""  # type: ignore[misc]
-
-
 class Engine:
     """Appends facts under the policy. One object serves all threads of a process; close it when done."""
 
@@ -93,6 +90,7 @@ class Engine:
         ledger: Path | None = None,
         *,
         sinks: Sequence[ErasureSink] = (),
+        custody: Path | None = None,
         even_sealed_off: bool = False,
         calendars: Calendars = STANDARD,
     ) -> None:
@@ -115,10 +113,17 @@ class Engine:
         self.follower = Follower(database, self.streams, self.policies, PROJECTIONS)
         views = Views(database, self.vault, self.policies, self.clock, self.follower, calendars)
         self.read = Reading(database, self.vault, views, self.drain)
+        custodian = Custodian(CustodyKeys(custody or keys))
+        self.custody = OpeningCustody(database, self.streams, self.vault, custodian, self.execute)
+        self.taking = TakeCustodyOfWhatIsStoredOnly(database, self.streams, self.vault, custodian)
         self.erasing = EraseWhatWasOrdered(database, self.streams, self.vault, self.journal, self.policies, sinks)
-        self.ending = FinaliseWhenAnEpochEnds(database, self.streams, self.vault, self.vault.epoch_keys, self.policies)
+        self.ending = FinaliseWhenAnEpochEnds(
+            database, self.streams, self.vault, self.vault.epoch_keys, self.policies, custodian.keys
+        )
         self.expunging = ExpungeWhenEvidenceIsOver(database, self.streams, self.follower, self.policies, self.drain)
-        self.sweeping = Sweep(database, self.streams, self.policies, self.vault, self.erasing, self.drain, calendars)
+        self.sweeping = Sweep(
+            database, self.streams, self.policies, self.vault, self.erasing, self.taking, self.drain, calendars
+        )
         self.reacting = Reacting(database, REACTIONS, self.execute_many, self.drain)
         self.sweeping_open_records = SweepOpenRecords(database, self.execute_many, self.drain)
         self._snapshot = Snapshot(self.streams, self.vault, self.policies)
@@ -207,6 +212,8 @@ class Engine:
         """What was ordered is destroyed before the caller is answered."""
         if deciding.decided.to_resume:
             self.resume()
+        if moving := deciding.decided.appending.rows.pending_custody:
+            self.taking([Moving(row["stream_id"], row["version"]) for row in moving], self.clock.now())
         pending = deciding.decided.appending.rows.pending_erasures
         if not pending:
             return outcomes
@@ -245,6 +252,23 @@ class Engine:
             raise NotRead(outcome)
         return self.read.clear(outcome.subject, purpose)
 
+    def open_custody(
+        self,
+        subject: Mapping[str, str],
+        actor: Mapping[str, str],
+        *,
+        reason: str,
+        hold: str | None = None,
+        law: str | None = None,
+        categories: Sequence[str] = (),
+        holdings: Sequence[str] = (),
+    ) -> list[dict[str, Any]]:
+        """What is stored only, in clear, for a custodian who names the hold or the law that keeps it; on record before
+        the values are returned. Raises the refusal `custody-closed`. Policy clauses 5 and 7.3.
+        """
+        named = {"hold": hold, "law": law, "categories": tuple(categories), "holdings": tuple(holdings)}
+        return self.custody.open(subject, actor, reason=reason, **named)
+
     # -- what follows ------------------------------------------------------------------------------------------------
 
     def drain(self, progress: Progress | None = None) -> None:
@@ -259,6 +283,7 @@ class Engine:
         """Go on with erasures that a crash interrupted; return how many."""
         now = self.clock.now()
         resumed = self.erasing.resume(now)
+        self.taking.resume(now)
         self.ending.resume(now)
         self.expunging.resume(now)
         return resumed
@@ -271,16 +296,28 @@ class Engine:
     def sweep(self, progress: Progress | None = None) -> Swept:
         """Carry out everything that is due by now; what the worker does at every tick."""
         now = self.clock.now()
+        unfinished = self._try_again(now)
         swept = self.sweeping(now, progress)
         records = self.sweeping_open_records(now)
         self.transfers.go_on()
         expunged = self.expunging(now)
         self.reacting()  # at the end: a process that fails holds up no deadline
+        if unfinished is not None:
+            raise unfinished
         return swept.plus(Swept(expunged=expunged, records=records))
 
     def react(self) -> int:
         """Let the processes follow what has happened; return how many commands they asked."""
         return self.reacting()
+
+    def _try_again(self, now: datetime) -> ErasureUnfinished | None:
+        """What a store outside of ours could not erase, and keys that wait to be moved; nobody else waits for it."""
+        self.taking.resume(now)
+        try:
+            self.erasing.resume(now)
+        except ErasureUnfinished as unfinished:
+            return unfinished
+        return None
 
     def due(self, limit: int = BATCH) -> list[Falling]:
         """What `sweep` would act on, by the very same selectors."""
@@ -328,8 +365,8 @@ class Engine:
         return Restoring(self)
 
     def back_up_vault(self, out: IO[bytes]) -> int:
-        """Dump the vault's tables on their own (settled rule 1)."""
-        with self.database.read() as c:
+        """Dump the vault's tables on their own (settled rule 1), what is in custody too."""
+        with self.database.read("eraser") as c:
             return vault_dumps.dump(c, out)
 
     def forget_old_commands(self) -> int:
@@ -393,6 +430,7 @@ def open_engine(
     ledger: str | Path | None = None,
     clock: Clock | None = None,
     sinks: Sequence[ErasureSink] = (),
+    custody: str | Path | None = None,
     even_sealed_off: bool = False,
     calendars: str | Path | None = None,
 ) -> Engine:
@@ -403,7 +441,7 @@ def open_engine(
     erasure is called completed before each has answered. `even_sealed_off` is for `lifecycle restore` alone.
     `calendars` is a file of the operator's own working days; without it LIFECYCLE_CALENDARS is read.
     """
-    settings = Settings.read(db, keys, ledger)
+    settings = Settings.read(db, keys, ledger, custody=custody)
     days = load_calendars(calendars or settings.calendars)
     database = Database(settings.db)
     try:
@@ -413,6 +451,7 @@ def open_engine(
             clock,
             settings.ledger,
             sinks=sinks,
+            custody=settings.custody,
             even_sealed_off=even_sealed_off,
             calendars=days,
         )

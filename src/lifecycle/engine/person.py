@@ -21,7 +21,8 @@ from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.subject.transfer_events import SubjectReceived
 from lifecycle.domain.trustee.trustee import Trustee
 from lifecycle.ledger.envelope import SID_BYTES, b64url
-from lifecycle.policy.calendars import STANDARD, Calendars
+from lifecycle.policy.calendars import Calendars
+from lifecycle.policy.countries import STANDARD
 from lifecycle.policy.model import Policy
 from lifecycle.policy.periods import age_on
 from lifecycle.policy.vocabulary import IdentifierType

@@ -79,6 +79,10 @@ class Reading:
         """Who has which holding, since when."""
         return self._views.recipients(self.subject_id(subject), as_of=as_of, as_known_at=as_known_at)
 
+    def out_of_scope(self, subject: Named) -> list[Json]:
+        """Third-party products with the links to their own terms, and what of this person they were given."""
+        return self._views.out_of_scope(self.subject_id(subject))
+
     def requests(self, subject: Named | None = None, limit: int = MANY, *, only_open: bool = False) -> list[Json]:
         """Requests with their states, deadlines and the working days left; of one person, or of everybody."""
         if subject is not None:

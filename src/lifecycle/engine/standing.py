@@ -10,9 +10,9 @@ from sqlalchemy import Connection, func, select
 from lifecycle.domain.trustee.events import TrusteeEngaged
 from lifecycle.domain.trustee.trustee import Trustee
 from lifecycle.ledger.envelope import read_header
-from lifecycle.storage.tables import epoch_erasure, event_header, pending_erasure
+from lifecycle.storage.tables import epoch_erasure, event_header, pending_custody, pending_erasure
 from lifecycle.vault.loading import open_epochs
-from lifecycle.vault.tables import epoch, subject_key
+from lifecycle.vault.tables import custody_key, epoch, subject_key
 
 
 def told(trustee: Trustee) -> dict[str, Any]:
@@ -53,6 +53,8 @@ def vault_standing(c: Connection) -> dict[str, Any]:
         "rotation_under_way": len(now_open) > 1,
         "people": _count(c, subject_key),
         "erasures_under_way": _count(c, pending_erasure),
+        "keys_in_custody": _count(c, custody_key),
+        "custody_moves_under_way": _count(c, pending_custody),
         "records_awaiting_finality": _count(c, epoch_erasure),
     }
 

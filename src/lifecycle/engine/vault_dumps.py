@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import IO, Any
 from uuid import UUID
 
@@ -13,13 +13,15 @@ import orjson
 from sqlalchemy import Connection, LargeBinary, Table, Uuid, delete, insert, select, update
 
 from lifecycle.columns import Instant
+from lifecycle.domain.subject.custody import MOVING
 from lifecycle.errors import Invalid
+from lifecycle.storage import custody_orders
 from lifecycle.storage.database import Database
 from lifecycle.storage.tables import stream_head
 from lifecycle.vault.epochs import EpochKeys, epoch_commitment
 from lifecycle.vault.files import KeyMissing
 from lifecycle.vault.journal import ErasureJournal, JournalEntry
-from lifecycle.vault.tables import data_key, epoch, lookup, metadata, subject_key
+from lifecycle.vault.tables import custody_key, data_key, epoch, lookup, metadata, subject_key
 
 AT_ONCE = 1_000
 _TABLES = {table.name: table for table in metadata.sorted_tables}
@@ -63,6 +65,7 @@ def load(database: Database, keys: EpochKeys, journal: ErasureJournal, lines: It
         _alive(c, keys)
         _forget(c, doomed)
         _fit(c)
+        custody_orders.ask_for(c, (kind.kind for kind in MOVING), datetime.now(UTC))
     database.truncate_wal()
     return read
 
@@ -121,10 +124,12 @@ def _forget(c: Connection, doomed: Iterable[JournalEntry]) -> None:
     for entry in doomed:
         mine = data_key.c.subject_id == entry.subject_id
         if entry.whole:
-            for table in (data_key, subject_key, lookup):
+            for table in (data_key, custody_key, subject_key, lookup):
                 c.execute(delete(table).where(table.c.subject_id == entry.subject_id))
         if entry.kids:
             c.execute(delete(data_key).where(mine, data_key.c.kid.in_(entry.kids)))
+            inside = custody_key.c.subject_id == entry.subject_id
+            c.execute(delete(custody_key).where(inside, custody_key.c.kid.in_(entry.kids)))
         if entry.identifiers:
             theirs = lookup.c.subject_id == entry.subject_id
             c.execute(delete(lookup).where(theirs, lookup.c.identifier_id.in_(entry.identifiers)))
@@ -133,7 +138,7 @@ def _forget(c: Connection, doomed: Iterable[JournalEntry]) -> None:
 def _fit(c: Connection) -> None:
     """The events are older than the keys: strangers' keys go, and heads take the generation of the keys."""
     known = select(stream_head.c.stream_id).scalar_subquery()
-    for table in (data_key, lookup, subject_key):
+    for table in (data_key, custody_key, lookup, subject_key):
         c.execute(delete(table).where(table.c.subject_id.not_in(known)))
     newest = select(subject_key.c.generation).where(subject_key.c.subject_id == stream_head.c.stream_id)
     c.execute(update(stream_head).where(newest.exists()).values(generation=newest.scalar_subquery()))

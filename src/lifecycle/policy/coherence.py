@@ -14,6 +14,7 @@ from lifecycle.policy.packs import known_packs
 from lifecycle.policy.vocabulary import LegalBasis
 
 Raw = Mapping[str, Any]
+RECIPIENTS = ("trustees", "third_parties", "third_party_products")
 BASES = {basis.value for basis in LegalBasis}
 
 
@@ -50,8 +51,8 @@ def _names(table: Raw, key: str) -> list[str]:
     return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
 
 
-def _unknown(raw: Raw, tables: str, key: str, declared: str, called: str) -> Iterator[Complaint]:
-    known = _table(raw, declared).keys()
+def _unknown(raw: Raw, tables: str, key: str, declared: str | tuple[str, ...], called: str) -> Iterator[Complaint]:
+    known = {name for each in ((declared,) if isinstance(declared, str) else declared) for name in _table(raw, each)}
     for name, table in _tables(raw, tables):
         for each in _names(table, key):
             if each not in known:
@@ -61,7 +62,8 @@ def _unknown(raw: Raw, tables: str, key: str, declared: str, called: str) -> Ite
 def _names_are_declared(raw: Raw) -> Iterator[Complaint]:
     yield from _unknown(raw, "purposes", "categories", "categories", "category")
     yield from _unknown(raw, "purposes", "optional", "categories", "category")
-    yield from _unknown(raw, "purposes", "recipients", "trustees", "trustee")
+    yield from _unknown(raw, "purposes", "recipients", RECIPIENTS, "trustee, third party or product")
+    yield from _unknown(raw, "third_parties", "purposes", "purposes", "purpose")
     yield from _unknown(raw, "technologies", "categories", "categories", "category")
     yield from _unknown(raw, "technologies", "purposes", "purposes", "purpose")
     yield from _unknown(raw, "trustees", "purposes", "purposes", "purpose")
@@ -78,10 +80,11 @@ def _bases_are_described(raw: Raw) -> Iterator[Complaint]:
 
 def _methods_and_channels_are_declared(raw: Raw) -> Iterator[Complaint]:
     methods, channels = _names(raw, "methods"), _names(raw, "channels")
-    for name, trustee in _tables(raw, "trustees"):
-        for method in _names(trustee, "methods"):
-            if method not in methods:
-                yield Complaint(("trustees", name, "methods"), f"names {method!r}, which is not a declared method")
+    for tables in RECIPIENTS:
+        for name, recipient in _tables(raw, tables):
+            for method in _names(recipient, "methods"):
+                if method not in methods:
+                    yield Complaint((tables, name, "methods"), f"names {method!r}, which is not a declared method")
     for channel in _names(_table(raw, "revisions"), "notice_channels"):
         if channel not in channels:
             reason = f"names {channel!r}, which is not a declared channel"
@@ -89,11 +92,21 @@ def _methods_and_channels_are_declared(raw: Raw) -> Iterator[Complaint]:
 
 
 def _recipients_serve_the_purpose(raw: Raw) -> Iterator[Complaint]:
-    trustees = dict(_tables(raw, "trustees"))
+    trustees = dict(_tables(raw, "trustees")) | dict(_tables(raw, "third_parties"))
     for name, purpose in _tables(raw, "purposes"):
         for each in _names(purpose, "recipients"):
             if each in trustees and name not in _names(trustees[each], "purposes"):
                 yield Complaint(("purposes", name, "recipients"), f"names {each!r}, which does not serve this purpose")
+
+
+def _a_recipient_is_one_thing(raw: Raw) -> Iterator[Complaint]:
+    """A share names a recipient by its id alone: who decides for itself is not also bound by our agreement."""
+    taken: dict[str, str] = {}
+    for tables in RECIPIENTS:
+        for name in _table(raw, tables):
+            if name in taken:
+                yield Complaint((tables, name), f"is declared under [{taken[name]}] too; give it another id")
+            taken.setdefault(name, tables)
 
 
 def _nothing_is_said_twice(raw: Raw) -> Iterator[Complaint]:
@@ -101,7 +114,7 @@ def _nothing_is_said_twice(raw: Raw) -> Iterator[Complaint]:
         required, optional = _names(purpose, "categories"), _names(purpose, "optional")
         for each in sorted(set(required) & set(optional)):
             yield Complaint(("purposes", name, "optional"), f"names {each!r}, which is already required")
-    for tables in ("purposes", "technologies", "trustees", "systems"):
+    for tables in ("purposes", "technologies", "trustees", "third_parties", "systems"):
         for name, table in _tables(raw, tables):
             for key in table:
                 listed = _names(table, key)
@@ -110,7 +123,7 @@ def _nothing_is_said_twice(raw: Raw) -> Iterator[Complaint]:
 
 
 def _ids_are_keys(raw: Raw) -> Iterator[Complaint]:
-    for tables in ("categories", "purposes", "technologies", "trustees", "third_party_products", "systems"):
+    for tables in ("categories", "purposes", "technologies", *RECIPIENTS, "systems"):
         for name, table in _tables(raw, tables):
             if "id" in table:
                 yield Complaint((tables, name, "id"), "is not a key that a policy knows: the table's name is its id")
@@ -165,6 +178,7 @@ CHECKS: tuple[Callable[[Raw], Iterator[Complaint]], ...] = (
     _bases_are_described,
     _methods_and_channels_are_declared,
     _recipients_serve_the_purpose,
+    _a_recipient_is_one_thing,
     _nothing_is_said_twice,
     _ids_are_keys,
     _contracts_can_end,

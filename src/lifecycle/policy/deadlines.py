@@ -9,20 +9,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from lifecycle.policy.calendars import (
-    AsRecorded,
-    Calendars,
-    Remembered,
-    is_newer,
-    newest,
-    nth_after,
-    nth_before,
-    oldest,
-    rests_between,
-)
+from lifecycle.policy.calendars import Calendars, is_newer, newest, nth_after, nth_before, oldest, rests_between
 from lifecycle.policy.model import Policy
 from lifecycle.policy.packs import MONTHS, Force, Number, Pack, Topic, Unit, known_packs
 from lifecycle.policy.periods import Period, start_of
+from lifecycle.policy.remembered_days import AsRecorded, Remembered
 from lifecycle.policy.vocabulary import RequestKind
 
 EXTENSION = "extension"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cached_property
 from typing import Annotated
@@ -32,6 +33,7 @@ from lifecycle.policy.parts import (
     Retention,
     System,
     Technology,
+    ThirdParty,
     ThirdPartyProduct,
     Words,
 )
@@ -58,6 +60,7 @@ __all__ = [
     "Right",
     "System",
     "Technology",
+    "ThirdParty",
     "ThirdPartyProduct",
 ]
 
@@ -80,6 +83,7 @@ class Policy(Part):
     purposes: Named[Purpose] = Field(min_length=1)
     technologies: Named[Technology] = Field(default_factory=dict)
     trustees: Named[ExpectedTrustee] = Field(default_factory=dict)
+    third_parties: Named[ThirdParty] = Field(default_factory=dict)
     third_party_products: Named[ThirdPartyProduct] = Field(default_factory=dict)
     systems: Named[System] = Field(default_factory=dict)
     bases: dict[LegalBasis, Basis] = Field(min_length=1)
@@ -142,8 +146,13 @@ class Policy(Part):
             technology = self.technologies[technology_id]
             return _scope(set(technology.categories), {technology.provider}, set(), technology.retention)
         purpose = self.purposes[purpose_id]
-        methods = {method for each in purpose.recipients for method in self.trustees[each].methods}
+        methods = {method for each in purpose.recipients for method in self._methods_of(each)}
         return _scope(purpose.all_categories, set(purpose.recipients), methods, purpose.retention)
+
+    def _methods_of(self, recipient: str) -> tuple[str, ...]:
+        declared: tuple[Mapping[str, ExpectedTrustee | ThirdParty | ThirdPartyProduct], ...]
+        declared = (self.trustees, self.third_parties, self.third_party_products)
+        return next((named[recipient].methods for named in declared if recipient in named), ())
 
     def purpose_fingerprint(self, purpose_id: str, technology_id: str | None = None) -> str:
         """SHA-256 in hex over the consented scope; it changes exactly when the scope does."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import cache
@@ -78,6 +79,15 @@ class Number(BaseModel):
         return Period(months=self.value * MONTHS[self.unit])
 
 
+@dataclass(frozen=True, slots=True)
+class Regulator:
+    """Where the people of a jurisdiction may complain. Policy clause 10.2."""
+
+    jurisdiction: str
+    name: str
+    url: str
+
+
 class PublishedTo(BaseModel):
     """The last year whose working days a government has announced, and where. What lies later is only expected."""
 
@@ -101,6 +111,10 @@ class Pack(BaseModel):
     authority_address: Words
     laws: dict[str, Words] = Field(min_length=1)  # law id → title and where it was published
     numbers: dict[str, Number] = Field(min_length=1)
+
+    @property
+    def regulator(self) -> Regulator:
+        return Regulator(self.jurisdiction, self.authority, self.authority_address)
 
     @model_validator(mode="after")
     def _says_how_far_its_calendars_go(self) -> Self:

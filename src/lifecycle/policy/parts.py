@@ -141,7 +141,7 @@ class Purpose(Identified):
     optional: tuple[Id, ...] = ()
     bases: tuple[LegalBasis, ...] = Field(min_length=1)
     retention: Retention
-    recipients: tuple[Id, ...] = ()  # trustees who may be given the data
+    recipients: tuple[Id, ...] = ()  # trustees, third parties and products that may be given the data
     readers: tuple[Role, ...] = ()  # roles that may see clear values
     consent_lasts: AssumedPeriod | None = None
 
@@ -190,6 +190,18 @@ class ThirdPartyProduct(Identified):
     name: Words
     provider: Words
     terms: Words  # where its own policy is
+    methods: tuple[Id, ...] = ()  # by which it may be given data, where a purpose names it as a recipient
+
+
+class ThirdParty(Identified):
+    """Somebody who may be given data and decides for itself what to do with it. Policy clause 3.1c."""
+
+    clause: Words
+    name: Words
+    contact: Words
+    country: Country
+    purposes: tuple[Id, ...] = Field(min_length=1)
+    methods: tuple[Id, ...] = Field(min_length=1)
 
 
 class System(Assumable, Identified):

@@ -42,6 +42,7 @@ class Role(StrEnum):
     SERVICE = "service"
     OFFICER = "officer"
     AUDITOR = "auditor"
+    CUSTODIAN = "custodian"  # opens what is stored only, for the hold or the law that keeps it
     OPERATOR = "operator"
     RECIPIENT = "recipient"
     SUBJECT = "subject"
@@ -78,6 +79,32 @@ class RequestKind(StrEnum):
     OBJECTION = "objection"
     COMPLAINT = "complaint"
     ENQUIRY = "enquiry"
+
+
+class RecipientKind(StrEnum):
+    """What somebody who was given a copy is to us."""
+
+    TRUSTEE = "trustee"  # policy clause 3.1a
+    AUTHORITY = "authority"  # 3.1b
+    THIRD_PARTY = "third-party"  # 3.1c, one that the policy declares
+    UNDECLARED = "undeclared"  # 3.1c, one that it does not
+    TECHNOLOGY = "technology"  # 2: its provider
+    PRODUCT = "third-party-product"  # 8
+    SYSTEM = "system"  # of our own, outside the engine
+
+    @property
+    def goes_by_reference(self) -> bool:
+        """Whether its name is a caller's word, so that only a keyed reference stands where anybody may look."""
+        return self in (RecipientKind.AUTHORITY, RecipientKind.UNDECLARED)
+
+
+class WithheldBecause(StrEnum):
+    """Why an authority was not given what it asked for. Policy clause 3.1b."""
+
+    NOT_HELD = "not-held"  # nothing of the category was ever held
+    ERASED = "erased"
+    OUTSIDE_PERIOD = "outside-period"  # the instrument names another time
+    RESTRICTED = "restricted-not-covered"  # storage only, and the instrument cites no law that reaches it
 
 
 class PauseReason(StrEnum):

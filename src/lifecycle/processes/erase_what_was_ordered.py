@@ -19,6 +19,7 @@ from lifecycle.domain.subject.events import ErasureCompleted
 from lifecycle.errors import StoreUnavailable
 from lifecycle.policy.vocabulary import Role
 from lifecycle.processes.doomed import Doomed, Order, both_streams, called_completed, doomed_by, order_of
+from lifecycle.processes.obstructions import Obstructed, Obstructions
 from lifecycle.processes.sinks import ErasureSink, ask
 from lifecycle.processes.trying import again
 from lifecycle.storage import erasing, journal_seen
@@ -69,6 +70,7 @@ class EraseWhatWasOrdered:
         self._journal = journal
         self._policies = policies
         self._sinks = tuple(sinks)
+        self._obstructions = Obstructions(database, streams, vault, policies)
         self.notes_journal = True  # not while a restored store still has to catch up with its journal
 
     def __call__(self, orders: Sequence[Order], now: datetime) -> None:
@@ -92,9 +94,11 @@ class EraseWhatWasOrdered:
         epochs = self.destroy(doomed, now)
         self._forget_deleted()
         self.verify(doomed)
-        answered, missing = self.ask_sinks(doomed)
+        answered, obstructed, missing = self.ask_sinks(doomed)
         if answered:
             self.complete(answered, epochs, now)
+        if obstructed:
+            again(lambda: self._obstructions.say(obstructed, now), _unfinished())
         if missing:
             raise ErasureUnfinished(f"These have not erased: {', '.join(missing)}.")
 
@@ -152,6 +156,7 @@ class EraseWhatWasOrdered:
         person = doomed.subject.id
         if doomed.identifier is not None:
             return destroy_identifiers(c, person, [doomed.identifier]).epoch
+        erasing.lock_heads(c, both_streams(person))
         destroyed = destroy_holdings(c, self._vault, person, doomed.kids)
         erasing.delete_bodies(c, person, [(version, index) for version, index, _ in doomed.parts])
         if destroyed.generation is not None:
@@ -176,16 +181,20 @@ class EraseWhatWasOrdered:
             if left or c.execute(bodies).first():
                 raise NotDestroyed("Keys or bodies are left after an erasure.")
 
-    def ask_sinks(self, doomed: Sequence[Doomed]) -> tuple[list[Doomed], list[str]]:
-        """Other systems' copies. Returns the orders that every one of them has done, and who has not done some."""
+    def ask_sinks(self, doomed: Sequence[Doomed]) -> tuple[list[Doomed], list[Obstructed], list[str]]:
+        """Other systems' copies. Returns the orders that every one of them has done, those of which some say that they
+        cannot be done now, and who has failed to do some."""
         answered: list[Doomed] = []
-        missing: dict[str, None] = {}
+        obstructed: list[Obstructed] = []
+        missing: set[str] = set()
         for each in doomed:
             said = ask(self._sinks if each.identifier is None else (), each.for_sinks)
-            missing |= dict.fromkeys(said.missing)
-            if not said.missing:
+            missing |= set(said.missing)
+            if said.obstructed:
+                obstructed.append((each, said.obstructed))
+            elif not said.missing:
                 answered.append(replace(each, receipts=said.receipts))
-        return answered, sorted(missing)
+        return answered, obstructed, sorted(missing)
 
     def complete(self, doomed: Sequence[Doomed], epochs: dict[Order, int], now: datetime) -> None:
         """Say so on each record, remember which epoch's end makes it final, and only then forget the order."""

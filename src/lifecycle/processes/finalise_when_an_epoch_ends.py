@@ -31,6 +31,7 @@ from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
 from lifecycle.storage.policies import Policies
 from lifecycle.storage.tables import epoch_erasure, event_header, stream_head
+from lifecycle.vault.custody_keys import CustodyKeys
 from lifecycle.vault.epochs import EpochKeys
 from lifecycle.vault.loading import open_epochs
 from lifecycle.vault.rotation import Rotation, RotationUnfinished, waiting
@@ -55,11 +56,20 @@ class Ended:
 
 
 class FinaliseWhenAnEpochEnds:
-    def __init__(self, database: Database, streams: Streams, vault: Vault, keys: EpochKeys, policies: Policies) -> None:
+    def __init__(
+        self,
+        database: Database,
+        streams: Streams,
+        vault: Vault,
+        keys: EpochKeys,
+        policies: Policies,
+        custody: CustodyKeys | None = None,
+    ) -> None:
         self._database = database
         self._streams = streams
         self._vault = vault
         self._keys = keys
+        self._custody = custody
         self._policies = policies
 
     def is_due(self, now: datetime) -> bool:
@@ -80,7 +90,7 @@ class FinaliseWhenAnEpochEnds:
 
     def __call__(self, now: datetime, progress: Progress | None = None) -> Ended:
         """End the present epoch, or go on with a rotation that was interrupted."""
-        rotation = Rotation(self._keys)
+        rotation = Rotation(self._keys, self._custody)
         number = self.begin(rotation, now)
         self.wrap_again(rotation, progress)
         ended = self.destroy(rotation, now) or number - 1

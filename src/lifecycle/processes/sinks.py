@@ -20,6 +20,11 @@ class ToErase:
     holdings: tuple[str, ...]
 
 
+class CannotEraseNow(Exception):
+    """Raised by a sink: it is there and was asked, and erasing is technically infeasible for now (a medium that can be
+    written once, a snapshot that runs out). The order stands and is asked for at every tick."""
+
+
 class ErasureSink(Protocol):
     """Registered where the engine is opened; asked for every erasure of values, again after a failure or a crash.
 
@@ -31,7 +36,8 @@ class ErasureSink(Protocol):
 
     def erase(self, what: ToErase) -> str:
         """Erase, however often it is asked. Returns a receipt, of which the record keeps the digest; raises if it
-        could not be done: then nothing is called completed, and the order stands."""
+        could not be done: then nothing is called completed, and the order stands. What raises CannotEraseNow is told on
+        the person's record; any other failure is told to whoever asked."""
         ...
 
     def is_gone(self, what: ToErase) -> bool:
@@ -41,24 +47,31 @@ class ErasureSink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the sinks said about one order: digests of receipts by name, and who has not done it."""
+    """What the sinks said about one order: digests of receipts by name, who has not done it, and who of these says that
+    it cannot be done now."""
 
     receipts: dict[str, str]
     missing: tuple[str, ...]
+    obstructed: tuple[str, ...] = ()
 
 
 def ask(sinks: Sequence[ErasureSink], what: ToErase) -> Answers:
     """Ask every sink, also when one fails: what can be erased now is."""
     receipts: dict[str, str] = {}
     missing: list[str] = []
+    obstructed: list[str] = []
     for sink in sinks:
         try:
             receipt = sink.erase(what)
             done = sink.is_gone(what)
+        except CannotEraseNow:
+            done = False
+            obstructed.append(sink.name)
         except Exception:  # noqa: BLE001 -- foreign code; its message may quote a value, so only its name is told
             done = False
         if done:
             receipts[sink.name] = b64url(sha256(receipt.encode()).digest())
         else:
             missing.append(sink.name)
-    return Answers(receipts, tuple(missing))
+    missing = [name for name in missing if name not in obstructed]
+    return Answers(receipts, tuple(missing), tuple(obstructed))

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Column, Connection, Index, Integer, Table, Text, Uuid, insert, select
 
 from lifecycle.columns import Instant
+from lifecycle.domain.subject.custody_events import CustodyOpened
 from lifecycle.domain.subject.events import CommandRefused, PersonalDataRead
 from lifecycle.ledger.tables import Position
 from lifecycle.policy.model import Policy
@@ -85,7 +86,7 @@ def _row(change: Change, sequenced: Sequenced) -> dict[str, Any]:
         "kind": event.kind,
         "command": refused.command if refused else None,
         "role": judged.role,
-        "outcome": "refused" if refused else "read" if isinstance(event, PersonalDataRead) else "done",
+        "outcome": "refused" if refused else "read" if isinstance(event, PersonalDataRead | CustodyOpened) else "done",
         "code": refused.code if refused else None,
         "clause": refused.clause if refused else None,
         "purpose": _purpose(event),

@@ -1,4 +1,4 @@
-"""What has a person agreed to, refused or taken back, purpose by purpose? Statuses are those of DPV."""
+"""What has a person agreed to, refused or taken back, by purpose and technology? Statuses are those of DPV."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy import Boolean, Column, Connection, Integer, Table, Text, Uuid, 
 
 from lifecycle.columns import Instant
 from lifecycle.domain.subject.state import Consent, Subject
+from lifecycle.domain.subject.technologies import ConsentObject
 from lifecycle.policy.model import Policy
 from lifecycle.policy.vocabulary import ErasureGround
 from lifecycle.projections.projection import Change, Row, columns, moved, rewrite, tables_of_a_projection
@@ -35,12 +36,14 @@ consent_status = Table(
     Column("notice", Text),
     Column("separate", Boolean, nullable=False),
     Column("by_guardian", Boolean, nullable=False),
+    Column("technology", Text),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """One answer of a person about one purpose. `until` is when it stopped counting, `lapses` when it will."""
+    """One answer of a person about one purpose, or a technology for it. `until` is when it stopped counting, `lapses`
+    when it will."""
 
     number: int
     purpose: str
@@ -52,6 +55,7 @@ class Agreed:
     notice: str | None = None
     separate: bool = False
     by_guardian: bool = False
+    technology: str | None = None
 
     def status_at(self, at: datetime) -> Status:
         """Time passes at reading: an end that is still to come has not come, a term that is over is over."""
@@ -64,7 +68,11 @@ def agreed_by(subject: Subject) -> list[Agreed]:
     """Every consent of a folded state, then the refusals that stand."""
     given = [_agreed(number, consent) for number, consent in enumerate(subject.consents, start=1)]
     refused = enumerate(sorted(subject.refusals.items()), start=len(given) + 1)
-    return given + [Agreed(number, purpose, "refused", at) for number, (purpose, at) in refused]
+    return given + [_refused(number, ConsentObject.of(key), at) for number, (key, at) in refused]
+
+
+def _refused(number: int, what: ConsentObject, at: datetime) -> Agreed:
+    return Agreed(number, what.purpose, "refused", at, technology=what.technology)
 
 
 def _agreed(number: int, consent: Consent) -> Agreed:
@@ -79,6 +87,7 @@ def _agreed(number: int, consent: Consent) -> Agreed:
         consent.notice,
         consent.separate,
         consent.by_guardian,
+        consent.technology,
     )
 
 
@@ -97,7 +106,7 @@ class Consents:
     """Rewrites all consents of each person who changed."""
 
     name = "consents"
-    version = 1
+    version = 2
     tables = (consent_status,)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:

@@ -1,4 +1,4 @@
-"""One holding with everything that decides what it is at an instant: held, restricted or erased, and why."""
+"""One holding with everything that decides what it is at an instant: held, restricted, erased, anonymised, and why."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from lifecycle.domain.subject.settling import BY_LAW, HOLD, STATUTORY
+from lifecycle.domain.subject.settling import BY_LAW, COPY, HOLD, STATUTORY
 from lifecycle.domain.subject.state import Holding, Subject
 
 ASKED = "asked"
+TECHNICAL = "technical"  # a store outside of ours cannot erase it yet; nothing of it is left here
 PERIOD_OVER = "period-over"  # no ground is live and nothing keeps it: it is about to be erased
 
 
@@ -24,6 +25,7 @@ class HeldGround:
     rule: str
     ended: str | None
     kept_until: datetime | None
+    technology: str | None = None
 
     def is_live(self, at: datetime) -> bool:
         return self.since <= at and (self.until is None or at < self.until)
@@ -52,13 +54,18 @@ class Held:
     sealed_in: int
     erased_at: datetime | None
     erased_by: int | None
-    transferred_at: datetime | None = None
+    held_by: str | None = None
+    anonymised: bool = False
     grounds: tuple[HeldGround, ...] = ()
     keepers: tuple[Kept, ...] = ()
+    obstructed_at: datetime | None = None
+    transferred_at: datetime | None = None
 
-    def state(self, at: datetime) -> Literal["held", "restricted", "erased", "transferred"]:
+    def state(self, at: datetime) -> Literal["held", "restricted", "erased", "anonymised", "transferred"]:
         if self.erased_at is not None and self.erased_at <= at:
-            return "erased"
+            if self.obstruction(at) is not None:
+                return "restricted"
+            return "anonymised" if self.anonymised else "erased"
         if self._is_elsewhere(at):
             return "transferred"
         return "held" if self.restriction(at) is None else "restricted"
@@ -68,11 +75,17 @@ class Held:
         gone = self.transferred_at is not None and self.transferred_at <= at
         return gone and any(ground.is_live(at) for ground in self.grounds)
 
+    def obstruction(self, at: datetime) -> Kept | None:
+        obstructed = self.obstructed_at is not None and self.obstructed_at <= at
+        return Kept(TECHNICAL, self.obstructed_at, None) if obstructed and self.obstructed_at else None
+
     def is_live_for(self, purpose: str, at: datetime) -> bool:
         return self.state(at) == "held" and any(g.purpose == purpose and g.is_live(at) for g in self.grounds)
 
     def restriction(self, at: datetime) -> Kept | None:
         """What makes it storage only at `at`: the reason that lasts longest, law and holds before requests."""
+        if self.erased_at is not None and self.erased_at <= at:
+            return self.obstruction(at)
         imposed = [keeper for keeper in self.keepers if keeper.in_force(at)]
         asked = [keeper for keeper in imposed if keeper.because in (ASKED, BY_LAW)]
         if any(ground.is_live(at) for ground in self.grounds):
@@ -109,9 +122,12 @@ def _held(subject: Subject, holding: Holding, at: datetime | None) -> Held:
         sealed_in=(generations or holding.generations)[-1].version,
         erased_at=holding.erased_at,
         erased_by=holding.erased_by,
-        transferred_at=holding.transferred_at,
+        held_by=holding.held_by,
+        anonymised=holding.anonymised,
         grounds=tuple(_grounds(subject, holding)),
         keepers=tuple(_keepers(subject, holding)),
+        obstructed_at=holding.obstructed_at,
+        transferred_at=holding.transferred_at,
     )
 
 
@@ -128,6 +144,7 @@ def _grounds(subject: Subject, holding: Holding) -> Iterable[HeldGround]:
             ground.rule.name,
             ground.ended,
             kept_until,
+            ground.technology,
         )
 
 
@@ -137,6 +154,8 @@ def _keepers(subject: Subject, holding: Holding) -> Iterable[Kept]:
     for hold in subject.holds.values():
         if hold.covers(holding.category, hold.since):
             yield Kept(HOLD, hold.since, hold.until)
+    if (copy := subject.mandatory_copies.get(holding.id)) is not None:
+        yield Kept(COPY, copy.since, copy.until)
 
 
 def in_order(held: Iterable[Held]) -> list[Held]:

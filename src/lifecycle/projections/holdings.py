@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Connection, Integer, Table, Text, Uuid, select
+from sqlalchemy import Boolean, Column, Connection, Integer, Table, Text, Uuid, select
 
 from lifecycle.columns import Instant
 from lifecycle.policy.model import Policy
@@ -27,6 +27,9 @@ current_holding = Table(
     Column("sealed_in", Integer, nullable=False),  # version of the event whose part holds the newest value
     Column("erased_at", Instant),
     Column("erased_by", Integer),
+    Column("held_by", Text),  # a system that keeps the value: what is sealed here is its locator
+    Column("anonymised", Boolean, nullable=False),
+    Column("obstructed_at", Instant),
     Column("transferred_at", Instant),
 )
 
@@ -44,6 +47,7 @@ current_ground = Table(
     Column("rule", Text, nullable=False),
     Column("ended", Text),
     Column("kept_until", Instant),  # the statutory minimum that begins when this ground ends
+    Column("technology", Text),
 )
 
 # What makes a holding storage only, or keeps it when its grounds are gone: restrictions and legal holds.
@@ -63,7 +67,7 @@ class Holdings:
     """Rewrites all holdings of each person who changed."""
 
     name = "holdings"
-    version = 2
+    version = 4
     tables = (current_holding, current_ground, current_keeper)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
@@ -73,8 +77,20 @@ class Holdings:
         rewrite(c, current_keeper, people, _keeper_rows)
 
 
-_OF_A_HOLDING = ("holding", "category", "source", "since", "sealed_in", "erased_at", "erased_by", "transferred_at")
-_OF_A_GROUND = ("number", "purpose", "basis", "since", "until", "rule", "ended", "kept_until")
+_OF_A_HOLDING = (
+    "holding",
+    "category",
+    "source",
+    "since",
+    "sealed_in",
+    "erased_at",
+    "erased_by",
+    "held_by",
+    "anonymised",
+    "obstructed_at",
+    "transferred_at",
+)
+_OF_A_GROUND = ("number", "purpose", "basis", "since", "until", "rule", "ended", "kept_until", "technology")
 _OF_A_KEEPER = ("because", "since", "until")
 
 
@@ -101,7 +117,8 @@ def current_holdings(c: Connection, subject_id: UUID) -> list[Held]:
     keepers: dict[str, list[Kept]] = {}
     for row in _rows(c, current_keeper, subject_id, _OF_A_KEEPER):
         keepers.setdefault(row[0], []).append(Kept(*row[1:]))
-    held = [Held(*row[1:]) for row in _rows(c, current_holding, subject_id, _OF_A_HOLDING)]
+    rows = _rows(c, current_holding, subject_id, _OF_A_HOLDING)
+    held = [Held(**dict(zip(_OF_A_HOLDING, row[1:], strict=True))) for row in rows]
     return in_order(
         replace(one, grounds=tuple(grounds.get(one.holding, ())), keepers=tuple(keepers.get(one.holding, ())))
         for one in held

@@ -43,6 +43,7 @@ rights_request = Table(
     Column("escalated_to", Text),
     Column("closed_at", Instant),
     Index("ix_rights_request_open", "is_open", "due"),
+    Index("ix_rights_request_request", "request"),
 )
 column = rights_request.c
 

@@ -32,7 +32,8 @@ from lifecycle.domain.streams import policy_stream
 from lifecycle.domain.subject.request_dues import PROVISIONAL
 from lifecycle.domain.subject.settling import Due, calendar
 from lifecycle.domain.subject.state import Subject
-from lifecycle.policy.calendars import STANDARD, Calendars, is_newer
+from lifecycle.policy.calendars import Calendars, is_newer
+from lifecycle.policy.countries import STANDARD
 from lifecycle.policy.model import Policy
 from lifecycle.policy.periods import Period, start_of
 from lifecycle.policy.succession import in_force
@@ -68,7 +69,7 @@ class Falling:
     due: datetime
     subject_id: UUID
     number: int
-    what: str  # "retention", "storage-only-end", "consent-lapse", "identifiers", "evidence", or "request-…"
+    what: str  # as of `Due`, or "evidence"
     holding: str | None
     ground: int | None
     purpose: str | None

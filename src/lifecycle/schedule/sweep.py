@@ -16,15 +16,18 @@ from eventsourcing.persistence import IntegrityError
 
 from lifecycle.domain.decision import Decision
 from lifecycle.domain.event import Judged
+from lifecycle.domain.subject.custody import MOVING
 from lifecycle.domain.subject.events import ErasureOrdered, RetentionExpired
 from lifecycle.domain.subject.settling import fall_due
 from lifecycle.errors import StoreUnavailable
-from lifecycle.policy.calendars import STANDARD, Calendars
+from lifecycle.policy.calendars import Calendars
+from lifecycle.policy.countries import STANDARD
 from lifecycle.policy.model import Policy
 from lifecycle.policy.vocabulary import Role
 from lifecycle.projections.retention_calendar import Falling, due
 from lifecycle.storage.appending import Appending, load_heads
 from lifecycle.storage.application import Streams
+from lifecycle.storage.custody_orders import Moving
 from lifecycle.storage.database import Database
 from lifecycle.storage.folding import folded
 from lifecycle.storage.policies import Policies
@@ -66,7 +69,8 @@ class Swept:
 
 
 class Sweep:
-    """`erase` carries out what was ordered; `follow` brings the calendar up to date."""
+    """`erase` carries out what was ordered, `move` takes into custody what is stored only and gives back what is not;
+    `follow` brings the calendar up to date."""
 
     def __init__(
         self,
@@ -75,6 +79,7 @@ class Sweep:
         policies: Policies,
         vault: Vault,
         erase: Callable[[Sequence[Order], datetime], None],
+        move: Callable[[Sequence[Moving], datetime], None],
         follow: Callable[[], None],
         calendars: Calendars = STANDARD,
     ) -> None:
@@ -83,6 +88,7 @@ class Sweep:
         self._policies = policies
         self._vault = vault
         self._erase = erase
+        self._move = move
         self._follow = follow
         self._calendars = calendars
 
@@ -134,6 +140,7 @@ class Sweep:
                     {"stream_id": recorded.originator_id, "version": recorded.originator_version, "at": now}
                 )
         self._streams.save(*appending.recorded, rows=appending.rows)
+        self._move([Moving(row["stream_id"], row["version"]) for row in appending.rows.pending_custody], now)
         self._erase(orders, now)
         expired = sum(isinstance(recorded.event, RetentionExpired) for recorded in appending.recorded)
         return Swept(sum(bool(decision.events) for decision in decisions), expired, len(orders))
@@ -153,4 +160,8 @@ class Sweep:
                     judged = Judged(self._vault.cmd(secrets.token_hex(16)), Role.SYSTEM.value, policy.judged_by)
                     for event in decision.events:
                         _, heads[person] = appending.append(heads[person], OpenParts(), event, judged, now)
+                    if any(isinstance(event, MOVING) for event in decision.events):
+                        appending.rows.pending_custody.append(
+                            {"stream_id": person, "version": heads[person].version, "at": now}
+                        )
         return decisions, appending

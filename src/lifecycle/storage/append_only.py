@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+# Opens what is stored only. Made by the sixth migration, and to be granted by itself: no other role needs it.
+CUSTODIAN = "custodian"
 ROLES = ("writer", "sequencer", "eraser", "expunger", "projector", "reader")
 
 _PUBLIC = (
@@ -131,6 +133,21 @@ def evidence_grants() -> Iterator[str]:
     yield "GRANT DELETE ON evidence_due TO lifecycle_expunger"
 
 
+def custody_grants() -> Iterator[str]:
+    """Whoever writes and reads may see that a key is in custody, and never the key."""
+    yield role_statement(f"lifecycle_{CUSTODIAN}", inherit=False)
+    for role in ROLES:
+        yield f"GRANT SELECT ON pending_custody TO lifecycle_{role}"
+    yield "GRANT INSERT ON pending_custody TO lifecycle_writer"
+    yield "GRANT INSERT, DELETE ON pending_custody TO lifecycle_eraser"
+    yield "GRANT SELECT (subject_id, kid, hid, epoch) ON vault.custody_key TO lifecycle_writer"
+    yield "GRANT SELECT, INSERT, UPDATE, DELETE ON vault.custody_key TO lifecycle_eraser"
+    yield f"DO $$ BEGIN EXECUTE format('GRANT USAGE ON SCHEMA %I TO lifecycle_{CUSTODIAN}', current_schema()); END $$"
+    yield f"GRANT USAGE ON SCHEMA vault TO lifecycle_{CUSTODIAN}"
+    yield f"GRANT SELECT ON event_header, event_body, stream_head, pending_custody TO lifecycle_{CUSTODIAN}"
+    yield f"GRANT SELECT ON ALL TABLES IN SCHEMA vault TO lifecycle_{CUSTODIAN}"
+
+
 def reaction_grants() -> Iterator[str]:
     for role in ROLES:
         yield f"GRANT SELECT ON reaction_position TO lifecycle_{role}"
@@ -210,6 +227,27 @@ _TRIGGERS_ON_EVIDENCE: tuple[tuple[str, str, str], ...] = (
 )
 
 
+# Made by the sixth, in the place of all that the first made on these tables: keys also move into custody and out of it.
+_MOVED = "EXISTS (SELECT 1 FROM pending_custody WHERE stream_id = {of}.subject_id)"
+_ORDERED_OR_MOVED = f"{_ORDERED.format(of='subject_id')} OR {_MOVED.format(of='OLD')}"
+_TRIGGERS_ON_CUSTODY: tuple[tuple[str, str, str], ...] = (
+    ("data_key", "UPDATE OF subject_id, kid, hid", _NEVER),
+    ("data_key", "UPDATE OF wrapped", _ORDERED_OR_MOVED),
+    ("data_key", "DELETE", _ORDERED_OR_MOVED),
+    ("subject_key", "UPDATE OF subject_id, sid", _NEVER),
+    (
+        "subject_key",
+        "UPDATE OF wrapped, epoch, generation",
+        f"{_ORDERED_OR_MOVED} OR (NEW.epoch > OLD.epoch AND NEW.generation = OLD.generation)",
+    ),
+    ("subject_key", "DELETE", _ORDERED.format(of="subject_id")),
+    ("custody_key", "INSERT", _MOVED.format(of="NEW")),
+    ("custody_key", "UPDATE OF subject_id, kid, hid", _NEVER),
+    ("custody_key", "UPDATE OF sealed, epoch", "NEW.epoch > OLD.epoch"),
+    ("custody_key", "DELETE", _ORDERED_OR_MOVED),
+)
+
+
 def trigger_statements() -> Iterator[str]:
     yield from _triggers(_TRIGGERS)
 
@@ -224,6 +262,10 @@ def final_triggers() -> Iterator[str]:
 
 def evidence_triggers() -> Iterator[str]:
     yield from _triggers(_TRIGGERS_ON_EVIDENCE)
+
+
+def custody_triggers() -> Iterator[str]:
+    yield from _triggers(_TRIGGERS_ON_CUSTODY)
 
 
 def _triggers(wanted: tuple[tuple[str, str, str], ...]) -> Iterator[str]:

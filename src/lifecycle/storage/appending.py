@@ -93,6 +93,7 @@ class AppendRows:
     lookups: list[dict[str, Any]] = field(default_factory=list)
     commands: list[dict[str, Any]] = field(default_factory=list)
     pending_erasures: list[dict[str, Any]] = field(default_factory=list)
+    pending_custody: list[dict[str, Any]] = field(default_factory=list)
     epoch_erasures: list[dict[str, Any]] = field(default_factory=list)
 
 

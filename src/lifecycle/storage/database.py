@@ -61,10 +61,11 @@ class Database:
             self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     @contextmanager
-    def read(self, role: Literal["reader"] | None = None) -> Iterator[Connection]:
+    def read(self, role: Literal["reader", "custodian", "eraser"] | None = None) -> Iterator[Connection]:
         """One snapshot of everything, from the first statement to the last; nothing can be written in it.
 
-        As "reader" PostgreSQL refuses the vault's tables too: this is what the console and auditors use.
+        As "reader" PostgreSQL refuses the vault's tables too: this is what the console and auditors use. As
+        "custodian" it shows what is in custody, as "eraser" the whole vault.
         """
         with self._spoken(), self._reading.begin() as c:
             if role is not None and not self.is_sqlite:

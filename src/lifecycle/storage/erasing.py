@@ -62,6 +62,14 @@ def regenerate(c: Connection, stream_ids: Sequence[UUID], generation: int) -> No
     _heads(c, stream_ids, {"generation": generation})
 
 
+def lock_heads(c: Connection, stream_ids: Sequence[UUID]) -> set[UUID]:
+    """Before keys are read that are about to be wrapped anew: whoever appends meanwhile either committed before, and
+    their keys are seen, or waits and then finds another generation. SQLite's writers are alone anyway. Returns which
+    of them there are."""
+    head = stream_head.c.stream_id
+    return set(c.execute(select(head).where(head.in_(stream_ids)).order_by(head).with_for_update()).scalars())
+
+
 def delete_bodies(c: Connection, stream_id: UUID, parts: Iterable[tuple[int, int]]) -> None:
     """Delete some sealed parts, given as (version, part)."""
     rows = [{"of": stream_id, "in_version": version, "at_part": part} for version, part in parts]

@@ -89,6 +89,17 @@ pending_erasure = Table(
     sqlite_with_rowid=False,
 )
 
+# People of whom something is to go into custody, or out of it, since the event `version`: what the process starts from,
+# and what permits moving keys. Written with the events that make it so.
+pending_custody = Table(
+    "pending_custody",
+    metadata,
+    Column("stream_id", Uuid, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # Erasures that are completed and await the end of their epoch.
 epoch_erasure = Table(
     "epoch_erasure",
@@ -169,4 +180,12 @@ lease = Table(
 )
 
 # Written by an append, in the order of writing: rows that others may contend for come first.
-WRITTEN_BY_AN_APPEND = (stream_head, event_header, event_body, command_seen, pending_erasure, epoch_erasure)
+WRITTEN_BY_AN_APPEND = (
+    stream_head,
+    event_header,
+    event_body,
+    command_seen,
+    pending_erasure,
+    pending_custody,
+    epoch_erasure,
+)

@@ -18,6 +18,7 @@ from lifecycle.storage.tables import (
     epoch_erasure,
     event_body,
     event_header,
+    pending_custody,
     pending_erasure,
     stream_head,
 )
@@ -45,8 +46,8 @@ _MOVE = (
 _INSERT = {
     table: insert(table)
     for table in (
-        stream_head, event_header, event_body, ledger_queue, command_seen, pending_erasure, epoch_erasure,
-        subject_key, data_key, lookup,
+        stream_head, event_header, event_body, ledger_queue, command_seen, pending_erasure, pending_custody,
+        epoch_erasure, subject_key, data_key, lookup,
     )
 }  # fmt: skip
 
@@ -65,6 +66,7 @@ def write_append(c: Connection, stored_events: Sequence[StoredEvent], rows: Appe
     _insert(c, subject_key, rows.subject_keys)
     _insert(c, data_key, rows.data_keys)
     _insert(c, pending_erasure, rows.pending_erasures)
+    _insert(c, pending_custody, rows.pending_custody)
     _insert(c, epoch_erasure, rows.epoch_erasures)
 
 

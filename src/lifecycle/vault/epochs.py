@@ -7,16 +7,13 @@ import os
 import re
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from lifecycle.vault import files
 from lifecycle.vault.files import KeyMissing, KeysUnavailable
 from lifecycle.vault.sealing import KEY_BYTES
 
 COMMIT = b"lifecycle/epoch-commit/v1"
-CHECK = b"lifecycle/epoch-file/v1"
-
-_NAME = re.compile(r"epoch-(\d{6,})\.key")
 
 
 class KeyWrapper(Protocol):
@@ -30,12 +27,16 @@ class KeyWrapper(Protocol):
 class EpochKeys:
     """The folder of epoch keys. One database has one folder, and no other database may use it."""
 
+    stem: ClassVar[str] = "epoch"
+    called: ClassVar[str] = "key"
+    check: ClassVar[bytes] = b"lifecycle/epoch-file/v1"
+
     def __init__(self, folder: Path, wrapper: KeyWrapper | None = None) -> None:
         self.folder = folder
         self._wrapper = wrapper
 
     def path(self, epoch: int) -> Path:
-        return self.folder / f"epoch-{epoch:06d}.key"
+        return self.folder / f"{self.stem}-{epoch:06d}.key"
 
     def create(self, epoch: int) -> bytes:
         """Make the key of an epoch; when a crash left its file behind, that key is taken up."""
@@ -51,12 +52,12 @@ class EpochKeys:
             try:
                 said = path.read_bytes()
             except FileNotFoundError:
-                raise _missing(epoch, path) from None
+                raise self._missing(epoch) from None
         key = self._read(epoch, said)
         if key is not None:
             return key
         # Another process may have overwritten it, to destroy it, after we had opened it.
-        raise _damaged(epoch) if path.exists() else _missing(epoch, path)
+        raise self._damaged(epoch) if path.exists() else self._missing(epoch)
 
     def destroy(self, epoch: int) -> None:
         """Again is harmless."""
@@ -66,12 +67,12 @@ class EpochKeys:
     def present(self) -> list[int]:
         if not self.folder.is_dir():
             return []
-        names = (_NAME.fullmatch(path.name) for path in self.folder.iterdir())
+        names = (re.fullmatch(rf"{self.stem}-(\d{{6,}})\.key", path.name) for path in self.folder.iterdir())
         return sorted(int(name[1]) for name in names if name)
 
     def _written(self, epoch: int, key: bytes) -> bytes:
         kept = self._wrapper.wrap(key) if self._wrapper else key
-        return f"{kept.hex()}\n{_check(epoch, kept)}\n".encode()
+        return f"{kept.hex()}\n{self._check(epoch, kept)}\n".encode()
 
     def _read(self, epoch: int, said: bytes) -> bytes | None:
         try:
@@ -79,30 +80,28 @@ class EpochKeys:
             kept = bytes.fromhex(kept_hex)
         except ValueError:
             return None
-        if check != _check(epoch, kept):
+        if check != self._check(epoch, kept):
             return None
         return self._wrapper.unwrap(kept) if self._wrapper else kept
+
+    def _check(self, epoch: int, kept: bytes) -> str:
+        """Against torn files and mistaken names, not against forgery: that is the commitment's work."""
+        return sha256(self.check + epoch.to_bytes(8, "big") + kept).hexdigest()[:16]
+
+    def _damaged(self, epoch: int) -> KeysUnavailable:
+        return KeysUnavailable(
+            f"The file of epoch {epoch}'s {self.called} is damaged.",
+            "put back the copy that was made of it during this epoch",
+        )
+
+    def _missing(self, epoch: int) -> KeyMissing:
+        return KeyMissing(
+            f"The {self.called} of epoch {epoch} is missing.",
+            f"put {self.path(epoch).name} back into the folder that LIFECYCLE_KEYS names; if its epoch has ended it "
+            "exists nowhere any more, and the vault tables must come from a newer backup",
+        )
 
 
 def epoch_commitment(key: bytes) -> bytes:
     """Kept in the epoch's row: tells a wrong key from the right one, and nothing about either."""
     return hmac.digest(key, COMMIT, "sha256")
-
-
-def _check(epoch: int, kept: bytes) -> str:
-    """Against torn files and mistaken names, not against forgery: that is the commitment's work."""
-    return sha256(CHECK + epoch.to_bytes(8, "big") + kept).hexdigest()[:16]
-
-
-def _damaged(epoch: int) -> KeysUnavailable:
-    return KeysUnavailable(
-        f"The file of epoch {epoch}'s key is damaged.", "put back the copy that was made of it during this epoch"
-    )
-
-
-def _missing(epoch: int, path: Path) -> KeyMissing:
-    return KeyMissing(
-        f"The key of epoch {epoch} is missing.",
-        f"put {path.name} back into the folder that LIFECYCLE_KEYS names; if its epoch has ended it exists nowhere "
-        "any more, and the vault tables must come from a newer backup",
-    )

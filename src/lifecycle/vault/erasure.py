@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from itertools import product
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from lifecycle.columns import among
-from lifecycle.vault.sealing import KEY_BYTES, data_key_aad, unwrap, wrap
-from lifecycle.vault.tables import Answer, chunks, data_key, lookup, subject_key, tombstone
+from lifecycle.vault.rekeying import locked, rekey
+from lifecycle.vault.tables import chunks, custody_key, data_key, lookup, subject_key, tombstone
 from lifecycle.vault.vault import Vault
-from lifecycle.vault.wrapping import subject_key_aad, unwrap_subject_key
 
-_REWRAP = (
-    update(data_key)
-    .where(data_key.c.subject_id == bindparam("its_subject"), data_key.c.kid == bindparam("its_kid"))
-    .values(wrapped=bindparam("rewrapped"))
-)
+_HOLD_KEYS = (data_key, custody_key)
+_OF_A_PERSON = (subject_key, *_HOLD_KEYS, lookup)
 
 
 class Destroyed(NamedTuple):
@@ -34,16 +29,16 @@ class Destroyed(NamedTuple):
 def kids_of(db: Connection, subject_id: UUID, hids: Collection[str]) -> dict[str, list[str]]:
     """The ids of all living keys of these holdings, every generation of a corrected value included."""
     kids: dict[str, list[str]] = {hid: [] for hid in hids}
-    for some in chunks(list(kids)):
-        mine = (data_key.c.subject_id == subject_id) & data_key.c.hid.in_(some)
-        for row in db.execute(select(data_key.c.hid, data_key.c.kid).where(mine).order_by(data_key.c.kid)):
+    for some, table in product(chunks(list(kids)), _HOLD_KEYS):
+        mine = (table.c.subject_id == subject_id) & table.c.hid.in_(some)
+        for row in db.execute(select(table.c.hid, table.c.kid).where(mine)):
             kids[row.hid].append(row.kid)
-    return kids
+    return {hid: sorted(theirs) for hid, theirs in kids.items()}
 
 
 def fence_subject(db: Connection, subject_id: UUID, at: datetime) -> int:
     """From the commit on nobody gets this person's keys; the new generation also stops who already has them."""
-    row = _locked(db, subject_id)
+    row = locked(db, subject_id)
     grave = db.execute(select(tombstone).where(tombstone.c.subject_id == subject_id)).first()
     if grave:
         return int(grave.generation)
@@ -59,18 +54,19 @@ def destroy_holdings(db: Connection, vault: Vault, subject_id: UUID, kids: Colle
     Without the new key, an old backup of the wrapped keys would still open under today's. The caller bumps the
     generation of both stream heads in the same transaction.
     """
-    row = _locked(db, subject_id)
+    row = locked(db, subject_id)
     if row is None:
         return Destroyed(None, None)
     mine = db.execute(select(data_key).where(data_key.c.subject_id == subject_id)).all()
     doomed = [each.kid for each in mine if each.kid in kids]
     if row.record_kid in doomed:
         raise AssertionError("the record key dies only with the whole person")
-    if not doomed:
-        return Destroyed(row.generation, row.epoch)
+    epoch = max(row.epoch, _delete_custody(db, subject_id, kids))
+    if not doomed:  # what was in custody is not wrapped by the person's key
+        return Destroyed(row.generation, epoch)
     _delete_data_keys(db, subject_id, doomed)
-    _rekey(db, vault, row, [each for each in mine if each.kid not in kids])
-    return Destroyed(row.generation + 1, row.epoch)
+    rekey(db, vault, row, [each for each in mine if each.kid not in kids])
+    return Destroyed(row.generation + 1, epoch)
 
 
 def destroy_identifiers(db: Connection, subject_id: UUID, identifier_ids: Collection[str]) -> Destroyed:
@@ -84,9 +80,11 @@ def destroy_subject(db: Connection, subject_id: UUID) -> Destroyed:
     grave = db.execute(select(tombstone).where(tombstone.c.subject_id == subject_id)).first()
     if grave is None:
         raise AssertionError("a person is fenced before the keys are destroyed")
-    row = _locked(db, subject_id)
+    row = locked(db, subject_id)
     epochs = [row.epoch] if row else []
     looked_up = _delete_lookups(db, lookup.c.subject_id == subject_id)
+    kept = db.execute(delete(custody_key).where(custody_key.c.subject_id == subject_id).returning(custody_key.c.epoch))
+    epochs += kept.scalars()
     db.execute(delete(data_key).where(data_key.c.subject_id == subject_id))
     db.execute(delete(subject_key).where(subject_key.c.subject_id == subject_id))
     epochs += [looked_up] if looked_up else []
@@ -96,12 +94,8 @@ def destroy_subject(db: Connection, subject_id: UUID) -> Destroyed:
 def rows_left(db: Connection, subject_id: UUID, kids: Sequence[str] | None = None) -> int:
     """For the sweep after an erasure: rows that still hold these keys, or anything at all of the person."""
     if kids is not None:
-        doomed = [(data_key.c.subject_id == subject_id) & data_key.c.kid.in_(some) for some in chunks(kids)]
-        return sum(db.execute(select(func.count()).select_from(data_key).where(where)).scalar_one() for where in doomed)
-    counts = (
-        select(func.count()).select_from(table).where(table.c.subject_id == subject_id)
-        for table in (subject_key, data_key, lookup)
-    )
+        return keys_left(db, (), [(subject_id, kid) for kid in kids])
+    counts = (select(func.count()).select_from(table).where(table.c.subject_id == subject_id) for table in _OF_A_PERSON)
     return sum(db.execute(count).scalar_one() for count in counts)
 
 
@@ -109,22 +103,27 @@ def keys_left(db: Connection, people: Collection[UUID], kids: Collection[tuple[U
     """The same for many: rows of any key or look-up of these people, and of these single keys of others."""
     left = 0
     for some in chunks(list(people)):
-        for table in (subject_key, data_key, lookup):
+        for table in _OF_A_PERSON:
             left += db.execute(select(func.count()).select_from(table).where(table.c.subject_id.in_(some))).scalar_one()
     for pairs in chunks(list(kids)):
-        single = among(data_key.c.subject_id, data_key.c.kid, pairs)
-        left += db.execute(select(func.count()).select_from(data_key).where(single)).scalar_one()
+        for table in _HOLD_KEYS:
+            single = among(table.c.subject_id, table.c.kid, pairs)
+            left += db.execute(select(func.count()).select_from(table).where(single)).scalar_one()
     return left
-
-
-def _locked(db: Connection, subject_id: UUID) -> Answer | None:
-    """One re-keying, fencing or re-wrapping of a person at a time; SQLite's writers are alone anyway."""
-    return db.execute(select(subject_key).where(subject_key.c.subject_id == subject_id).with_for_update()).first()
 
 
 def _delete_data_keys(db: Connection, subject_id: UUID, kids: Sequence[str]) -> None:
     for some in chunks(kids):
         db.execute(delete(data_key).where(data_key.c.subject_id == subject_id, data_key.c.kid.in_(some)))
+
+
+def _delete_custody(db: Connection, subject_id: UUID, kids: Collection[str]) -> int:
+    """The newest epoch under whose custody key one of them was sealed; 0 if none was in custody."""
+    epochs = [0]
+    for some in chunks(list(kids)):
+        mine = (custody_key.c.subject_id == subject_id) & custody_key.c.kid.in_(some)
+        epochs += db.execute(delete(custody_key).where(mine).returning(custody_key.c.epoch)).scalars()
+    return max(epochs)
 
 
 def _delete_lookups(db: Connection, mine: Any) -> int | None:
@@ -133,18 +132,3 @@ def _delete_lookups(db: Connection, mine: Any) -> int | None:
     if epochs:
         db.execute(delete(lookup).where(mine))
     return max(epochs, default=None)
-
-
-def _rekey(db: Connection, vault: Vault, row: Answer, survivors: Sequence[Answer]) -> None:
-    kek = vault.kek(db, row.epoch)
-    sid, fresh = bytes(row.sid), os.urandom(KEY_BYTES)
-    old, new = AESGCM(unwrap_subject_key(kek, row)), AESGCM(fresh)
-    rewrapped = []
-    for each in survivors:
-        aad = data_key_aad(sid, each.hid, each.kid)
-        again = wrap(new, unwrap(old, bytes(each.wrapped), aad), aad)
-        rewrapped.append({"its_subject": row.subject_id, "its_kid": each.kid, "rewrapped": again})
-    db.execute(_REWRAP, rewrapped)
-    wrapped = wrap(kek, fresh, subject_key_aad(row.subject_id, sid, row.epoch))
-    mine = subject_key.c.subject_id == row.subject_id
-    db.execute(update(subject_key).where(mine).values(generation=row.generation + 1, wrapped=wrapped))

@@ -13,7 +13,7 @@ from lifecycle.vault.epochs import EpochKeys, epoch_commitment
 from lifecycle.vault.files import KeyMissing, KeysUnavailable
 from lifecycle.vault.installation import OPEN_EPOCHS, EpochChanged, Installation
 from lifecycle.vault.sealing import KEY_BYTES
-from lifecycle.vault.tables import Answer, epoch, installation_key, lookup, subject_key
+from lifecycle.vault.tables import Answer, custody_key, epoch, installation_key, lookup, subject_key
 from lifecycle.vault.wrapping import (
     COMMAND_KEY,
     LOOKUP_KEY,
@@ -57,7 +57,8 @@ def is_used(db: Connection, of_epoch: int) -> bool:
     """Does anything of a person still depend on this epoch's key?"""
     people = exists().where(subject_key.c.epoch == of_epoch)
     identifiers = exists().where(lookup.c.epoch == of_epoch)
-    return bool(db.execute(select(or_(people, identifiers))).scalar_one())
+    stored_only = exists().where(custody_key.c.epoch == of_epoch)
+    return bool(db.execute(select(or_(people, identifiers, stored_only))).scalar_one())
 
 
 def begin_first_epoch(db: Connection, keys: EpochKeys, at: datetime) -> None:

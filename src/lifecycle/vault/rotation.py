@@ -12,11 +12,13 @@ from typing import Any, ClassVar, TypeAlias
 from sqlalchemy import Connection, RootTransaction, Table, delete, func, select, update
 
 from lifecycle.errors import Conflict
+from lifecycle.vault.custody_keys import CustodyKeys
+from lifecycle.vault.custody_sealing import reseal
 from lifecycle.vault.epochs import EpochKeys
 from lifecycle.vault.installation import Installation, lock_epochs
 from lifecycle.vault.loading import begin_epoch, is_used, load_installation, open_epochs
 from lifecycle.vault.sealing import unwrap, wrap
-from lifecycle.vault.tables import epoch, installation_key, lookup, subject_key
+from lifecycle.vault.tables import custody_key, epoch, installation_key, lookup, subject_key
 from lifecycle.vault.wrapping import bound_to_identifier, bound_to_subject
 
 Taken: TypeAlias = Sequence[Any]  # a row as the driver has it, behind the person's id
@@ -29,6 +31,7 @@ _TAKE = (
     " ORDER BY subject_id LIMIT {limit:d}{locked}"
 )
 _FIRST = "0" * 32
+_WRAPPED = (subject_key, lookup, custody_key)
 
 
 class RotationUnfinished(Conflict):
@@ -41,8 +44,9 @@ class RotationUnfinished(Conflict):
 class Rotation:
     """`begin`, then `rewrap_batch` until it answers 0, then `finish`; each in a transaction of its own."""
 
-    def __init__(self, keys: EpochKeys) -> None:
+    def __init__(self, keys: EpochKeys, custody: CustodyKeys | None = None) -> None:
         self._keys = keys
+        self._custody = custody or CustodyKeys(keys.folder)
         self._wrote_in: RootTransaction | None = None
         self._reached = {subject_key: _FIRST, lookup: _FIRST}
 
@@ -70,7 +74,16 @@ class Rotation:
             columns = ("type", "identifier_id", "epoch", "token", "sealed")
             found = self._take(db, lookup, columns, installation.epoch, limit - len(taken))
             _write(db, lookup, "token", *_rekeyed(found, installation))
-        return sum(_older(db, table, installation.epoch, limit) for table in (subject_key, lookup))
+            if len(found) < limit - len(taken):
+                self._seal_again(db, installation, limit)
+        return sum(_older(db, table, installation.epoch, limit) for table in _WRAPPED)
+
+    def _seal_again(self, db: Connection, installation: Installation, limit: int) -> None:
+        """What is in custody, under the newest epoch's custody key; rows that somebody moves or erases are theirs."""
+        newest = installation.epoch
+        older = select(custody_key).where(custody_key.c.epoch < newest).limit(limit).with_for_update(skip_locked=True)
+        if rows := db.execute(older).all():
+            reseal(db, installation.kek(newest), newest, self._custody, rows)
 
     def _take(self, db: Connection, table: Table, columns: Sequence[str], newest: int, limit: int) -> list[Taken]:
         """The next rows to be wrapped; after the last person the first is asked again.
@@ -101,6 +114,7 @@ class Rotation:
             raise RotationUnfinished(f"Keys of epoch {old} are still in use.")
         load_installation(db, self._keys)  # the new key is there and is the right one
         db.execute(delete(installation_key).where(installation_key.c.epoch <= old))
+        self._custody.destroy(old)
         self._keys.destroy(old)
         db.execute(update(epoch).where(epoch.c.epoch == old).values(ended_at=at))
         return old
@@ -109,7 +123,7 @@ class Rotation:
 def waiting(db: Connection) -> int:
     """How many keys and look-ups a rotation has still to wrap again."""
     newest = open_epochs(db)[0]
-    return sum(_older(db, table, newest) for table in (subject_key, lookup))
+    return sum(_older(db, table, newest) for table in _WRAPPED)
 
 
 def _older(db: Connection, table: Table, newest: int, at_most: int | None = None) -> int:

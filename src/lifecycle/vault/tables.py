@@ -50,6 +50,19 @@ data_key = Table(
     Column("wrapped", LargeBinary, nullable=False),
 )
 
+# The keys of what is stored only: not wrapped by the person's key, but sealed to the epoch's custody key, whose private
+# half no ordinary session loads. Ordinary roles may see that a key is here, and never the key.
+custody_key = Table(
+    "custody_key",
+    metadata,
+    Column("subject_id", Uuid, primary_key=True),
+    Column("kid", Text, primary_key=True),
+    Column("hid", Text, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index("custody_key_by_epoch", "epoch"),
+)
+
 # The token alone is the key (the type is hashed into it). The one global index: its key cannot have the subject in it.
 lookup = Table(
     "lookup",

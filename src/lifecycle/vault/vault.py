@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from threading import Lock
 from typing import ClassVar, NamedTuple
@@ -20,7 +20,7 @@ from lifecycle.vault.files import KeyMissing
 from lifecycle.vault.installation import EpochChanged, Found, Identifier, Installation
 from lifecycle.vault.loading import begin_first_epoch, load_installation, open_epochs
 from lifecycle.vault.sealing import SealedPart, SubjectKeys, Tampered, open_disclosure, payload_of
-from lifecycle.vault.tables import Answer, chunks, data_key, subject_key, tombstone
+from lifecycle.vault.tables import Answer, chunks, custody_key, data_key, subject_key, tombstone
 from lifecycle.vault.wrapping import unwrap_subject
 
 REMEMBERED = 10_000  # people whose unwrapped keys are kept, about 1 kB each
@@ -42,6 +42,11 @@ _DATA_KEYS = (
         data_key.c.subject_id.in_(bindparam("ids", expanding=True)),
         data_key.c.kid.in_(bindparam("kids", expanding=True)),
     )
+)
+
+_IN_CUSTODY = select(custody_key.c.subject_id, custody_key.c.kid).where(
+    custody_key.c.subject_id.in_(bindparam("ids", expanding=True)),
+    custody_key.c.kid.in_(bindparam("kids", expanding=True)),
 )
 
 
@@ -124,7 +129,12 @@ class Vault:
     def open_disclosures(self, db: Connection, wanted: Sequence[Wanted]) -> list[bytes | Withheld]:
         """The exact bytes that were sealed, for whoever has to show them to a stranger."""
         rows = self._data_keys(db, wanted)
-        return [_opened(value, rows.get((value.keys.subject_id, value.part.kid))) for value in wanted]
+        lacking = [value for value in wanted if _is_lacking(value, rows)]
+        stored_only = _in_custody(db, lacking)
+        return [
+            Withheld.CUSTODY if _place(value) in stored_only else _opened(value, rows.get(_place(value)))
+            for value in wanted
+        ]
 
     def kek(self, db: Connection, of_epoch: int) -> AESGCM:
         """The key that wraps subject keys of this epoch."""
@@ -164,6 +174,23 @@ class Vault:
             asked = {"ids": list({v.keys.subject_id for v in some}), "kids": list({v.part.kid for v in some})}
             rows.update({(row.subject_id, row.kid): row for row in db.execute(_DATA_KEYS, asked)})
         return rows
+
+
+def _place(value: Wanted) -> tuple[UUID, str]:
+    return value.keys.subject_id, value.part.kid
+
+
+def _is_lacking(value: Wanted, rows: Mapping[tuple[UUID, str], Answer]) -> bool:
+    return bool(value.part.kid) and value.part.kid != value.keys.rk_kid and _place(value) not in rows
+
+
+def _in_custody(db: Connection, lacking: Sequence[Wanted]) -> set[tuple[UUID, str]]:
+    """Which of the keys that are not here are with the custodian. Where they are is all that this session may see."""
+    found: set[tuple[UUID, str]] = set()
+    for some in chunks(lacking):
+        asked = {"ids": list({v.keys.subject_id for v in some}), "kids": list({v.part.kid for v in some})}
+        found.update((row.subject_id, row.kid) for row in db.execute(_IN_CUSTODY, asked))
+    return found
 
 
 def _opened(value: Wanted, row: Answer | None) -> bytes | Withheld:

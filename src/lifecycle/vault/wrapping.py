@@ -17,6 +17,7 @@ SEAL_LOOKUP = b"lifecycle/seal-lookup/v1"
 
 LOOKUP_KEY = "lookup"
 COMMAND_KEY = "command"
+CUSTODY_KEY = "custody"  # the public half, wrapped so that nobody without the epoch's key can put another in its place
 
 
 @dataclass(frozen=True, slots=True)

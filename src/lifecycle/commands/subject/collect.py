@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from lifecycle.commands.context import PersonContext
 from lifecycle.commands.document import Name, Said, SubjectCommand
 from lifecycle.domain.decision import Decision
-from lifecycle.domain.subject import collecting
+from lifecycle.domain.subject import collecting, custody
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.subject.wording import possible_birth_date
 from lifecycle.policy.values import check_value, normalise_value
@@ -18,26 +18,51 @@ from lifecycle.policy.vocabulary import LegalBasis
 
 
 class Collect(SubjectCommand):
-    """`data` is category → value; `evidence` the contract's reference, the law or whatever the basis needs."""
+    """`data` is category → value; `evidence` the contract's reference, the law or whatever the basis needs.
+
+    `held_by` is a system that keeps the values instead of us: what we keep is the `locator` by which it finds them, and
+    a value that is given all the same is not kept.
+    """
 
     command: Literal["collect"] = "collect"
     purpose: Name
     basis: LegalBasis
-    data: Mapping[Name, str] = Field(min_length=1, max_length=100)
+    technology: Name | None = None
+    locator: Said | None = None
+    held_by: Name | None = Field(default=None, validate_default=True)
+    data: Mapping[Name, str | None] = Field(min_length=1, max_length=100)
     source: Name
     evidence: Said | None = None
+
+    @field_validator("held_by")
+    @classmethod
+    def _one_place(cls, held_by: str | None, so_far: ValidationInfo) -> str | None:
+        if (held_by is None) != (so_far.data.get("locator") is None) and "locator" in so_far.data:
+            raise ValueError("`held_by` and `locator` go together")
+        return held_by
+
+    @field_validator("data")
+    @classmethod
+    def _here_or_there(cls, data: Mapping[str, str | None], so_far: ValidationInfo) -> Mapping[str, str | None]:
+        if None in data.values() and so_far.data.get("held_by") is None:
+            raise ValueError("a value may be null only with `held_by`")
+        return data
+
+    def kept(self, category: str) -> str:
+        """What is sealed here: the value, or where it is."""
+        return self.locator or self.data[category] or ""
 
 
 def collect(command: Collect, person: PersonContext) -> Decision:
     categories = person.asked.policy.categories
     for category, value in command.data.items():
-        if category in categories:
+        if category in categories and value is not None:
             check_value(categories[category].format, value, category=category)
             possible_birth_date(person.asked.policy, category, value, person.asked.now)
     equal = _equal_holdings(command, person)
     items = [
-        collecting.Item(category, value, person.new_id(), equal.get(category))
-        for category, value in command.data.items()
+        collecting.Item(category, command.kept(category), person.new_id(), equal.get(category))
+        for category in command.data
     ]
     return collecting.collect(
         person.subject,
@@ -47,14 +72,18 @@ def collect(command: Collect, person: PersonContext) -> Decision:
         items=items,
         source=command.source,
         evidence=command.evidence,
+        technology=command.technology,
+        held_by=command.held_by,
     )
 
 
 def _equal_holdings(command: Collect, person: PersonContext) -> dict[str, str]:
-    """Category → the live holding with an equal value (settled rule 26); what is stored only stays closed."""
+    """Category → the live holding with an equal value (settled rule 26), or kept by the same system under the same
+    locator; what is stored only stays closed, and an equal value becomes another holding."""
     subject, now = person.subject, person.asked.now
     kept = [holding for category in command.data for holding in subject.of_category(category)]
-    held = [holding for holding in kept if subject.live_grounds(holding, now)]
+    in_use = custody.in_use(subject, now)
+    held = [holding for holding in kept if holding.held_by == command.held_by and holding.id in in_use]
     if not held:
         return {}
     categories = person.asked.policy.categories
@@ -65,10 +94,15 @@ def _equal_holdings(command: Collect, person: PersonContext) -> dict[str, str]:
         declared = categories.get(holding.category)
         if declared is None or not isinstance(value, str):
             continue
-        wanted = normalise_value(declared.format, command.data[holding.category])
-        if normalise_value(declared.format, value) == wanted:
+        format = declared.format if command.held_by is None else None
+        if _is_equal(format, value, command.kept(holding.category)):
             equal.setdefault(holding.category, holding.id)
     return equal
+
+
+def _is_equal(format: str | None, value: str, other: str) -> bool:
+    """By their normal forms; a locator, which has no format, as it is written."""
+    return value == other if format is None else normalise_value(format, value) == normalise_value(format, other)
 
 
 def to_open(command: Collect, subject: Subject) -> list[str]:

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from lifecycle.commands.context import PersonContext
 from lifecycle.commands.document import Name, Said, SubjectCommand
 from lifecycle.domain.decision import Decision
-from lifecycle.domain.subject import correcting
+from lifecycle.domain.subject import correcting, custody
 from lifecycle.domain.subject.refusals import HoldingErased
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.subject.wording import known_categories, open_record, possible_birth_date
@@ -70,7 +70,8 @@ def wanted(command: Change, subject: Subject, categories: Iterable[str]) -> dict
 
 def _change(person: PersonContext, holding: str, new: str, old: object) -> correcting.Change:
     new = checked(person, person.subject.holdings[holding].category, new)
-    same = isinstance(old, str) and old == new
+    closed = holding in custody.stored_only(person.subject, person.asked.now)  # whether it is the same nobody can say
+    same = not closed and isinstance(old, str) and old == new
     return correcting.Change(holding, new, same)
 
 

@@ -14,10 +14,14 @@ from lifecycle.domain.subject import consent
 
 
 class GiveConsent(SubjectCommand):
-    """`notice` is the policy version that was shown; `guardian` gave the consent for a person under age."""
+    """`notice` is the policy version that was shown; `guardian` gave the consent for a person under age.
+
+    With `technologies` the consent is to these for the purposes, and to nothing else. Policy clause 2.
+    """
 
     command: Literal["give-consent"] = "give-consent"
     purposes: tuple[Name, ...] = Field(min_length=1)
+    technologies: tuple[Name, ...] = ()
     notice: Name
     channel: Name
     separate: bool = Field(default=False, strict=True)
@@ -30,6 +34,7 @@ def give_consent(command: GiveConsent, person: PersonContext) -> Decision:
         person.subject,
         person.asked,
         purposes=command.purposes,
+        technologies=command.technologies,
         notice=command.notice,
         channel=command.channel,
         separate=command.separate,

@@ -38,4 +38,5 @@ def restrict(command: Restrict, person: PersonContext) -> Decision:
         reason=command.reason,
         until=command.until,
         law=command.law,
+        law_reference=person.reference("law", command.law) if command.law is not None else None,
     )

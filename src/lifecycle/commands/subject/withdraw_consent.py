@@ -11,12 +11,20 @@ from lifecycle.domain.subject import consent
 
 
 class WithdrawConsent(SubjectCommand):
-    """No `purposes` means all. As easy as giving: policy clause 7.5; GDPR Art. 7(3)."""
+    """No `purposes` means all; `technologies` narrow it to themselves. As easy as giving: policy clauses 2, 7.5; GDPR
+    Art. 7(3)."""
 
     command: Literal["withdraw-consent"] = "withdraw-consent"
     purposes: tuple[Name, ...] = ()
+    technologies: tuple[Name, ...] = ()
     channel: Name
 
 
 def withdraw_consent(command: WithdrawConsent, person: PersonContext) -> Decision:
-    return consent.withdraw_consent(person.subject, person.asked, purposes=command.purposes, channel=command.channel)
+    return consent.withdraw_consent(
+        person.subject,
+        person.asked,
+        purposes=command.purposes,
+        technologies=command.technologies,
+        channel=command.channel,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lifecycle.domain.decision import NOTHING, Asked, Decision
 from lifecycle.domain.subject import request_events as e
 from lifecycle.domain.subject import request_refusals as r
+from lifecycle.domain.subject.custody import preserve_copies
 from lifecycle.domain.subject.refusals import UnknownWord
 from lifecycle.domain.subject.requesting import may, named, said
 from lifecycle.domain.subject.requests import Act, Request, duplicates_of
@@ -29,7 +30,8 @@ def fulfil_request(subject: Subject, asked: Asked, *, request: str, note: str | 
 
 
 def refuse_request(subject: Subject, asked: Asked, *, request: str, reason: str) -> Decision:
-    """Refused with the reason, and with where to complain: clauses 7.6 and 10.2."""
+    """Refused with the reason, and with where to complain: clauses 7.6 and 10.2. Of what access was refused to, a copy
+    is preserved where law asks for that (PDPA s 22A)."""
     known = named(subject, request)
     if not may(known, Act.REFUSE):
         return NOTHING
@@ -42,7 +44,9 @@ def refuse_request(subject: Subject, asked: Asked, *, request: str, reason: str)
         together=_together(subject, known),
         values=said(subject, request, {"reason": reason, "route": route}),
     )
-    return Decision((refused,))
+    wants_access = known.asks in (RequestKind.ACCESS, RequestKind.COPY) and subject.erasure is None
+    held = [holding.id for holding in subject.kept()] if wants_access else []
+    return Decision((refused, *preserve_copies(subject, held, asked.at, asked.policy, request)))
 
 
 def withdraw_request(subject: Subject, asked: Asked, *, request: str, reason: str | None) -> Decision:

@@ -11,6 +11,8 @@ from lifecycle.domain.subject import refusals as r
 from lifecycle.domain.subject.consent import required_consent
 from lifecycle.domain.subject.fold import MINORS
 from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.subject.systems import keeps
+from lifecycle.domain.subject.technologies import collects
 from lifecycle.domain.subject.wording import known_categories, known_purposes, known_source, open_record
 from lifecycle.policy.periods import RetentionRule
 from lifecycle.policy.vocabulary import CountsFrom, LegalBasis, Sensitivity
@@ -35,10 +37,16 @@ def collect(
     items: Sequence[Item],
     source: str,
     evidence: str | None,
+    technology: str | None = None,
+    held_by: str | None = None,
 ) -> Decision:
-    """Policy clauses 1.2 to 1.4 and 4. A ground may begin if it was allowed at `at` and is allowed now."""
-    _allowed(subject, asked, purpose, basis, [item.category for item in items], source, evidence)
-    rule = asked.policy.retention_rule(purpose)
+    """Policy clauses 1.2 to 1.4, 2 and 4. A ground may begin if it was allowed at `at` and is allowed now. What a
+    system keeps for us (`held_by`) has its locator as the item's value."""
+    categories = [item.category for item in items]
+    _allowed(subject, asked, purpose, basis, categories, source, evidence, technology)
+    if held_by is not None:
+        keeps(asked.policy, held_by, categories)
+    rule = asked.policy.retention_rule(purpose, technology)
     due = rule.due(asked.at)
     if due is not None and due <= asked.now:
         raise r.PastRetention(purpose)
@@ -49,6 +57,8 @@ def collect(
         purpose=purpose,
         basis=basis,
         source=source,
+        technology=technology,
+        held_by=held_by,
         rule=rule,
         minimum=asked.policy.minimum_for(purpose, basis),
         new=tuple(e.NewHolding(holding=item.new_id, category=item.category) for item in new),
@@ -72,18 +82,22 @@ def _allowed(
     categories: Sequence[str],
     source: str,
     evidence: str | None,
+    technology: str | None,
 ) -> None:
     open_record(subject)
     known_purposes(asked.policy, [purpose])
     known_categories(asked.policy, categories)
     known_source(asked.policy, source)
-    necessary(asked, purpose, categories)
+    if technology is not None:
+        collects(asked.policy, technology, purpose, basis, categories)
+    else:
+        necessary(asked, purpose, categories)
     if basis not in asked.policy.purposes[purpose].bases:
         raise r.BasisNotAllowed(purpose, basis)
     if basis is not LegalBasis.CONSENT and not (evidence or "").strip():
         raise r.EvidenceMissing(basis)
     if basis is LegalBasis.CONSENT:
-        required_consent(subject, asked, purpose, sensitive_among(asked, categories))
+        required_consent(subject, asked, purpose, sensitive_among(asked, categories), technology)
 
 
 def necessary(asked: Asked, purpose: str, categories: Sequence[str]) -> None:

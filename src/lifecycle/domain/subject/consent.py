@@ -1,4 +1,5 @@
-"""Consent: given, refused, withdrawn; per purpose, separate for sensitive data, by the guardian for the young."""
+"""Consent: given, refused, withdrawn; per purpose or technology, separate for sensitive data, by the guardian for the
+young."""
 
 from __future__ import annotations
 
@@ -10,6 +11,12 @@ from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import refusals as r
 from lifecycle.domain.subject.settling import Unfolding, effects_of, over, settle
 from lifecycle.domain.subject.state import Consent, Subject
+from lifecycle.domain.subject.technologies import (
+    ConsentObject,
+    TechnologyConsentMissing,
+    known_technologies,
+    objects_of,
+)
 from lifecycle.domain.subject.wording import known_channel, known_purposes, open_record
 from lifecycle.errors import Refused
 from lifecycle.policy.model import Policy
@@ -26,8 +33,10 @@ def give_consent(
     separate: bool,
     guardian: str | None,
     guardian_reference: str | None = None,
+    technologies: Sequence[str] = (),
 ) -> Decision:
-    """Record consent to each purpose that is not covered yet. `guardian_reference` is the keyed form of `guardian`."""
+    """Record consent to what is not covered yet: to each purpose, or to the technologies for it. `guardian_reference`
+    is the keyed form of `guardian`."""
     open_record(subject)
     known_purposes(asked.policy, purposes)
     known_channel(asked.policy, channel)
@@ -35,18 +44,20 @@ def give_consent(
     for purpose in purposes:
         if LegalBasis.CONSENT not in asked.policy.purposes[purpose].bases:
             raise r.BasisNotAllowed(purpose, LegalBasis.CONSENT)
+    objects = objects_of(asked.policy, purposes, technologies)
     if asked.is_minor and guardian is None:
         raise r.GuardianMissing
     if guardian is not None and subject.guardians and guardian_reference not in subject.guardians:
         raise r.GuardianMissing
     by_guardian = guardian is not None
-    missing = [p for p in dict.fromkeys(purposes) if not _covered(subject, asked, p, separate, by_guardian)]
+    missing = [one for one in objects if not _covered(subject, asked, one, separate, by_guardian)]
     if not missing:
         return NOTHING
     given = e.ConsentGiven(
         occurred_at=asked.at,
-        purposes=tuple(missing),
-        scopes={purpose: asked.policy.consented_scope(purpose) for purpose in missing},
+        purposes=tuple(dict.fromkeys(one.purpose for one in missing)),
+        technologies=tuple(dict.fromkeys(one.technology for one in missing if one.technology is not None)) or None,
+        scopes={one.key: asked.policy.consented_scope(*one) for one in missing},
         notice=notice,
         channel=channel,
         separate=separate,
@@ -63,59 +74,99 @@ def _known_notice(policy: Policy, notice: str) -> None:
         raise r.NoticeMissing(notice)
 
 
-def _covered(subject: Subject, asked: Asked, purpose: str, separate: bool, by_guardian: bool) -> bool:
+def _covered(subject: Subject, asked: Asked, one: ConsentObject, separate: bool, by_guardian: bool) -> bool:
     """Whether a consent in force already says all that this one would say."""
-    held = subject.consent_for(purpose, asked.now)
+    held = subject.consent_for(one.purpose, asked.now, one.technology)
     if held is None or held.since > asked.at or (separate and not held.separate) or held.by_guardian != by_guardian:
         return False
-    lapses = _lapses(asked, [purpose]).get(purpose)
+    lapses = _lapses(asked, [one]).get(one.key)
     if held.lapses is not None and (lapses is None or lapses > held.lapses):
         return False  # it would last longer
-    return not asked.policy.consented_scope(purpose).is_wider_than(held.scope)
+    return not asked.policy.consented_scope(*one).is_wider_than(held.scope)
 
 
-def _lapses(asked: Asked, purposes: Sequence[str]) -> dict[str, datetime]:
-    lasting = ((purpose, asked.policy.purposes[purpose].consent_lasts) for purpose in purposes)
-    return {purpose: period.due(asked.at, asked.policy.time_zone) for purpose, period in lasting if period is not None}
+def _lapses(asked: Asked, objects: Sequence[ConsentObject]) -> dict[str, datetime]:
+    lasting = ((one.key, asked.policy.purposes[one.purpose].consent_lasts) for one in objects)
+    return {key: period.due(asked.at, asked.policy.time_zone) for key, period in lasting if period is not None}
 
 
-def refuse_consent(subject: Subject, asked: Asked, *, purposes: Sequence[str], notice: str, channel: str) -> Decision:
+def refuse_consent(
+    subject: Subject,
+    asked: Asked,
+    *,
+    purposes: Sequence[str],
+    notice: str,
+    channel: str,
+    technologies: Sequence[str] = (),
+) -> Decision:
+    """Record the no that is not on record yet; of technologies each for itself."""
     open_record(subject)
     known_purposes(asked.policy, purposes)
     known_channel(asked.policy, channel)
     _known_notice(asked.policy, notice)
-    in_force = [purpose for purpose in purposes if subject.consent_for(purpose, asked.now)]
+    objects = objects_of(asked.policy, purposes, technologies)
+    in_force = [one.key for one in objects if subject.consent_for(one.purpose, asked.now, one.technology)]
     if in_force:
         raise r.ConsentInForce(in_force)
-    fresh = tuple(purpose for purpose in dict.fromkeys(purposes) if purpose not in subject.refusals)
-    if not fresh:
-        return NOTHING
-    return Decision((e.ConsentRefused(occurred_at=asked.at, purposes=fresh, notice=notice, channel=channel),))
+    fresh: dict[str | None, list[str]] = {}
+    for one in objects:
+        if one.key not in subject.refusals:
+            fresh.setdefault(one.technology, []).append(one.purpose)
+    return Decision(
+        tuple(
+            e.ConsentRefused(
+                occurred_at=asked.at,
+                purposes=tuple(refused),
+                technologies=None if technology is None else (technology,),
+                notice=notice,
+                channel=channel,
+            )
+            for technology, refused in fresh.items()
+        )
+    )
 
 
-def withdraw_consent(subject: Subject, asked: Asked, *, purposes: Sequence[str], channel: str) -> Decision:
-    """End consents and the grounds that stand on them; no purposes means all. Policy clause 7.5."""
+def withdraw_consent(
+    subject: Subject, asked: Asked, *, purposes: Sequence[str], channel: str, technologies: Sequence[str] = ()
+) -> Decision:
+    """End consents and the grounds that stand on them; no purposes means all. Policy clause 7.5. Technologies narrow
+    it to themselves; whoever withdraws a purpose switches off what serves it, too."""
     open_record(subject)
     known_purposes(asked.policy, purposes)
+    known_technologies(asked.policy, technologies)
     known_channel(asked.policy, channel)
-    affected = {purpose for purpose in _withdrawable(subject, asked) if not purposes or purpose in purposes}
+    affected = {
+        one
+        for one in _withdrawable(subject, asked)
+        if (not purposes or one.purpose in purposes) and (not technologies or one.technology in technologies)
+    }
     if not affected:
         return NOTHING
     touched = [
         holding.id
         for holding in subject.kept()
-        if any(g.ended is None and g.basis is LegalBasis.CONSENT and g.purpose in affected for g in holding.grounds)
+        if any(
+            g.ended is None and g.basis is LegalBasis.CONSENT and ConsentObject(g.purpose, g.technology) in affected
+            for g in holding.grounds
+        )
     ]
-    withdrawn = e.ConsentWithdrawn(occurred_at=asked.at, purposes=tuple(sorted(affected)), channel=channel)
+    withdrawn = e.ConsentWithdrawn(
+        occurred_at=asked.at,
+        purposes=tuple(sorted({one.purpose for one in affected})),
+        technologies=tuple(sorted({one.technology or "" for one in affected})) if technologies else None,
+        channel=channel,
+    )
     return ended(subject, asked, withdrawn, touched, "withdrawal")
 
 
-def _withdrawable(subject: Subject, asked: Asked) -> set[str]:
-    """Purposes with a consent, or, where its term is over already, with a ground that it began."""
-    given = {c.purpose for c in subject.consents if c.ended is None}
-    older = {c.purpose for c in subject.consents if c.ended is None and c.since <= asked.at}
+def _withdrawable(subject: Subject, asked: Asked) -> set[ConsentObject]:
+    """What has a consent, or, where its term is over already, a ground that it began."""
+    open_ones = [c for c in subject.consents if c.ended is None]
+    given = {ConsentObject(c.purpose, c.technology) for c in open_ones}
+    older = {ConsentObject(c.purpose, c.technology) for c in open_ones if c.since <= asked.at}
     grounds = [g for h in subject.kept() for g in subject.live_grounds(h, asked.now)]
-    return older | {g.purpose for g in grounds if g.basis is LegalBasis.CONSENT and g.purpose not in given}
+    begun = {ConsentObject(g.purpose, g.technology) for g in grounds if g.basis is LegalBasis.CONSENT}
+    return older | (begun - given)
 
 
 def ended(
@@ -154,13 +205,16 @@ def _still_to_end(
     return ending.model_copy(update={"grounds": left}) if left else None
 
 
-def required_consent(subject: Subject, asked: Asked, purpose: str, sensitive: Sequence[str]) -> None:
+def required_consent(
+    subject: Subject, asked: Asked, purpose: str, sensitive: Sequence[str], technology: str | None = None
+) -> None:
     """Refuse a collection for `purpose` unless a consent carries it at `at` and one carries it now: wide enough, given
     by the right person (settled rules 19, 30, 31). The refusal names what the newest consent lacks."""
     for instant in dict.fromkeys((asked.at, asked.now)):
-        given = [c for c in subject.consents if c.purpose == purpose and c.in_force(instant)]
+        given = [c for c in subject.consents if (c.purpose, c.technology) == (purpose, technology)]
+        given = [c for c in given if c.in_force(instant)]
         if not given:
-            raise r.ConsentMissing(purpose)
+            raise r.ConsentMissing(purpose) if technology is None else TechnologyConsentMissing(purpose, technology)
         newest_first = sorted(given, key=lambda consent: consent.since, reverse=True)
         lacks = [_lack(consent, asked, purpose, sensitive) for consent in newest_first]
         if lacks[0] is not None and None not in lacks:
@@ -168,7 +222,7 @@ def required_consent(subject: Subject, asked: Asked, purpose: str, sensitive: Se
 
 
 def _lack(consent: Consent, asked: Asked, purpose: str, sensitive: Sequence[str]) -> Refused | None:
-    if asked.policy.consented_scope(purpose).is_wider_than(consent.scope):
+    if asked.policy.consented_scope(purpose, consent.technology).is_wider_than(consent.scope):
         return r.ConsentMissing(purpose, "covers what the policy now says; it is wider than what was agreed to")
     if asked.is_minor and not consent.by_guardian:
         return r.GuardianMissing()

@@ -11,6 +11,7 @@ from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import refusals as r
 from lifecycle.domain.subject.settling import keepers
 from lifecycle.domain.subject.state import Holding, Subject
+from lifecycle.domain.subject.systems import changed_here
 from lifecycle.domain.subject.wording import chosen, open_record
 
 
@@ -47,6 +48,7 @@ def change(
     open_record(subject)
     wanted = [one for one in changes if not one.same]
     held = {holding.id: holding for holding in chosen(subject, (), [one.holding for one in changes])}
+    changed_here(held[one.holding] for one in wanted)
     over = [held[one.holding] for one in wanted if not subject.live_grounds(held[one.holding], asked.now)]
     if due := [holding.category for holding in over if not keepers(subject, holding, asked.now)]:
         raise r.HoldingErased(due)

@@ -41,7 +41,7 @@ class Effect(BaseModel):
 
     holding: str
     category: str
-    result: Literal["erased", "kept", "restricted", "left"]
+    result: Literal["erased", "kept", "restricted", "anonymised", "left"]
     because: str
     until: datetime | None = None
 
@@ -103,10 +103,15 @@ class PolicyAccepted(DomainEvent):
 
 
 class ConsentGiven(DomainEvent):
-    """The person agreed to each purpose as far as `scopes` says, being shown `notice`. PIPL Art. 14; GDPR Art. 7."""
+    """The person agreed to each purpose as far as `scopes` says, being shown `notice`. PIPL Art. 14; GDPR Art. 7.
+
+    With `technologies` it was agreed that these serve the purposes, and to nothing else: `scopes` and `lapses` then go
+    by purpose and technology, "website-browsing.baidu". Policy clause 2.
+    """
 
     kind: ClassVar[str] = "consent-given/1"
     purposes: tuple[str, ...]
+    technologies: tuple[str, ...] | None = None
     scopes: dict[str, ConsentScope]
     notice: str
     channel: str
@@ -117,17 +122,24 @@ class ConsentGiven(DomainEvent):
 
 
 class ConsentRefused(DomainEvent):
+    """The person said no: to the purposes, or only to the named technologies for them."""
+
     kind: ClassVar[str] = "consent-refused/1"
     purposes: tuple[str, ...]
+    technologies: tuple[str, ...] | None = None
     notice: str
     channel: str
 
 
 class ConsentWithdrawn(DomainEvent):
-    """From now on the consent carries nothing; what was done before stays lawful. Policy clause 7.5."""
+    """From now on the consent carries nothing; what was done before stays lawful. Policy clause 7.5.
+
+    With `technologies` only these are switched off for the purposes; without, the purposes with every technology.
+    """
 
     kind: ClassVar[str] = "consent-withdrawn/1"
     purposes: tuple[str, ...]
+    technologies: tuple[str, ...] | None = None
     channel: str | None = None
     effects: tuple[Effect, ...] = ()
 
@@ -153,13 +165,17 @@ class ConsentInvalidated(DomainEvent):
 class PersonalDataCollected(DomainEvent):
     """Personal data was obtained for one purpose: new holdings, further grounds on existing ones, or both.
 
-    `rule` and `minimum` are what the policy required on that day; a later policy does not rewrite them.
+    `rule` and `minimum` are what the policy required on that day; a later policy does not rewrite them. `technology`
+    collected it, so that its provider has it too. With `held_by` a declared system keeps the value instead of us: what
+    is sealed is the locator by which that system finds it.
     """
 
     kind: ClassVar[str] = "personal-data-collected/1"
     purpose: str
     basis: LegalBasis
     source: str
+    technology: str | None = None
+    held_by: str | None = None
     rule: RetentionRule
     minimum: StatutoryMinimum | None = None
     new: tuple[NewHolding, ...] = ()
@@ -275,6 +291,7 @@ class ProcessingRestricted(DomainEvent):
     because: Literal["asked", "statutory-minimum", "legal-hold"]
     until: datetime | None = None
     by_law: bool = False
+    law_reference: str | None = None  # keyed: whoever names the same law again can be told apart from who does not
     effects: tuple[Effect, ...] = ()
     law: Personal[str | None] = words()
     reason: Personal[str | None] = words()

@@ -9,10 +9,12 @@ from typing import Any
 from uuid import UUID
 
 from lifecycle.domain.event import DomainEvent, Recorded
+from lifecycle.domain.subject import custody_changes, request_fold, transfer_fold
 from lifecycle.domain.subject import events as e
-from lifecycle.domain.subject import request_fold, transfer_fold
+from lifecycle.domain.subject.outgoing_fold import CHANGES as OUTGOING
 from lifecycle.domain.subject.state import Consent, Generation, Ground, Hold, Holding, Restriction, Share, Subject
-from lifecycle.policy.vocabulary import CountsFrom, LegalBasis
+from lifecycle.domain.subject.technologies import ConsentObject
+from lifecycle.policy.vocabulary import CountsFrom, LegalBasis, RecipientKind
 
 MINORS = "protection-of-minors"
 """The purpose of the ground on a birth date (settled rule 31)."""
@@ -78,44 +80,59 @@ def _accepted(subject: Subject, event: e.PolicyAccepted, _: datetime) -> Subject
 
 
 def _consented(subject: Subject, event: e.ConsentGiven, _: datetime) -> Subject:
+    objects = [ConsentObject(purpose, t) for t in event.technologies or (None,) for purpose in event.purposes]
+    agreed = [one for one in objects if one.key in event.scopes]
     given = tuple(
         Consent(
-            purpose=purpose,
+            purpose=one.purpose,
             since=event.occurred_at,
-            scope=event.scopes[purpose],
+            scope=event.scopes[one.key],
             notice=event.notice,
             separate=event.separate,
             by_guardian=event.by_guardian,
-            lapses=event.lapses.get(purpose),
+            lapses=event.lapses.get(one.key),
+            technology=one.technology,
         )
-        for purpose in event.purposes
+        for one in agreed
     )
-    refusals = {purpose: at for purpose, at in subject.refusals.items() if purpose not in event.purposes}
+    answered = {one.key for one in agreed}
+    refusals = {key: at for key, at in subject.refusals.items() if key not in answered}
     return replace(subject, consents=(*subject.consents, *given), refusals=refusals)
 
 
 def _refused(subject: Subject, event: e.ConsentRefused, _: datetime) -> Subject:
-    return replace(subject, refusals={**subject.refusals, **dict.fromkeys(event.purposes, event.occurred_at)})
+    refused = [ConsentObject(purpose, t).key for t in event.technologies or (None,) for purpose in event.purposes]
+    return replace(subject, refusals={**subject.refusals, **dict.fromkeys(refused, event.occurred_at)})
 
 
 def _withdrawn(subject: Subject, event: e.ConsentWithdrawn, _: datetime) -> Subject:
     """Consents, and the grounds that stand on them, end at the moment of withdrawal; other bases stay, and so does what
     a consent carries that was given after it."""
     at = event.occurred_at
-    subject = _end_consents(subject, event.purposes, "withdrawn", at, lambda consent: consent.since <= at)
-    which = _on_consent(subject, event.purposes)
+    named = event.technologies
+
+    def meant(consent: Consent) -> bool:
+        return consent.since <= at and (named is None or consent.technology in named)
+
+    subject = _end_consents(subject, event.purposes, "withdrawn", at, meant)
+    which = _on_consent(subject, event.purposes, named)
     return subject.with_holdings(
         _end_grounds(subject, holding, "consent-withdrawn", at, which) for holding in subject.kept()
     )
 
 
-def _on_consent(subject: Subject, purposes: tuple[str, ...]) -> Callable[[Ground], bool]:
+def _on_consent(
+    subject: Subject, purposes: tuple[str, ...], technologies: tuple[str, ...] | None
+) -> Callable[[Ground], bool]:
     left = [consent for consent in subject.consents if consent.ended is None]
 
     def fallen(ground: Ground) -> bool:
         if ground.basis is not LegalBasis.CONSENT or ground.purpose not in purposes:
             return False
-        return not any(c.purpose == ground.purpose and c.since <= ground.counted_from for c in left)
+        if technologies is not None and ground.technology not in technologies:
+            return False
+        carrying = [c for c in left if (c.purpose, c.technology) == (ground.purpose, ground.technology)]
+        return not any(consent.since <= ground.counted_from for consent in carrying)
 
     return fallen
 
@@ -148,25 +165,57 @@ def _collected(subject: Subject, event: e.PersonalDataCollected, recorded_at: da
     subject = _freeze_due(subject, event.purpose, recorded_at)
     at = event.occurred_at
     fresh = [
-        Holding(new.holding, new.category, event.source, at, generations=(Generation(subject.version, at),))
+        Holding(
+            new.holding,
+            new.category,
+            event.source,
+            at,
+            generations=(Generation(subject.version, at),),
+            held_by=event.held_by,
+        )
         for new in event.new
     ]
     further = [subject.holdings[holding] for holding in event.further]
-    grounded = [_with_ground(subject, holding, event, recorded_at) for holding in (*fresh, *further)]
+    given = [_with_copies(holding, event) for holding in (*fresh, *further)]
+    grounded = [_with_ground(subject, holding, event, recorded_at) for holding in given]
     return _active(subject.with_holdings(grounded), event.purpose, at)
 
 
+def _with_copies(holding: Holding, event: e.PersonalDataCollected) -> Holding:
+    """Who collects for us, and who keeps for us, has a copy. Policy clause 2."""
+    copies = []
+    if event.technology is not None:
+        copies.append(Share(event.technology, event.occurred_at, RecipientKind.TECHNOLOGY))
+    if event.held_by is not None:
+        copies.append(Share(event.held_by, event.occurred_at, RecipientKind.SYSTEM))
+    return replace(holding, shares=(*holding.shares, *copies)) if copies else holding
+
+
 def _with_ground(subject: Subject, holding: Holding, event: e.PersonalDataCollected, recorded_at: datetime) -> Holding:
-    """Renew the live ground of the same purpose and basis, or begin another (settled rule 20)."""
+    """Renew the live ground of the same purpose, basis and technology, or begin another (settled rule 20)."""
     for ground in holding.grounds:
         same = ground.purpose == event.purpose and ground.basis is event.basis
-        if same and ground.ended is None and subject.is_live(ground, recorded_at):
+        if (
+            same
+            and ground.technology == event.technology
+            and ground.ended is None
+            and subject.is_live(ground, recorded_at)
+        ):
             counted = max(ground.counted_from, event.occurred_at)
             renewed = replace(ground, counted_from=counted, rule=event.rule, minimum=event.minimum)
             grounds = tuple(renewed if ground.number == other.number else other for other in holding.grounds)
             return replace(holding, grounds=grounds)
     at = event.occurred_at
-    ground = Ground(len(holding.grounds) + 1, event.purpose, event.basis, at, at, event.rule, event.minimum)
+    ground = Ground(
+        len(holding.grounds) + 1,
+        event.purpose,
+        event.basis,
+        at,
+        at,
+        event.rule,
+        event.minimum,
+        technology=event.technology,
+    )
     return replace(holding, grounds=(*holding.grounds, ground), kept_by=frozenset())
 
 
@@ -286,7 +335,7 @@ def _restricted(subject: Subject, event: e.ProcessingRestricted, _: datetime) ->
     def restricted(holding: Holding) -> Holding:
         if event.because != "asked":
             return replace(holding, kept_by=holding.kept_by | {event.because})
-        restriction = Restriction(event.occurred_at, event.until, event.by_law)
+        restriction = Restriction(event.occurred_at, event.until, event.by_law, event.law_reference)
         return replace(holding, restrictions=(*holding.restrictions, restriction))
 
     return subject.with_holdings(restricted(subject.holdings[id]) for id in event.holdings)
@@ -297,7 +346,7 @@ def _lifted(subject: Subject, event: e.RestrictionLifted, _: datetime) -> Subjec
 
     def lifted(restriction: Restriction) -> Restriction:
         over = restriction.until is not None and restriction.until <= at
-        return restriction if over else replace(restriction, until=max(at, restriction.since))
+        return restriction if over else replace(restriction, until=max(at, restriction.since), over=True)
 
     return subject.with_holdings(
         replace(subject.holdings[id], restrictions=tuple(map(lifted, subject.holdings[id].restrictions)))
@@ -314,6 +363,8 @@ def _ordered(subject: Subject, event: e.ErasureOrdered, recorded_at: datetime) -
 
 
 def _completed(subject: Subject, event: e.ErasureCompleted, _: datetime) -> Subject:
+    done = [each for each in subject.holdings.values() if each.erased_by == event.order and each.obstructed_at]
+    subject = subject.with_holdings(replace(each, obstructed_at=None) for each in done)
     return replace(subject, erasure="completed", identifiers={}) if event.whole else subject
 
 
@@ -350,6 +401,8 @@ _CHANGES: dict[type[DomainEvent], Callable[[Subject, Any, datetime], Subject]] =
     e.ErasureOrdered: _ordered,
     e.ErasureCompleted: _completed,
     e.ErasureFinalised: _finalised,
+    **OUTGOING,
+    **custody_changes.CHANGES,
     **request_fold.CHANGES,
     **transfer_fold.CHANGES,
 }

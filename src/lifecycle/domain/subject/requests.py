@@ -140,9 +140,10 @@ def open_ones(requests: Requests) -> tuple[Request, ...]:
 
 
 def is_answered_with_another(requests: Requests, request: Request) -> bool:
-    """A duplicate has no clock of its own as long as the request that it repeats is open."""
+    """A duplicate has no clock of its own as long as the request that it repeats is open. But nobody who has proven
+    who they are waits for somebody who has not."""
     first = requests.get(request.duplicate_of or "")
-    return first is not None and first.is_open
+    return first is not None and first.is_open and (request.is_unproven or not first.is_unproven)
 
 
 def original_of(requests: Requests, asks: RequestKind, about: str | None) -> str | None:

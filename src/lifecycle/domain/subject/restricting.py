@@ -9,6 +9,7 @@ from lifecycle.domain.decision import NOTHING, Asked, Decision
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import refusals as r
 from lifecycle.domain.subject.settling import (
+    COPY,
     HOLD,
     RETENTION,
     STATUTORY,
@@ -89,6 +90,7 @@ def restrict(
     reason: str,
     until: datetime | None,
     law: str | None,
+    law_reference: str | None = None,
 ) -> Decision:
     """Storage only for whole holdings; the clocks of their grounds run on. Prolongs life only if `law` is given."""
     recorded_here(subject)
@@ -107,6 +109,7 @@ def restrict(
         until=until,
         by_law=law is not None,
         law=law,
+        law_reference=law_reference,
         reason=reason,
     )
     return Decision((restricted,))
@@ -144,5 +147,6 @@ def _refuse_imposed(subject: Subject, now: datetime, named: Sequence[Holding]) -
     why = {keeper.because: holding.category for holding in stored for keeper in keepers(subject, holding, now)}
     if HOLD in why:
         raise r.HoldInForce([why[HOLD]])
-    if STATUTORY in why:
-        raise r.RetentionInForce([why[STATUTORY]])
+    for imposed in (STATUTORY, COPY):
+        if imposed in why:
+            raise r.RetentionInForce([why[imposed]])

@@ -14,16 +14,21 @@ from lifecycle.domain.decision import Decision
 from lifecycle.domain.event import DomainEvent
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import request_dues
+from lifecycle.domain.subject.custody_changes import MANDATORY_COPY
+from lifecycle.domain.subject.custody_events import MandatoryCopyKept, RestrictionLapsed
+from lifecycle.domain.subject.delayed_notices import delayed, notices_due
 from lifecycle.domain.subject.fold import MINORS, TERM_OVER, fold
 from lifecycle.domain.subject.requests import open_ones
 from lifecycle.domain.subject.state import Ground, Holding, Subject
-from lifecycle.policy.calendars import STANDARD, Calendars
+from lifecycle.policy.calendars import Calendars
+from lifecycle.policy.countries import STANDARD
 from lifecycle.policy.model import Policy
 from lifecycle.policy.periods import Period, day_of
 
 STATUTORY = "statutory-minimum"
 HOLD = "legal-hold"
 BY_LAW = "restricted-by-law"
+COPY = MANDATORY_COPY
 RETENTION = "retention"
 
 
@@ -47,6 +52,9 @@ def keepers(subject: Subject, holding: Holding, at: datetime) -> tuple[Keeper, .
     if lasting:
         ends = [r.until for r in lasting]
         found.append(Keeper(BY_LAW, None if None in ends else max(end for end in ends if end is not None)))
+    copy = subject.mandatory_copies.get(holding.id)
+    if copy is not None and at < copy.until:
+        found.append(Keeper(COPY, copy.until))
     return tuple(found)
 
 
@@ -98,6 +106,21 @@ def _retention_expired(
     )
 
 
+def lapse(unfolding: Unfolding, zone: str) -> None:
+    """Record every restriction whose date has come while a ground lives on; of what has none the erasure says it, and
+    a birth date is in use all the time."""
+    now = unfolding.now
+    ended: dict[datetime, list[str]] = {}
+    for holding in unfolding.subject.kept():
+        if holding.id != unfolding.subject.birth_date and any(ground.ended is None for ground in holding.grounds):
+            ends = {each.until for each in holding.restrictions if each.until is not None and not each.over}
+            for due in (end for end in ends if end <= now):
+                ended.setdefault(due, []).append(holding.id)
+    for due, holdings in sorted(ended.items()):
+        days = {"due_on": day_of(due, zone), "done_on": day_of(now, zone)}
+        unfolding.add(RestrictionLapsed(occurred_at=now, holdings=tuple(holdings), due=due, **days))
+
+
 def over(unfolding: Unfolding, zone: str) -> frozenset[str]:
     """Record what time has ended so far, and return the holdings that it left without a ground: no later act is the
     ground of their erasure."""
@@ -123,7 +146,7 @@ def settle(unfolding: Unfolding, because: str, whole: bool = False, overdue: fro
         if not keeping:
             gone.append(holding.id)
         for keeper in keeping:
-            if keeper.because in (STATUTORY, HOLD) and keeper.because not in holding.kept_by:
+            if keeper.because in (STATUTORY, HOLD, COPY) and keeper.because not in holding.kept_by:
                 kept.setdefault((keeper.because, keeper.until), []).append(holding.id)
     for (why, until), holdings in kept.items():
         unfolding.add(_restricted(now, why, until, holdings))
@@ -137,7 +160,11 @@ def settle(unfolding: Unfolding, because: str, whole: bool = False, overdue: fro
             unfolding.add(e.ErasureOrdered(occurred_at=now, ground=ground, holdings=ordered))
 
 
-def _restricted(now: datetime, why: str, until: datetime | None, holdings: list[str]) -> e.ProcessingRestricted:
+def _restricted(
+    now: datetime, why: str, until: datetime | None, holdings: list[str]
+) -> e.ProcessingRestricted | MandatoryCopyKept:
+    if why == COPY and until is not None:
+        return MandatoryCopyKept(occurred_at=now, holdings=tuple(holdings), until=until)
     because = "statutory-minimum" if why == STATUTORY else "legal-hold"
     return e.ProcessingRestricted(
         occurred_at=now, holdings=tuple(holdings), because=because, until=until, by_law=because == STATUTORY
@@ -169,6 +196,8 @@ def effects_of(before: Subject, after: Subject, touched: Iterable[str], now: dat
 
 def _effect(subject: Subject, holding: Holding, now: datetime) -> e.Effect:
     named = {"holding": holding.id, "category": holding.category}
+    if holding.anonymised:
+        return e.Effect(**named, result="anonymised", because="no-ground-left")
     if holding.erased_at is not None:
         return e.Effect(**named, result="erased", because="no-ground-left")
     live = subject.live_grounds(holding, now)
@@ -195,7 +224,9 @@ def _effect(subject: Subject, holding: Holding, now: datetime) -> e.Effect:
 class Due:
     """One thing that time will bring: what, from which instant on, and for what."""
 
-    what: str  # "retention", "storage-only-end", "consent-lapse", "identifiers", or what request_dues names
+    # "retention", "restriction-end", "storage-only-end", "consent-lapse", "disclosure-notice", "identifiers", or what
+    # request_dues names
+    what: str
     due: datetime
     holding: str | None = None
     ground: int | None = None
@@ -215,6 +246,7 @@ def calendar(subject: Subject, policy: Policy) -> tuple[Due, ...]:
     ]
     for holding in subject.kept():
         found.extend(_due_of(subject, holding))
+    found.extend(Due("disclosure-notice", due) for _, due in delayed(subject))
     gone = _identifiers_due(subject, policy)
     return tuple(found) if gone is None else (*found, gone)
 
@@ -225,6 +257,9 @@ def _due_of(subject: Subject, holding: Holding) -> Iterable[Due]:
         end = subject.end_of(ground)
         if end is not None:
             yield Due("retention", end, holding.id, ground.number, ground.purpose, ground.rule.name)
+    if open_grounds and holding.id != subject.birth_date:
+        ends = (each.until for each in holding.restrictions if each.until is not None and not each.over)
+        yield from (Due("restriction-end", end, holding.id) for end in ends)
     if not open_grounds and (release := _released_at(subject, holding)) is not None:
         yield Due("storage-only-end", release, holding.id)
 
@@ -234,10 +269,10 @@ def _released_at(subject: Subject, holding: Holding) -> datetime | None:
     if any(hold.until is None and hold.covers(holding.category, hold.since) for hold in subject.holds.values()):
         return None
     ends = [restriction.until for restriction in holding.restrictions if restriction.by_law]
-    minimum = minimum_until(subject, holding)
+    minimum, copy = minimum_until(subject, holding), subject.mandatory_copies.get(holding.id)
     if None in ends:
         return None
-    return max((end for end in (*ends, minimum) if end is not None), default=None)
+    return max((end for end in (*ends, minimum, copy.until if copy else None) if end is not None), default=None)
 
 
 def _identifiers_due(subject: Subject, policy: Policy) -> Due | None:
@@ -245,12 +280,13 @@ def _identifiers_due(subject: Subject, policy: Policy) -> Due | None:
     staying = any(not _only_tells_age(subject, holding) for holding in subject.kept())
     on_hold = any(hold.until is None for hold in subject.holds.values())
     consented = any(consent.ended is None for consent in subject.consents)
-    asking = bool(open_ones(subject.requests))
+    asking = bool(open_ones(subject.requests)) or any(delayed(subject))
     if staying or on_hold or consented or asking or subject.last_event_at is None:
         return None
     by_law = [r.until for holding in subject.kept() for r in holding.restrictions if r.by_law]
     if None in by_law:
         return None
+    by_law += [copy.until for id, copy in subject.mandatory_copies.items() if subject.holdings[id].erased_at is None]
     kept = Period(days=policy.identifiers.kept_days_after_last_event)
     rested = kept.due(subject.last_event_at, policy.time_zone)
     return Due("identifiers", max([rested, *(end for end in by_law if end is not None)]))
@@ -271,7 +307,10 @@ def fall_due(subject: Subject, now: datetime, policy: Policy, calendars: Calenda
     if lapsed:
         unfolding.add(e.ConsentExpired(occurred_at=now, purposes=tuple(lapsed), because=TERM_OVER))
     expire(unfolding, policy.time_zone)
+    lapse(unfolding, policy.time_zone)
     settle(unfolding, RETENTION)
+    for notice in notices_due(subject, now, policy.time_zone):
+        unfolding.add(notice)
     if forgotten := request_dues.forgettable(unfolding.subject, now):
         unfolding.add(e.ErasureOrdered(occurred_at=now, ground=RETENTION, holdings=forgotten))
     gone = _identifiers_due(subject, policy)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from lifecycle.domain.decision import Asked, Decision
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import refusals as r
-from lifecycle.domain.subject.state import Holding, Subject
+from lifecycle.domain.subject.state import Ground, Holding, Subject
 from lifecycle.domain.subject.wording import (
     chosen,
     known_categories,
@@ -19,6 +19,7 @@ from lifecycle.domain.subject.wording import (
 from lifecycle.domain.trustee.trustee import Agreement, Trustee
 from lifecycle.errors import listed, shown
 from lifecycle.policy.model import Policy
+from lifecycle.policy.vocabulary import LegalBasis
 
 
 def share(
@@ -39,7 +40,8 @@ def share(
     _declared(asked.policy, trustee.name_id, purpose, method)
     named = chosen(subject, categories, holdings, asked.at)
     agreement = covering(trustee, asked, purpose, {holding.category for holding in named}, method)
-    shared = _shareable(subject, asked, purpose, named, by_category=not holdings)
+    shared = shareable(subject, asked, purpose, named, by_category=not holdings)
+    _agreed_to(subject, asked, purpose, shared, trustee.name_id, method)
     event = e.PersonalDataShared(
         occurred_at=asked.at,
         trustee=trustee.name_id,
@@ -54,7 +56,7 @@ def share(
 
 def _declared(policy: Policy, trustee: str, purpose: str, method: str) -> None:
     """People were told, and agreed to, these recipients and methods: an agreement alone does not widen that."""
-    if trustee not in policy.purposes[purpose].recipients:
+    if trustee not in policy.purposes[purpose].recipients or trustee not in policy.trustees:
         raise r.RecipientNotDeclared(trustee, purpose)
     if method not in policy.trustees[trustee].methods:
         raise r.RecipientNotDeclared(trustee, purpose, method)
@@ -81,11 +83,32 @@ def covering(trustee: Trustee, asked: Asked, purpose: str, categories: set[str],
     raise r.OutsideAgreement(trustee.name_id, listed(excess))
 
 
-def _shareable(
+def _agreed_to(
+    subject: Subject, asked: Asked, purpose: str, shared: Sequence[Holding], trustee: str, method: str
+) -> None:
+    """What stands on consent alone goes only to those whom a consent names: a later policy does not widen it."""
+    on_consent = [
+        holding.category
+        for holding in shared
+        if all(ground.basis is LegalBasis.CONSENT for ground in _grounds(subject, asked, purpose, holding))
+    ]
+    given = [c for c in subject.consents if (c.purpose, c.technology) == (purpose, None) and c.since <= asked.at]
+    standing = [c for c in given if c.until is None or asked.at < c.until]
+    if on_consent and not any(trustee in c.scope.recipients and method in c.scope.methods for c in standing):
+        raise r.ConsentMissing(purpose, f"names recipient {shown(trustee)} and method {shown(method)}")
+
+
+def _grounds(subject: Subject, asked: Asked, purpose: str, holding: Holding) -> list[Ground]:
+    """Those that carry a share for the purpose. What a technology collected was agreed to for its provider alone."""
+    live = subject.live_grounds(holding, asked.at)
+    return [ground for ground in live if ground.purpose == purpose and ground.technology is None]
+
+
+def shareable(
     subject: Subject, asked: Asked, purpose: str, named: Sequence[Holding], *, by_category: bool
 ) -> list[Holding]:
     """Those with a live ground of the purpose; by category, others of the same category are simply not meant."""
-    live = [h for h in named if any(g.purpose == purpose for g in subject.live_grounds(h, asked.at))]
+    live = [holding for holding in named if _grounds(subject, asked, purpose, holding)]
     meant = live if by_category else named
     still_ours(holding for holding in meant if subject.is_restricted(holding, asked.at))
     restricted = [holding.category for holding in meant if subject.is_restricted(holding, asked.at)]

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
+from lifecycle.domain.subject.disclosures import Disclosure
 from lifecycle.domain.subject.requests import Request
 from lifecycle.domain.subject.transfers import Moving
 from lifecycle.policy.model import ConsentScope
 from lifecycle.policy.periods import RetentionRule, StatutoryMinimum
-from lifecycle.policy.vocabulary import CountsFrom, IdentifierType, LegalBasis
+from lifecycle.policy.vocabulary import CountsFrom, IdentifierType, LegalBasis, RecipientKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Ground:
     minimum: StatutoryMinimum | None = None
     until: datetime | None = None
     ended: str | None = None
+    technology: str | None = None  # that collected it: the ground stands and falls with the consent to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +45,34 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Restriction:
-    """Somebody asked for storage only. It prolongs a holding's life only if it is `by_law`."""
+    """Somebody asked for storage only. It prolongs a holding's life only if it is `by_law`; `law` is a keyed reference
+    to what was named. `over`: its end is on record."""
 
     since: datetime
     until: datetime | None
     by_law: bool
+    law: str | None = None
+    over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Has to be preserved because access to it was refused; `law` is an entry of a law pack."""
+
+    since: datetime
+    until: datetime
+    law: str
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
+    """Somebody was given a copy. Of a trustee, technology, system, product or third party that the policy declares
+    `recipient` is the id; of anybody else, an authority among them, a keyed reference to the name."""
+
     recipient: str
     at: datetime
+    kind: RecipientKind = RecipientKind.TRUSTEE
+    gag_until: datetime | None = None  # an authority forbade telling the person until then
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +85,16 @@ class Holding:
     generations: tuple[Generation, ...] = ()
     annotations: tuple[Generation, ...] = ()
     restrictions: tuple[Restriction, ...] = ()
-    kept_by: frozenset[str] = frozenset()  # restrictions already recorded: "statutory-minimum", "legal-hold"
+    kept_by: frozenset[str] = (
+        frozenset()
+    )  # restrictions already recorded: "statutory-minimum", "legal-hold", "mandatory-copy"
     shares: tuple[Share, ...] = ()
+    held_by: str | None = None  # a declared system that keeps the value: what we have sealed is its locator
+    anonymised: bool = False  # it ended by anonymisation; `erased_at` says when its key was ordered destroyed
     erased_at: datetime | None = None  # ordered: from here on nobody may read it
     erased_by: int | None = None  # version of the order
     transferred_at: datetime | None = None  # another controller has it: here it is sealed and unread
+    obstructed_at: datetime | None = None  # since when a store outside of ours says that it cannot erase it
 
     @property
     def parts(self) -> tuple[int, ...]:
@@ -89,6 +113,7 @@ class Consent:
     lapses: datetime | None = None
     until: datetime | None = None
     ended: str | None = None
+    technology: str | None = None  # the consent is to this one for the purpose, and to nothing else
 
     def in_force(self, at: datetime) -> bool:
         ends = [end for end in (self.until, self.lapses) if end is not None]
@@ -126,6 +151,8 @@ class Subject:
     notices: frozenset[tuple[str, str]] = frozenset()
     acceptances: frozenset[str] = frozenset()
     guardians: frozenset[str] = frozenset()
+    disclosures: tuple[Disclosure, ...] = ()
+    mandatory_copies: Mapping[str, Copy] = field(default_factory=dict)  # by holding
     requests: Mapping[str, Request] = field(default_factory=dict)
     transfers: Mapping[str, Moving] = field(default_factory=dict)
     birth_date: str | None = None  # id of the holding that seals it
@@ -161,9 +188,9 @@ class Subject:
             return True
         return any(r.since <= at and (r.until is None or at < r.until) for r in holding.restrictions)
 
-    def consent_for(self, purpose: str, at: datetime) -> Consent | None:
-        """The consent in force, the newest if there are several."""
-        found = [consent for consent in self.consents if consent.purpose == purpose and consent.in_force(at)]
+    def consent_for(self, purpose: str, at: datetime, technology: str | None = None) -> Consent | None:
+        """The consent in force, to the purpose itself or to a technology for it; the newest if there are several."""
+        found = [c for c in self.consents if (c.purpose, c.technology) == (purpose, technology) and c.in_force(at)]
         return max(found, key=lambda consent: consent.since) if found else None
 
     @property

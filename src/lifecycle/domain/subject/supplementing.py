@@ -48,7 +48,8 @@ def _added(
 ) -> e.MissingDataAdded:
     holding, ground = _joined(subject, asked, one.category, purpose)
     if ground.basis is LegalBasis.CONSENT:
-        required_consent(subject, asked, ground.purpose, sensitive_among(asked, [one.category]))
+        sensitive = sensitive_among(asked, [one.category])
+        required_consent(subject, asked, ground.purpose, sensitive, ground.technology)
     return e.MissingDataAdded(
         occurred_at=asked.at,
         holding=one.new_id,
@@ -62,15 +63,15 @@ def _added(
 
 def _joined(subject: Subject, asked: Asked, category: str, purpose: str | None) -> Joined:
     """The ground to join, of several of one purpose the newest; live at `at` and now (settled rule 19)."""
-    if purpose is not None:
-        necessary(asked, purpose, [category])
     fitting = [
         (holding, ground)
         for holding in subject.kept()
         for ground in subject.live_grounds(holding, asked.now)
-        if subject.is_live(ground, asked.at) and _needs(asked, ground.purpose, category, purpose)
+        if subject.is_live(ground, asked.at) and _needs(asked, ground, category, purpose)
     ]
     if not fitting:
+        if purpose is not None:
+            necessary(asked, purpose, [category])
         raise r.GroundMissing(purpose, [category]) if purpose is not None else r.HoldingErased([category])
     free = [(holding, ground) for holding, ground in fitting if not subject.is_restricted(holding, asked.now)]
     if not free:
@@ -81,6 +82,11 @@ def _joined(subject: Subject, asked: Asked, category: str, purpose: str | None) 
     return max(free, key=lambda each: each[1].counted_from)
 
 
-def _needs(asked: Asked, purpose: str, category: str, wanted: str | None) -> bool:
-    declared = asked.policy.purposes.get(purpose)
-    return declared is not None and wanted in (None, purpose) and category in declared.all_categories
+def _needs(asked: Asked, ground: Ground, category: str, wanted: str | None) -> bool:
+    declared = asked.policy.purposes.get(ground.purpose)
+    if declared is None or wanted not in (None, ground.purpose):
+        return False
+    if ground.technology is None:
+        return category in declared.all_categories
+    technology = asked.policy.technologies.get(ground.technology)
+    return technology is not None and category in technology.categories
