@@ -21,6 +21,7 @@ from lifecycle.ledger.system_records import EPOCH_DESTROYED, EXPUNGED
 from lifecycle.ledger.tables import event_position, final_record, log_entry, log_system
 from lifecycle.ledger.tree import inclusion_proof, leaf_hash
 from lifecycle.storage.tables import event_body, event_header
+from lifecycle.vault.custody import Custodian
 from lifecycle.vault.sealing import SubjectKeys
 from lifecycle.vault.vault import Vault, Wanted
 
@@ -60,6 +61,7 @@ class Keys(NamedTuple):
 
     vault: Vault
     of: SubjectKeys
+    custodian: Custodian | None = None  # only where what is stored only has to be opened too
 
 
 File = tuple[str, Iterable[bytes]]
@@ -168,7 +170,11 @@ def _opened(
         (n, index): Wanted(keys.of, headers[n].sid, n, headers[n].parts[index], ciphertext)
         for (n, index), ciphertext in bodies.items()
     }
-    opened = zip(wanted, keys.vault.open_disclosures(c, list(wanted.values())), strict=True)
+    opened = list(zip(wanted, keys.vault.open_disclosures(c, list(wanted.values())), strict=True))
+    stored_only = [place for place, said in opened if said is Withheld.CUSTODY]
+    if keys.custodian is not None and stored_only:
+        inside = keys.custodian.open_disclosures(c, [wanted[place] for place in stored_only])
+        opened += zip(stored_only, inside, strict=True)
     return {place: said for place, said in opened if not isinstance(said, Withheld)}
 
 

@@ -101,10 +101,11 @@ def write_archive(
     """
     record = engine.transfers.record(transfer)
     allowed(record, Act.HAND_OVER)
+    engine.resume()  # keys that have to be in custody are, before the snapshot
     engine.publish()
     token = secrets.token_urlsafe(32)
     with _whole(out) as file:
-        with engine.database.read() as c:
+        with engine.database.read("custodian") as c:
             engine.vault.installation(c)
             evidence = engine.log.evidence(c)
             archive = Archive(file, sealer_for(recipient))
@@ -146,7 +147,7 @@ def _documents(
             evidence,
             subject_id,
             record.name_id,
-            keys=Keys(engine.vault, keys[subject_id]),
+            keys=Keys(engine.vault, keys[subject_id], engine.custody.custodian),
             identifiers=named.get(subject_id, []),
             purposes=record.purposes,
         )

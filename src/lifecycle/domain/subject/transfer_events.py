@@ -72,7 +72,7 @@ class SubjectReceived(DomainEvent):
 
 
 class PartsReceived(DomainEvent):
-    """What event `of` of the former record had sealed, sealed anew. `said` are the words that callers wrote, as JSON."""
+    """What event `of` of the former record had sealed, sealed anew. `said` is what callers wrote in words, as JSON."""
 
     kind: ClassVar[str] = "parts-received/1"
     transfer: str

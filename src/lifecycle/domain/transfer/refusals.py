@@ -47,7 +47,7 @@ class TransferOutOfOrder(Refused):
     remedy = "announce, notify, begin, transfer, hand over, confirm: `lifecycle transfer status` says where it stands"
 
     def __init__(self, transfer: str, act: str, status: str) -> None:
-        super().__init__(f"Transfer {shown(transfer)} is {status}: {act} is not possible.")
+        super().__init__(f"Transfer {shown(transfer)} is {shown(status)}: {shown(act)} is not possible.")
 
 
 class TransferNoticeMissing(NoticeMissing):
