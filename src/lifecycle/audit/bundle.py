@@ -20,6 +20,7 @@ from lifecycle.ledger.subject_map import State
 from lifecycle.ledger.system_records import EPOCH_DESTROYED, EXPUNGED
 from lifecycle.ledger.tables import event_position, final_record, log_entry, log_system
 from lifecycle.ledger.tree import inclusion_proof, leaf_hash
+from lifecycle.storage.database import taking_role
 from lifecycle.storage.tables import event_body, event_header
 from lifecycle.vault.custody import Custodian
 from lifecycle.vault.sealing import SubjectKeys
@@ -173,7 +174,8 @@ def _opened(
     opened = list(zip(wanted, keys.vault.open_disclosures(c, list(wanted.values())), strict=True))
     stored_only = [place for place, said in opened if said is Withheld.CUSTODY]
     if keys.custodian is not None and stored_only:
-        inside = keys.custodian.open_disclosures(c, [wanted[place] for place in stored_only])
+        with taking_role(c, "custodian"):
+            inside = keys.custodian.open_disclosures(c, [wanted[place] for place in stored_only])
         opened += zip(stored_only, inside, strict=True)
     return {place: said for place, said in opened if not isinstance(said, Withheld)}
 

@@ -105,7 +105,7 @@ def write_archive(
     engine.publish()
     token = secrets.token_urlsafe(32)
     with _whole(out) as file:
-        with engine.database.read("custodian") as c:
+        with engine.database.read() as c:
             engine.vault.installation(c)
             evidence = engine.log.evidence(c)
             archive = Archive(file, sealer_for(recipient))
