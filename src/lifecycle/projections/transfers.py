@@ -192,7 +192,7 @@ def _count(c: Connection, which: ColumnElement[bool]) -> int:
 
 def all_transfers(c: Connection) -> list[Row]:
     rows = c.execute(select(transfer_standing).order_by(transfer_standing.c.announced_at, transfer_standing.c.transfer))
-    return [dict(row._mapping) for row in rows]
+    return [dict(zip(transfer_standing.c.keys(), row, strict=True)) for row in rows]
 
 
 def confirmed(c: Connection) -> list[str]:
