@@ -19,6 +19,7 @@ from lifecycle.cli import (
     logs,
     operations,
     policies,
+    questions,
     requests,
     restores,
     stores,
@@ -78,6 +79,7 @@ app.add_typer(operations.vault, name="vault")
 app.add_typer(restores.restore, name="restore")
 operations.vault.command(name="restore")(restores.vault_restore)
 auditors.add_to(audits.app)
+questions.add_to(audits.app)
 app.add_typer(audits.app, name="audit")
 app.add_typer(auditors.witness, name="witness")
 app.add_typer(benches.app, name="bench")

@@ -110,6 +110,30 @@ class Reading:
         """Every past decision, made again under the policy version that it names."""
         return self._views.re_decide(self.subject_id(subject), as_of=as_of)
 
+    def lawful(
+        self,
+        subject: Named,
+        holding: str,
+        at: datetime,
+        as_known_at: datetime | None = None,
+        purpose: str | None = None,
+    ) -> Json:
+        """Was processing of this holding lawful at `at`, for this purpose or for any?"""
+        return self._views.lawful(self.subject_id(subject), holding, at, as_known_at, purpose)
+
+    def lawful_act(self, subject: Named, version: int, as_known_at: datetime | None = None) -> Json:
+        """Was this act, a collection or a share, lawful when it happened?"""
+        return self._views.lawful_act(self.subject_id(subject), version, as_known_at)
+
+    def why(self, subject: Named) -> Json:
+        """Why each item is still held, and the earliest lawful instant of its deletion."""
+        return self._views.why(self.subject_id(subject))
+
+    def register(self) -> Json:
+        """The register of processing activities: per purpose what, why, for whom, how long, and of how many people."""
+        self._drain()
+        return self._views.register()
+
     def audit_trail(self, subject: Named | None = None, limit: int = MANY, after: int = -1) -> list[Json]:
         """Who asked what, when, with what outcome; of one person, or of everybody. It goes on behind `after`."""
         if subject is not None:

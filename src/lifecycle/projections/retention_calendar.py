@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -54,6 +54,7 @@ retention_calendar = Table(
     Column("purpose", Text),
     Column("rule", Text),
     Column("counted_from", Instant),  # only where a policy published later may move the day: of identifiers
+    Column("not_before", Instant),  # there, too: what keeps the record whatever the policy says
     Index("ix_retention_calendar_due", "due", "subject_id", "number"),
 )
 column = retention_calendar.c
@@ -105,12 +106,26 @@ _OF_A_DUE = tuple(Due.__slots__)
 
 def _rows(subject: Subject, policies: Sequence[Policy]) -> list[Row]:
     rows = []
-    for number, found in enumerate(calendar(subject, policies[-1]), start=1):
-        row = {"subject_id": subject.id, "number": number, "counted_from": None} | columns(found, _OF_A_DUE)
-        if found.what == IDENTIFIERS and subject.last_event_at is not None:
-            row |= {"counted_from": subject.last_event_at, "due": identifiers_due(subject.last_event_at, policies)}
-        rows.append(row)
+    for number, found in enumerate(will_fall_due(subject, policies), start=1):
+        counted = subject.last_event_at if found.what == IDENTIFIERS else None
+        of = {"subject_id": subject.id, "number": number, "counted_from": counted}
+        rows.append(of | columns(found, _OF_A_DUE))
     return rows
+
+
+def will_fall_due(subject: Subject, policies: Sequence[Policy]) -> list[Due]:
+    """Everything that will fall due for this person if nothing else happens, by the policy in force by then."""
+    return [_under_all(found, subject, policies) for found in calendar(subject, policies[-1])]
+
+
+def _under_all(found: Due, subject: Subject, policies: Sequence[Policy]) -> Due:
+    if found.what != IDENTIFIERS or subject.last_event_at is None:
+        return found
+    return replace(found, due=_not_before(identifiers_due(subject.last_event_at, policies), found.not_before))
+
+
+def _not_before(due: datetime, instant: datetime | None) -> datetime:
+    return due if instant is None else max(due, instant)
 
 
 def identifiers_due(last_event_at: datetime, policies: Sequence[Policy]) -> datetime:
@@ -139,10 +154,14 @@ _MOVE = (
 
 
 def _move_identifiers(c: Connection, policies: Sequence[Policy]) -> None:
-    resting = select(column.subject_id, column.number, column.counted_from).where(column.what == IDENTIFIERS)
+    resting = select(column.subject_id, column.number, column.counted_from, column.not_before)
     new_days = [
-        {"of": row.subject_id, "at": row.number, "new_due": identifiers_due(row.counted_from, policies)}
-        for row in c.execute(resting)
+        {
+            "of": row.subject_id,
+            "at": row.number,
+            "new_due": _not_before(identifiers_due(row.counted_from, policies), row.not_before),
+        }
+        for row in c.execute(resting.where(column.what == IDENTIFIERS))
     ]
     if new_days:
         c.execute(_MOVE, new_days)

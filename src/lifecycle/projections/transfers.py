@@ -106,6 +106,9 @@ def _concerned(subject: Subject) -> list[Row]:
     return [{"purpose": purpose, "subject_id": subject.id} for purpose in (EVERYBODY, *sorted(held | agreed))]
 
 
+_STANDING = ("transfer", "status", "cause", "announced_at", "skipped", "handed_over")
+
+
 def _standing(record: Transfer) -> Row:
     return {
         "transfer": record.name_id,
@@ -192,7 +195,7 @@ def _count(c: Connection, which: ColumnElement[bool]) -> int:
 
 def all_transfers(c: Connection) -> list[Row]:
     rows = c.execute(select(transfer_standing).order_by(transfer_standing.c.announced_at, transfer_standing.c.transfer))
-    return [dict(zip(transfer_standing.c.keys(), row, strict=True)) for row in rows]
+    return [dict(zip(_STANDING, row, strict=True)) for row in rows]
 
 
 def confirmed(c: Connection) -> list[str]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from lifecycle.domain.decision import NOTHING, Asked, Decision
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import refusals as r
+from lifecycle.domain.subject.fold import carried_since
 from lifecycle.domain.subject.settling import Unfolding, effects_of, over, settle
 from lifecycle.domain.subject.state import Consent, Subject
 from lifecycle.domain.subject.technologies import (
@@ -164,8 +165,8 @@ def _withdrawable(subject: Subject, asked: Asked) -> set[ConsentObject]:
     open_ones = [c for c in subject.consents if c.ended is None]
     given = {ConsentObject(c.purpose, c.technology) for c in open_ones}
     older = {ConsentObject(c.purpose, c.technology) for c in open_ones if c.since <= asked.at}
-    grounds = [g for h in subject.kept() for g in subject.live_grounds(h, asked.now)]
-    begun = {ConsentObject(g.purpose, g.technology) for g in grounds if g.basis is LegalBasis.CONSENT}
+    grounds = [g for h in subject.kept() for g in subject.live_grounds(h, asked.now) if g.basis is LegalBasis.CONSENT]
+    begun = {ConsentObject(g.purpose, g.technology) for g in grounds if not carried_since(subject, g, asked.at)}
     return older | (begun - given)
 
 

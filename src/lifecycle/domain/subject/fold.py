@@ -115,26 +115,25 @@ def _withdrawn(subject: Subject, event: e.ConsentWithdrawn, _: datetime) -> Subj
         return consent.since <= at and (named is None or consent.technology in named)
 
     subject = _end_consents(subject, event.purposes, "withdrawn", at, meant)
-    which = _on_consent(subject, event.purposes, named)
+
+    def fallen(ground: Ground) -> bool:
+        of_these = ground.purpose in event.purposes and (named is None or ground.technology in named)
+        return of_these and ground.basis is LegalBasis.CONSENT and not carried_since(subject, ground, at)
+
     return subject.with_holdings(
-        _end_grounds(subject, holding, "consent-withdrawn", at, which) for holding in subject.kept()
+        _end_grounds(subject, holding, "consent-withdrawn", at, fallen) for holding in subject.kept()
     )
 
 
-def _on_consent(
-    subject: Subject, purposes: tuple[str, ...], technologies: tuple[str, ...] | None
-) -> Callable[[Ground], bool]:
-    left = [consent for consent in subject.consents if consent.ended is None]
-
-    def fallen(ground: Ground) -> bool:
-        if ground.basis is not LegalBasis.CONSENT or ground.purpose not in purposes:
-            return False
-        if technologies is not None and ground.technology not in technologies:
-            return False
-        carrying = [c for c in left if (c.purpose, c.technology) == (ground.purpose, ground.technology)]
-        return not any(consent.since <= ground.counted_from for consent in carrying)
-
-    return fallen
+def carried_since(subject: Subject, ground: Ground, at: datetime) -> bool:
+    """Whether a consent carries the ground that was given after `at`, and not taken back: a withdrawal of that day does
+    not touch it, not even when the term of the consent is over by the time that it is told."""
+    return any(
+        (consent.purpose, consent.technology) == (ground.purpose, ground.technology)
+        and consent.ended in (None, TERM_OVER)
+        and at < consent.since <= ground.counted_from
+        for consent in subject.consents
+    )
 
 
 def _consent_expired(subject: Subject, event: e.ConsentExpired | e.ConsentInvalidated, _: datetime) -> Subject:
@@ -216,7 +215,8 @@ def _with_ground(subject: Subject, holding: Holding, event: e.PersonalDataCollec
         event.minimum,
         technology=event.technology,
     )
-    return replace(holding, grounds=(*holding.grounds, ground), kept_by=frozenset())
+    since = min(holding.since, at)  # an equal value was collected earlier than was known: it is held since then
+    return replace(holding, since=since, grounds=(*holding.grounds, ground), kept_by=frozenset())
 
 
 def _activity(subject: Subject, event: e.ActivityRecorded, recorded_at: datetime) -> Subject:

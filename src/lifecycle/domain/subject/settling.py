@@ -58,6 +58,17 @@ def keepers(subject: Subject, holding: Holding, at: datetime) -> tuple[Keeper, .
     return tuple(found)
 
 
+def let_go_at(subject: Subject, holding: Holding, at: datetime) -> datetime | None:
+    """The first instant from `at` on at which nothing keeps a holding whose grounds are over; None: not before somebody
+    ends what keeps it."""
+    while keeping := keepers(subject, holding, at):
+        until = [keeper.until for keeper in keeping if keeper.until is not None]
+        if len(until) < len(keeping):
+            return None
+        at = max(until)
+    return at
+
+
 def minimum_until(subject: Subject, holding: Holding) -> datetime | None:
     """The latest statutory minimum among the grounds, each counted from its own end."""
     ends = [(ground.minimum, subject.end_of(ground)) for ground in holding.grounds if ground.minimum is not None]
@@ -232,6 +243,7 @@ class Due:
     ground: int | None = None
     purpose: str | None = None
     rule: str | None = None  # of a provisional day: by which calendar it was counted
+    not_before: datetime | None = None  # of identifiers: what keeps the record, whatever period a policy gives
 
 
 def calendar(subject: Subject, policy: Policy) -> tuple[Due, ...]:
@@ -283,13 +295,13 @@ def _identifiers_due(subject: Subject, policy: Policy) -> Due | None:
     asking = bool(open_ones(subject.requests)) or any(delayed(subject))
     if staying or on_hold or consented or asking or subject.last_event_at is None:
         return None
-    by_law = [r.until for holding in subject.kept() for r in holding.restrictions if r.by_law]
-    if None in by_law:
+    free = [let_go_at(subject, holding, subject.last_event_at) for holding in subject.kept()]
+    not_before = max((at for at in free if at is not None), default=subject.last_event_at)
+    if None in free:
         return None
-    by_law += [copy.until for id, copy in subject.mandatory_copies.items() if subject.holdings[id].erased_at is None]
     kept = Period(days=policy.identifiers.kept_days_after_last_event)
     rested = kept.due(subject.last_event_at, policy.time_zone)
-    return Due("identifiers", max([rested, *(end for end in by_law if end is not None)]))
+    return Due("identifiers", max(rested, not_before), not_before=not_before)
 
 
 def fall_due(subject: Subject, now: datetime, policy: Policy, calendars: Calendars = STANDARD) -> Decision:
