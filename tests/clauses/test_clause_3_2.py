@@ -318,3 +318,15 @@ def test_clause_3_2_deadlines_run_on_during_the_transfer(store: Store, theirs: S
     for each in (store, theirs):
         each.engine.advance_clock(datetime.fromisoformat("2025-04-10T10:00:00+08:00"))
         assert any(row["overdue"] or row["missed"] for row in each.engine.read.requests({"id": str(person)}))
+
+
+def test_clause_3_2_every_step_can_be_decided_again_or_says_why_not(store: Store, theirs: Store, handing: Handing):
+    person = a_customer(store)
+    handing.hand_over()
+    done(handing.confirm(handing.accept(theirs).token))
+    verdicts = {row["command"]: row["verdict"] for row in store.engine.read.re_decide({"id": str(person)})}
+    assert (verdicts["notify-transfer"], verdicts["transfer"]) == ("same", "same")
+    answers = {row["verdict"] for row in store.engine.read.re_decide({"id": str(person)})}
+    assert "different" not in answers
+    received = theirs.engine.read.re_decide({"id": str(person)})[0]
+    assert received["verdict"] == "not-a-decision"

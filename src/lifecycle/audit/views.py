@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from lifecycle.audit import lawful_answers, records, requests
+from lifecycle.audit.explaining import explained
 from lifecycle.audit.history import events_of, history
 from lifecycle.audit.holdings import Picture, shown
 from lifecycle.audit.lawful_evidence import Evidence
@@ -139,6 +140,13 @@ class Views:
             policy = self._policies.in_force(self._clock.now(), c)
             given = current_recipients(c, subject_id)
         return [records.product(one, given) for one in (out_of_scope(policy) if policy else ())]
+
+    def explain(self, subject_id: UUID | None, at: datetime | None, language: str) -> Json:
+        """The rules of processing in force at a moment, in general or for one person."""
+        now = self._clock.now()
+        with self._read() as c:
+            subject = self._known(c, subject_id, None) if subject_id is not None else None
+            return explained(self._policies.all(c), subject, at or now, now, language)
 
     def history(self, subject_id: UUID) -> list[Json]:
         """Every event of the person's record in order, without values."""

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from lifecycle.audit.past import INDEX, WITHHELD, Past, Unlike
 from lifecycle.audit.ways_back_from_endings import Fields, end_purpose, erase
 from lifecycle.audit.ways_back_requests import REQUEST_WAYS
+from lifecycle.audit.ways_back_transfers import TRANSFER_WAYS
 from lifecycle.domain.event import DomainEvent, Withheld
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import outgoing_events as o
@@ -22,7 +23,7 @@ Way = Callable[[Past], Iterator[Fields]]
 
 
 def _give_consent(past: Past) -> Iterator[Fields]:
-    given = past.only(e.ConsentGiven)
+    given = past.after_notice(e.ConsentGiven)
     if given is None:
         return
     guardian = past.word(given, "guardian", needed=bool(past.subject.guardians)) if given.by_guardian else None
@@ -40,9 +41,10 @@ def _give_consent(past: Past) -> Iterator[Fields]:
 
 
 def _refuse_consent(past: Past) -> Iterator[Fields]:
-    """Of technologies each has a fact of its own."""
-    refused = [act for act in past.acts if isinstance(act, e.ConsentRefused)]
-    if refused and len(refused) == len(past.acts):
+    """Of technologies each has a fact of its own; whoever was shown a revision was told of it by that."""
+    acts = past.acts[1:] if isinstance(past.acts[0], e.NoticeGiven) else past.acts
+    refused = [act for act in acts if isinstance(act, e.ConsentRefused)]
+    if refused and len(refused) == len(acts):
         yield {
             "at": refused[0].occurred_at,
             "purposes": tuple(dict.fromkeys(purpose for each in refused for purpose in each.purposes)),
@@ -354,5 +356,6 @@ WAYS: dict[str, Way] = {
     "record-birth-date": _record_birth_date,
     "record-guardian": _record_guardian,
     **REQUEST_WAYS,
+    **TRANSFER_WAYS,
 }
 """Every command about a person; a test compares it with the registry."""

@@ -22,6 +22,7 @@ from lifecycle.cli import (
     questions,
     requests,
     restores,
+    revisions,
     stores,
     subjects,
     times,
@@ -71,6 +72,7 @@ subjects.app.command()(custody.custody)
 app.add_typer(subjects.app, name="subject")
 app.add_typer(trustees.app, name="trustee")
 app.add_typer(transfers.app, name="transfer")
+revisions.add_to(policies.app)
 app.add_typer(requests.app, name="request")
 app.add_typer(policies.app, name="policy")
 app.add_typer(times.retention, name="retention")

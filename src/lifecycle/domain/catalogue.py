@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from lifecycle.domain import policy_events
 from lifecycle.domain.event import DomainEvent, Personal, Withheld
-from lifecycle.domain.subject import custody_events, outgoing_events, request_events
+from lifecycle.domain.subject import custody_events, outgoing_events, request_events, revision_events
 from lifecycle.domain.subject import events as subject_events
 from lifecycle.domain.subject import transfer_events as subject_transfer_events
 from lifecycle.domain.transfer import events as transfer_events
@@ -42,6 +42,7 @@ KINDS: dict[str, type[DomainEvent]] = _kinds(
     request_events,
     subject_transfer_events,
     transfer_events,
+    revision_events,
     policy_events,
     trustee_events,
 )

@@ -33,6 +33,7 @@ from lifecycle.engine.group_commit import GroupCommit
 from lifecycle.engine.publishing import Publishing
 from lifecycle.engine.reading import Reading
 from lifecycle.engine.restoring import Restoring
+from lifecycle.engine.revisions import Revisions
 from lifecycle.engine.sealing_off import compare, refuse_what_came_back
 from lifecycle.engine.transferring import Transferring
 from lifecycle.errors import Conflict, Invalid, StoreUnavailable
@@ -363,6 +364,10 @@ class Engine:
     @property
     def restoring(self) -> Restoring:
         return Restoring(self)
+
+    @property
+    def revisions(self) -> Revisions:
+        return Revisions(self)
 
     def back_up_vault(self, out: IO[bytes]) -> int:
         """Dump the vault's tables on their own (settled rule 1), what is in custody too."""

@@ -83,6 +83,10 @@ class Reading:
         """Third-party products with the links to their own terms, and what of this person they were given."""
         return self._views.out_of_scope(self.subject_id(subject))
 
+    def explain(self, at: datetime | None = None, subject: Named | None = None, language: str = "en") -> Json:
+        """The rules of processing in force at a moment, in general or for this person; in plain words under `text`."""
+        return self._views.explain(self.subject_id(subject) if subject is not None else None, at, language)
+
     def requests(self, subject: Named | None = None, limit: int = MANY, *, only_open: bool = False) -> list[Json]:
         """Requests with their states, deadlines and the working days left; of one person, or of everybody."""
         if subject is not None:
