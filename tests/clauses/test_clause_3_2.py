@@ -330,3 +330,35 @@ def test_clause_3_2_every_step_can_be_decided_again_or_says_why_not(store: Store
     assert "different" not in answers
     received = theirs.engine.read.re_decide({"id": str(person)})[0]
     assert received["verdict"] == "not-a-decision"
+
+
+def test_clause_3_2_a_successor_s_successor_takes_over_the_same(
+    store: Store, theirs: Store, handing: Handing, tmp_path: Path, migrated_file: Path
+):
+    person = a_customer(store)
+    before = standing(store, person)
+    handing.hand_over()
+    handing.accept(theirs)
+    (tmp_path / "again").mkdir()
+    again = Handing(theirs, tmp_path / "again", handing.key, "second")
+    again.hand_over()
+    with successor(tmp_path / "last", migrated_file) as last:
+        assert again.accept(last).received == 1
+        assert standing(last, person) == before
+        done(last.do("release-hold", subject=ANN, hold="case-7", reason="settled", authority="court"))
+
+
+def test_clause_3_2_why_and_lawful_are_answered_from_the_record_that_came(
+    store: Store, theirs: Store, handing: Handing
+):
+    person = a_customer(store)
+    whom = {"id": str(person)}
+    (name,) = (row["holding"] for row in store.engine.read.holdings(whom) if row["category"] == "name")
+    before = {row["holding"]: row["earliest"] for row in store.engine.read.why(whom)["holdings"]}
+    handing.hand_over()
+    handing.accept(theirs)
+    assert {row["holding"]: row["earliest"] for row in theirs.engine.read.why(whom)["holdings"]} == before
+    now = theirs.engine.clock.now()
+    (ground,) = theirs.engine.read.lawful(whom, name, now)["grounds"]
+    assert ground["begun_by"]["version"] == ground["consent"]["version"] == 2
+    assert ground["consent"]["purpose"] == "free-trial"

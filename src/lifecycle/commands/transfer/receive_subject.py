@@ -3,7 +3,8 @@ checked as a whole."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from pydantic import Field, JsonValue
@@ -14,10 +15,11 @@ from lifecycle.domain.decision import Decision
 from lifecycle.domain.open_records import Named
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import receiving
-from lifecycle.domain.subject.transfer_events import Told
+from lifecycle.domain.subject.transfer_events import SubjectReceived, Told
 from lifecycle.policy.vocabulary import IdentifierType
 
-Rekeyed = dict[str, str]
+Words = Callable[[int], Mapping[str, Any]]
+"""By the number of the event, what callers wrote with it."""
 
 
 class Linked(Shape):
@@ -87,20 +89,40 @@ def _is_taken(each: Linked, person: PersonContext) -> bool:
     return found is not None and not found.is_own
 
 
-def _rekeyed(command: ReceiveSubject, person: PersonContext) -> tuple[Told, ...]:
-    """The record with the keyed references that this store will look for: the former ones mean nothing here."""
-    said = {each.n: each.said or {} for each in command.opened}
-    known: Rekeyed = {}
-    return tuple(_with_references(each, said.get(each.n, {}), known, person) for each in command.history)
-
+# -- keyed references -------------------------------------------------------------------------------------------------
 
 _REFERENCES = {e.LegalHoldPlaced.kind: ("hold", "name"), e.GuardianRecorded.kind: ("guardian", "reference")}
 
 
-def _with_references(told: Told, said: dict[str, Any], known: Rekeyed, person: PersonContext) -> Told:
-    what, words = _REFERENCES.get(told.kind, ("hold", None))
-    if words is not None and isinstance(said.get(words), str):
-        known[told.data[what]] = person.reference(what, said[words])
+def _rekeyed(command: ReceiveSubject, person: PersonContext) -> tuple[Told, ...]:
+    """The record with the keyed references that this store will look for: the former ones mean nothing here."""
+    said = {each.n: each.said or {} for each in command.opened}
+    return _anew(command.history, lambda n: said.get(n, {}), {}, person)
+
+
+def _anew(history: Iterable[Told], words: Words, known: dict[str, str], person: PersonContext) -> tuple[Told, ...]:
+    return tuple(_with_references(each, words, known, person) for each in history)
+
+
+def _with_references(told: Told, words: Words, known: dict[str, str], person: PersonContext) -> Told:
+    if told.kind == SubjectReceived.kind:
+        inner = _anew((Told.model_validate(each) for each in told.data["history"]), _within(told, words), known, person)
+        history = [each.model_dump(mode="json") for each in inner]
+        return told.model_copy(update={"data": {**told.data, "history": history}})
     if told.kind not in (*_REFERENCES, e.LegalHoldReleased.kind):
         return told
+    what, name = _REFERENCES.get(told.kind, ("hold", ""))
+    if isinstance(said := words(told.n).get(name), str):
+        known[told.data[what]] = person.reference(what, said)
     return told.model_copy(update={"data": {**told.data, what: known.get(told.data[what], told.data[what])}})
+
+
+def _within(told: Told, words: Words) -> Words:
+    """What was said in a record that had been received before: its words are in the events that follow."""
+    sealed = list(told.data.get("sealed", ()))
+
+    def said(n: int) -> Mapping[str, Any]:
+        outer = words(told.n + 1 + sealed.index(n)).get("said") if n in sealed else None
+        return json.loads(outer) if isinstance(outer, str) else {}
+
+    return said
