@@ -70,6 +70,12 @@ FIELDS: dict[str, tuple[set[str], set[str]]] = {
     "approve-sub-trustee": ({"sub_trustee", "name", "contact", "country"}, set()),
     "report-sub-trustee": ({"sub_trustee"}, set()),
     "dismiss-trustee": (set(), {"reason"}),
+    "announce-transfer": ({"cause", "recipient"}, {"purposes"}),
+    "notify-transfer": ({"channel"}, set()),
+    "begin-transfer": (set(), set()),
+    "transfer": (set(), set()),
+    "confirm-transfer": ({"token"}, {"evidence"}),
+    "cancel-transfer": ({"reason"}, set()),
     "publish-policy": ({"text"}, set()),
 }
 
@@ -175,6 +181,16 @@ WHOLE: dict[str, dict[str, Any]] = {
     "approve-sub-trustee": {"sub_trustee": "acme", "name": "Acme", "contact": "dpo@acme.example", "country": "SG"},
     "report-sub-trustee": {"sub_trustee": "acme"},
     "dismiss-trustee": {"reason": "closed"},
+    "announce-transfer": {
+        "cause": "merger",
+        "recipient": {"name": "Newco", "contact": "dpo@newco.example", "country": "SG"},
+        "purposes": ["free-trial"],
+    },
+    "notify-transfer": {"channel": "email"},
+    "begin-transfer": {},
+    "transfer": {},
+    "confirm-transfer": {"token": "t", "evidence": "letter 7"},
+    "cancel-transfer": {"reason": "forbidden"},
     "publish-policy": {"text": 'id = "x"'},
 }
 
@@ -186,6 +202,8 @@ def document(verb: str, **own: Any) -> dict[str, Any]:
         about = {"subject": ANN}
     elif issubclass(model, TrusteeCommand):
         about = {"trustee": "udesk"}
+    if "transfer" in model.model_fields:
+        about |= {"transfer": "newco"}
     actor = {"id": "web", "role": "service"}
     common = {"command": verb, "id": "c-1", "at": "2024-08-01T10:00:00+08:00", "actor": actor}
     return common | {"correlation": "r-1", "expected_version": 3} | about | own
@@ -231,7 +249,7 @@ def names_of(model: type[Command]) -> dict[str, bool]:
 def test_a_command_has_the_fields_of_the_contract(verb: str):
     mandatory, optional = FIELDS[verb]
     names = names_of(COMMANDS[verb].model)
-    about = {"subject", "trustee"} & set(names) - mandatory - optional
+    about = {"subject", "trustee", "transfer"} & set(names) - mandatory - optional
     assert set(names) == COMMON | about | mandatory | optional
     assert {name for name, is_mandatory in names.items() if is_mandatory} == {"id", "actor"} | about | mandatory
 

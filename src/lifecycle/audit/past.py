@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import JsonValue
 
 from lifecycle.audit.reopened import Record
+from lifecycle.audit.ways_back_transfers import transfer_then
 from lifecycle.commands.context import Found
 from lifecycle.domain.decision import Asked
 from lifecycle.domain.event import DomainEvent, Personal, Withheld
@@ -160,7 +161,9 @@ class Past:
         return trustees.replay(Trustee(trustee), events[:version])
 
     def open_record(self, named: Named) -> Any:
-        """How another record stood then is not said by this one."""
+        """A transfer as it stood then; how any other record stood is not said by this one."""
+        if named[0] == "transfer":
+            return transfer_then(self.record.transfer(named[1]), named[1], self)
         self.lack()
         return NOUNS[named[0]].born(named[1])
 

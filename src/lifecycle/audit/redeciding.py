@@ -20,12 +20,14 @@ from lifecycle.commands.registry import COMMANDS, INTERNAL
 from lifecycle.domain.decision import Asked, Decision
 from lifecycle.domain.event import DomainEvent, Recorded, Withheld
 from lifecycle.domain.subject import events as e
+from lifecycle.domain.subject import transfer_events as t
 from lifecycle.domain.subject.duties import instructions
 from lifecycle.domain.subject.duty_events import RecipientInstructed
 from lifecycle.domain.subject.fold import born, replay
 from lifecycle.domain.subject.revising import revisions_until, version_for
 from lifecycle.domain.subject.settling import fall_due
 from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.subject.transferring import TRANSFERRED
 from lifecycle.errors import Invalid, Refused
 from lifecycle.policy.deadlines import as_recorded
 from lifecycle.policy.model import Policy
@@ -87,6 +89,8 @@ def _broken(group: Sequence[Recorded]) -> Verdict:
 def _verdict(record: Record, state: Subject, group: Sequence[Recorded], done: frozenset[int]) -> Verdict:
     first, now = group[0].event, group[0].recorded_at
     try:
+        if (of_a_transfer := _of_a_transfer(state, group)) is not None:
+            return of_a_transfer
         if isinstance(first, e.ErasureCompleted | e.ErasureFinalised):
             return _carried_out(record, group)
         policy = _policy(record, state, group)
@@ -100,6 +104,18 @@ def _verdict(record: Record, state: Subject, group: Sequence[Recorded], done: fr
         return _best(_asked_again(past, group, registered))
     except Unlike as unlike:
         return Verdict("different", None, str(unlike))
+
+
+def _of_a_transfer(state: Subject, group: Sequence[Recorded]) -> Verdict | None:
+    """What came from elsewhere was decided elsewhere. Leaving hangs on the recipient's confirmation, which is on the
+    record of the transfer; only somebody who was transferred can leave."""
+    events = [each.event for each in group]
+    if any(isinstance(event, t.SubjectReceived) for event in events):
+        return Verdict("not-a-decision", None, "it came from another controller, whose log attests it")
+    went = any(each.transferred_at is not None for each in state.transfers.values())
+    if went and any(getattr(event, "because", None) == TRANSFERRED for event in events):
+        return Verdict("cannot-tell", None, "it follows from the record of a transfer")
+    return None
 
 
 # -- by what it was judged --------------------------------------------------------------------------------------------

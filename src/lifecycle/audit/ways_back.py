@@ -14,6 +14,7 @@ from lifecycle.audit.past import INDEX, WITHHELD, Past, Unlike
 from lifecycle.audit.ways_back_duties import DUTY_WAYS
 from lifecycle.audit.ways_back_from_endings import Fields, end_purpose, erase
 from lifecycle.audit.ways_back_requests import REQUEST_WAYS
+from lifecycle.audit.ways_back_transfers import TRANSFER_WAYS
 from lifecycle.domain.event import DomainEvent, Withheld
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import outgoing_events as o
@@ -360,5 +361,6 @@ WAYS: dict[str, Way] = {
     "record-guardian": _record_guardian,
     **REQUEST_WAYS,
     **DUTY_WAYS,
+    **TRANSFER_WAYS,
 }
 """Every command about a person; a test compares it with the registry."""

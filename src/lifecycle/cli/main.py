@@ -26,6 +26,7 @@ from lifecycle.cli import (
     stores,
     subjects,
     times,
+    transfers,
     trustees,
 )
 from lifecycle.cli.here import Here
@@ -70,6 +71,7 @@ logs.add_to(app)
 subjects.app.command()(custody.custody)
 app.add_typer(subjects.app, name="subject")
 app.add_typer(trustees.app, name="trustee")
+app.add_typer(transfers.app, name="transfer")
 revisions.add_to(policies.app)
 app.add_typer(requests.app, name="request")
 app.add_typer(policies.app, name="policy")

@@ -48,6 +48,9 @@ class PersonContext(Protocol):
     def link(self, type: IdentifierType, normalised: str) -> str:
         """Give the identifier an id; the index row is written with the decision's events."""
 
+    def link_as(self, identifier: str, type: IdentifierType, normalised: str) -> None:
+        """The same, under an id that it has already."""
+
     def new_id(self) -> str:
         """An id for a new holding."""
 

@@ -46,6 +46,17 @@ from lifecycle.commands.subject.unlink_identifier import UnlinkIdentifier, unlin
 from lifecycle.commands.subject.verify_requester import VerifyRequester, verify_requester
 from lifecycle.commands.subject.withdraw_consent import WithdrawConsent, withdraw_consent
 from lifecycle.commands.subject.withdraw_request import WithdrawRequest, withdraw_request
+from lifecycle.commands.transfer.announce_transfer import AnnounceTransfer, announce_transfer
+from lifecycle.commands.transfer.begin_transfer import BeginTransfer, begin_transfer
+from lifecycle.commands.transfer.cancel_transfer import CancelTransfer, cancel_transfer
+from lifecycle.commands.transfer.complete_transfer import CompleteTransfer, complete_transfer
+from lifecycle.commands.transfer.confirm_transfer import ConfirmTransfer, confirm_transfer
+from lifecycle.commands.transfer.hand_over import HandOver, hand_over
+from lifecycle.commands.transfer.leave_transferred import LeaveTransferred, leave_transferred
+from lifecycle.commands.transfer.notify_transfer import NotifyTransfer, notify_transfer
+from lifecycle.commands.transfer.receive_subject import ReceiveSubject, receive_subject
+from lifecycle.commands.transfer.skip_in_transfer import SkipInTransfer, skip_in_transfer
+from lifecycle.commands.transfer.transfer_subject import TransferSubject, transfer_subject
 from lifecycle.commands.trustee.approve_sub_trustee import ApproveSubTrustee, approve_sub_trustee
 from lifecycle.commands.trustee.dismiss_trustee import DismissTrustee, dismiss_trustee
 from lifecycle.commands.trustee.end_agreement import EndAgreement, end_agreement
@@ -73,6 +84,11 @@ INTERNAL: dict[str, Entry] = {
     "fall-due": Entry(FallDue, fall_due),
     "ask-back": Entry(AskBack, ask_back),
     "find-fault": Entry(FindFault, find_fault),
+    "skip-in-transfer": Entry(SkipInTransfer, skip_in_transfer),
+    "hand-over": Entry(HandOver, hand_over),
+    "leave-transferred": Entry(LeaveTransferred, leave_transferred),
+    "complete-transfer": Entry(CompleteTransfer, complete_transfer),
+    "receive-subject": Entry(ReceiveSubject, receive_subject),
 }
 """What the engine asks itself; no document can."""
 
@@ -120,6 +136,12 @@ COMMANDS: dict[str, Entry] = {
     "approve-sub-trustee": Entry(ApproveSubTrustee, approve_sub_trustee),
     "report-sub-trustee": Entry(ReportSubTrustee, report_sub_trustee),
     "dismiss-trustee": Entry(DismissTrustee, dismiss_trustee),
+    "announce-transfer": Entry(AnnounceTransfer, announce_transfer),
+    "notify-transfer": Entry(NotifyTransfer, notify_transfer),
+    "begin-transfer": Entry(BeginTransfer, begin_transfer),
+    "transfer": Entry(TransferSubject, transfer_subject),
+    "confirm-transfer": Entry(ConfirmTransfer, confirm_transfer),
+    "cancel-transfer": Entry(CancelTransfer, cancel_transfer),
     "publish-policy": Entry(PublishPolicy, publish_policy),
 }
 

@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 from lifecycle.commands.document import SubjectCommand
 from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.registry import entry_of
+from lifecycle.commands.transfer.receive_subject import ReceiveSubject
 from lifecycle.domain.decision import Decision
 from lifecycle.domain.event import Judged, Recorded
 from lifecycle.domain.open_records import Named
@@ -113,7 +114,7 @@ class AboutPeople:
         return owner is not None and question.identifier not in known.found and owner[0] in known.states
 
     def _judge(self, question: Question, command: SubjectCommand, person: Person) -> tuple[datetime, Decision]:
-        if question.subject_id is not None and not person.is_known:
+        if question.subject_id is not None and not person.is_known and not isinstance(command, ReceiveSubject):
             raise UnknownSubject
         at = self.decided.at(command)
         person.begin(at, self.decided.policy_at(at, person.subject), self.decided.known.policies)
@@ -225,7 +226,9 @@ class AboutPeople:
             return self._load(subject_id)
         key = question.identifier or question.subject_id
         if key not in self._unknown or self._unknown[key].is_known:
-            self._unknown[key] = Person(self._batch, Subject(uuid7()), named_by=question.identifier)
+            # Who comes from another controller keeps the id that they had.
+            new = question.subject_id if isinstance(question.command, ReceiveSubject) else None
+            self._unknown[key] = Person(self._batch, Subject(new or uuid7()), named_by=question.identifier)
         return self._unknown[key]
 
     def _load(self, subject_id: UUID) -> Person:

@@ -14,6 +14,7 @@ from typing import IO, Any, Self
 import orjson
 from eventsourcing.persistence import IntegrityError
 from pydantic import ValidationError
+from sqlalchemy import Connection
 
 from lifecycle.audit.views import Views
 from lifecycle.clock import Clock, SystemClock
@@ -34,6 +35,7 @@ from lifecycle.engine.reading import Reading
 from lifecycle.engine.restoring import Restoring
 from lifecycle.engine.revisions import Revisions
 from lifecycle.engine.sealing_off import compare, refuse_what_came_back
+from lifecycle.engine.transferring import Transferring
 from lifecycle.errors import Conflict, Invalid, StoreUnavailable
 from lifecycle.ledger.checkpoint_rows import Published
 from lifecycle.ledger.sequencer import sequence
@@ -305,6 +307,7 @@ class Engine:
         unfinished = self._try_again(now)
         swept = self.sweeping(now, progress)
         records = self.sweeping_open_records(now)
+        self.transfers.go_on()
         expunged = self.expunging(now)
         self.reacting()  # at the end: a process that fails holds up no deadline
         if unfinished is not None:
@@ -346,9 +349,9 @@ class Engine:
         """A trustee as it stands: agreements, findings, whom it entrusts, answers that it owes."""
         return self._standing([name])[0]
 
-    def open_record(self, named: Named) -> Any:
-        """The state of one record about no person, as it stands; its words are not opened."""
-        return self._snapshot.open_record(named)
+    def open_record(self, named: Named, words_from: Connection | None = None) -> Any:
+        """The state of one record about no person, as it stands; its words are opened only if asked for."""
+        return self._snapshot.open_record(named, words_from)
 
     def trustees(self) -> list[dict[str, Any]]:
         """Every trustee that was ever engaged, as it stands."""
@@ -374,6 +377,11 @@ class Engine:
     def vault_status(self) -> dict[str, Any]:
         with self.database.read() as c:
             return standing.vault_standing(c)
+
+    @property
+    def transfers(self) -> Transferring:
+        """Transfers to another controller. Policy clause 3.2."""
+        return Transferring(self)
 
     @property
     def restoring(self) -> Restoring:

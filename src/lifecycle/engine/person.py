@@ -18,6 +18,7 @@ from lifecycle.domain.subject.events import IdentifierLinked, SubjectRegistered
 from lifecycle.domain.subject.fold import fold
 from lifecycle.domain.subject.refusals import SubjectErased
 from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.subject.transfer_events import SubjectReceived
 from lifecycle.domain.trustee.trustee import Trustee
 from lifecycle.ledger.envelope import SID_BYTES, b64url
 from lifecycle.policy.calendars import Calendars
@@ -102,6 +103,9 @@ class Person:
         self._links[identifier] = (type, normalised)
         return identifier
 
+    def link_as(self, identifier: str, type: IdentifierType, normalised: str) -> None:
+        self._links[identifier] = (type, normalised)
+
     def new_id(self) -> str:
         return secrets.token_hex(8)
 
@@ -178,12 +182,15 @@ class Person:
 
     def _index(self, events: Sequence[DomainEvent]) -> None:
         """Write look-up rows for identifiers that were linked just now."""
-        for event in events:
-            if isinstance(event, IdentifierLinked) and event.identifier in self._links:
-                named = self._links[event.identifier]
-                row = self.batch.installation.lookup_row(*named, self.subject.id, event.identifier)
+        linked = [event.identifier for event in events if isinstance(event, IdentifierLinked)]
+        if any(isinstance(event, SubjectReceived) for event in events):
+            linked += self._links  # the record that came along names them
+        for identifier in linked:
+            if identifier in self._links:
+                named = self._links[identifier]
+                row = self.batch.installation.lookup_row(*named, self.subject.id, identifier)
                 self.batch.appending.rows.lookups.append(row)
-                self.batch.owners[named] = (self.subject.id, event.identifier)
+                self.batch.owners[named] = (self.subject.id, identifier)
 
     def append_to_access(self, event: DomainEvent, judged: Judged) -> int:
         """Place an event on the person's second stream; return its version there."""

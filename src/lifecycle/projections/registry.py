@@ -13,6 +13,7 @@ from lifecycle.projections.projection import Projection
 from lifecycle.projections.recipients import Recipients
 from lifecycle.projections.requests import Requests
 from lifecycle.projections.retention_calendar import RetentionCalendar
+from lifecycle.projections.transfers import Transfers
 from lifecycle.projections.trustees import Trustees
 
 PROJECTIONS: tuple[Projection, ...] = (
@@ -23,6 +24,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     Duties(),
     RetentionCalendar(),
     Requests(),
+    Transfers(),
     OpenCalendar(),
     Trustees(),
     AuditTrail(),

@@ -17,6 +17,26 @@ class SubjectErased(Refused):
         super().__init__("This person's data has been erased.")
 
 
+class SubjectTransferred(Refused):
+    code = "subject-transferred"
+    clause = "3.2"
+    rule = "policy clause 3.2; PIPL Art. 22"
+    remedy = "turn to the recipient of the transfer: `lifecycle transfer show` names its contact"
+
+    def __init__(self) -> None:
+        super().__init__("This person's data went to another controller.")
+
+
+class HoldingTransferred(Refused):
+    code = "holding-transferred"
+    clause = "3.2"
+    rule = "policy clause 3.2; PIPL Art. 22"
+    remedy = "turn to the recipient of the transfer: `lifecycle transfer show` names its contact"
+
+    def __init__(self, categories: Iterable[str]) -> None:
+        super().__init__(f"These went to another controller: {listed(categories)}.")
+
+
 class UnknownSubject(Refused):
     code = "unknown-subject"
     remedy = "name the person by e-mail, phone or your own reference"

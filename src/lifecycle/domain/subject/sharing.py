@@ -9,7 +9,14 @@ from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import refusals as r
 from lifecycle.domain.subject.fold import TERM_OVER
 from lifecycle.domain.subject.state import Ground, Holding, Subject
-from lifecycle.domain.subject.wording import chosen, known_categories, known_method, known_purposes, open_record
+from lifecycle.domain.subject.wording import (
+    chosen,
+    known_categories,
+    known_method,
+    known_purposes,
+    open_record,
+    still_ours,
+)
 from lifecycle.domain.trustee.trustee import Agreement, Trustee
 from lifecycle.errors import listed, shown
 from lifecycle.policy.model import Policy
@@ -104,6 +111,7 @@ def shareable(
     """Those with a live ground of the purpose; by category, others of the same category are simply not meant."""
     live = [holding for holding in named if _grounds(subject, asked, purpose, holding)]
     meant = live if by_category else named
+    still_ours(holding for holding in meant if subject.is_restricted(holding, asked.at))
     restricted = [holding.category for holding in meant if subject.is_restricted(holding, asked.at)]
     if restricted:
         raise r.HoldingRestricted(restricted)

@@ -10,6 +10,7 @@ from uuid import UUID
 from lifecycle.domain.subject.disclosures import Disclosure
 from lifecycle.domain.subject.duty import Duty
 from lifecycle.domain.subject.requests import Request
+from lifecycle.domain.subject.transfers import Moving
 from lifecycle.policy.model import ConsentScope
 from lifecycle.policy.periods import RetentionRule, StatutoryMinimum
 from lifecycle.policy.succession import Acquaintance
@@ -107,6 +108,7 @@ class Holding:
     anonymised: bool = False  # it ended by anonymisation; `erased_at` says when its key was ordered destroyed
     erased_at: datetime | None = None  # ordered: from here on nobody may read it
     erased_by: int | None = None  # version of the order
+    transferred_at: datetime | None = None  # another controller has it: here it is sealed and unread
     obstructed_at: datetime | None = None  # since when a store outside of ours says that it cannot erase it
 
     @property
@@ -170,6 +172,7 @@ class Subject:
     disclosures: tuple[Disclosure, ...] = ()
     mandatory_copies: Mapping[str, Copy] = field(default_factory=dict)  # by holding
     requests: Mapping[str, Request] = field(default_factory=dict)
+    transfers: Mapping[str, Moving] = field(default_factory=dict)
     birth_date: str | None = None  # id of the holding that seals it
     erasure: str | None = None  # of the whole person: "ordered", "completed" or "finalised"
 
@@ -218,7 +221,10 @@ class Subject:
         return any(hold.covers(holding.category, at) for hold in self.holds.values())
 
     def is_restricted(self, holding: Holding, at: datetime) -> bool:
-        """By request; a holding without a live ground is storage only in any case."""
+        """By request, or because another controller has it now; a holding without a live ground is storage only in any
+        case."""
+        if holding.transferred_at is not None and holding.transferred_at <= at:
+            return True
         return any(r.since <= at and (r.until is None or at < r.until) for r in holding.restrictions)
 
     def consent_for(self, purpose: str, at: datetime, technology: str | None = None) -> Consent | None:
@@ -226,12 +232,19 @@ class Subject:
         found = [c for c in self.consents if (c.purpose, c.technology) == (purpose, technology) and c.in_force(at)]
         return max(found, key=lambda consent: consent.since) if found else None
 
+    @property
+    def is_transferred(self) -> bool:
+        """Whether the whole record went to another controller."""
+        return any(each.whole and each.transferred_at is not None for each in self.transfers.values())
+
     def kept(self) -> tuple[Holding, ...]:
         """Holdings whose erasure has not been ordered."""
         return tuple(holding for holding in self.holdings.values() if holding.erased_at is None)
 
     def of_category(self, category: str) -> tuple[Holding, ...]:
-        return tuple(holding for holding in self.kept() if holding.category == category)
+        """Those that are still ours."""
+        ours = (holding for holding in self.kept() if holding.transferred_at is None)
+        return tuple(holding for holding in ours if holding.category == category)
 
     def sealed_in(self, id: str) -> tuple[int, ...]:
         """Versions of the events that may have sealed parts of this holding, or words of this request."""

@@ -19,8 +19,21 @@ OLDEST = 130
 
 
 def open_record(subject: Subject) -> None:
+    recorded_here(subject)
+    if subject.is_transferred:
+        raise r.SubjectTransferred
+
+
+def recorded_here(subject: Subject) -> None:
+    """For what still has to be possible once another controller has the data: holds that bind us, answers we owe."""
     if subject.erasure is not None:
         raise r.SubjectErased
+
+
+def still_ours(holdings: Iterable[Holding]) -> None:
+    gone = {holding.category for holding in holdings if holding.transferred_at is not None}
+    if gone:
+        raise r.HoldingTransferred(gone)
 
 
 def known_purposes(policy: Policy, purposes: Iterable[str]) -> None:
