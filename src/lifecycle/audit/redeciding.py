@@ -22,6 +22,7 @@ from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject.fold import born, replay
 from lifecycle.domain.subject.settling import fall_due
 from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.subject.told_events import SubjectToldOfIncident
 from lifecycle.errors import Invalid, Refused
 from lifecycle.policy.deadlines import as_recorded
 from lifecycle.policy.model import Policy
@@ -85,6 +86,8 @@ def _verdict(record: Record, state: Subject, group: Sequence[Recorded], done: fr
     try:
         if isinstance(first, e.ErasureCompleted | e.ErasureFinalised):
             return _carried_out(record, group)
+        if all(isinstance(each.event, SubjectToldOfIncident) for each in group):
+            return Verdict("not-a-decision", None, "it follows from an incident's own record")
         policy = _policy(record, group[0])
         facts = [each.event for each in group]
         if _is_sweep(record, group):

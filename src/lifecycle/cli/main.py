@@ -16,6 +16,7 @@ from lifecycle.cli import (
     benches,
     custody,
     failures,
+    incidents,
     logs,
     operations,
     policies,
@@ -69,6 +70,7 @@ subjects.app.command()(custody.custody)
 app.add_typer(subjects.app, name="subject")
 app.add_typer(trustees.app, name="trustee")
 app.add_typer(requests.app, name="request")
+app.add_typer(incidents.app, name="incident")
 app.add_typer(policies.app, name="policy")
 app.add_typer(times.retention, name="retention")
 app.add_typer(operations.projections, name="projections")

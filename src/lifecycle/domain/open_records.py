@@ -13,7 +13,8 @@ from uuid import UUID
 
 from lifecycle.domain.decision import Asked, Decision
 from lifecycle.domain.event import DomainEvent, Recorded
-from lifecycle.domain.streams import trustee_stream
+from lifecycle.domain.incident.incident import Incident
+from lifecycle.domain.streams import incident_stream, trustee_stream
 from lifecycle.domain.trustee.trustee import Trustee
 from lifecycle.policy.model import Policy
 
@@ -43,7 +44,10 @@ class Noun:
     born: Callable[[str], OpenRecord]
 
 
-NOUNS: dict[str, Noun] = {"trustee": Noun(trustee_stream, Trustee)}
+NOUNS: dict[str, Noun] = {
+    "trustee": Noun(trustee_stream, Trustee),
+    "incident": Noun(incident_stream, Incident),
+}
 
 Named = tuple[str, str]  # noun and name
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lifecycle.projections.audit_trail import AuditTrail
 from lifecycle.projections.consents import Consents
 from lifecycle.projections.holdings import Holdings
+from lifecycle.projections.incidents import Incidents
 from lifecycle.projections.open_calendar import OpenCalendar
 from lifecycle.projections.projection import Projection
 from lifecycle.projections.recipients import Recipients
@@ -18,5 +19,6 @@ PROJECTIONS: tuple[Projection, ...] = (
     RetentionCalendar(),
     Requests(),
     OpenCalendar(),
+    Incidents(),
     AuditTrail(),
 )
