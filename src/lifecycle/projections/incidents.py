@@ -44,7 +44,7 @@ column = incident.c
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One incident as it stands. `next_due` is the earliest limit that still runs; `missed` counts those that passed."""
+    """One incident as it stands. `next_due` is the earliest limit that runs; `missed` counts those that passed."""
 
     name: str
     nature: str

@@ -98,8 +98,14 @@ def _answer(incident: Incident, whom: str, which: Callable[[e.Due], bool] = lamb
 
 
 def _more(incident: Incident, dues: Iterable[e.Due]) -> tuple[Clock, ...]:
+    """With further limits; one for people that had been answered runs again when it is said again."""
+    again = tuple(dues)
+    kept = (
+        replace(clock, answered=False) if clock.due in again and clock.due.whom == "subjects" else clock
+        for clock in incident.clocks
+    )
     known = {clock.due for clock in incident.clocks}
-    return (*incident.clocks, *(Clock(due) for due in dues if due not in known))
+    return (*kept, *(Clock(due) for due in again if due not in known))
 
 
 def _detected(incident: Incident, event: e.IncidentDetected) -> Incident:
