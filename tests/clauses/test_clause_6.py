@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from clauses.partners import done, refused
 from whole.stores import ANN, BEN, Store
 
-from clauses.partners import done, refused
 from lifecycle.commands.outcome import Outcome
 
 DAY_1 = "2024-08-01T10:00:00+08:00"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,9 @@ from lifecycle.cli.here import here, opened, progress
 from lifecycle.cli.telling import json_line, rows_of, say, visible
 from lifecycle.cli.words import LocalTime, in_words
 from lifecycle.errors import Invalid
+
+if TYPE_CHECKING:
+    from lifecycle.commands.outcome import Outcome
 
 app = typer.Typer(no_args_is_help=True, help="What was leaked, changed or lost, who was hit, who has been told.")
 
@@ -58,9 +61,8 @@ def show(context: typer.Context, incident: Incident) -> None:
     if here(context).json:
         json_line(found)
         return
-    say(
-        f"Incident {visible(incident)} ({found['nature']}) is {found['status']}, risk {found['risk'] or 'not assessed'}."
-    )
+    risk = found["risk"] or "not assessed"
+    say(f"Incident {visible(incident)} ({found['nature']}) is {found['status']}, risk {risk}.")
     if found["affected"] is not None:
         _say_affected(found["affected"])
     columns = (
@@ -110,6 +112,7 @@ def notify(
         with opened(context) as engine:
             json_line(engine.incidents.to_tell(incident))
         return
+    outcome: Outcome | None
     with opened(context, publishing=True) as engine, progress("Telling people") as bar:
         if channel is not None:
             outcome = engine.execute(_document("notify-subjects", incident, channel=channel, contents=_contents(said)))

@@ -257,7 +257,8 @@ class Incidents:
         return [Hit(state, one, births.get(state.id)) for state, one in kept]
 
     def _state(self, person: UUID) -> Subject:
-        return cast(Subject, self._streams.repository.get(person, projector_func=folded))
+        subject: Subject = self._streams.repository.get(person, projector_func=folded)
+        return subject
 
     def _births(self, c: Connection, people: Sequence[Subject]) -> dict[UUID, date]:
         """Opened to count minors, and kept nowhere."""
