@@ -273,3 +273,10 @@ def test_a_sweep_between_does_not_change_what_is_equal():
     past.when(collecting_(EMAIL, purpose="quotation", at=MARCH_9)).then(
         also("email-1", purpose="quotation", occurred_at=MARCH_9)
     )
+
+
+def test_an_equal_value_whose_collection_is_told_late_is_held_since_it_was_collected():
+    quoted = collecting_(EMAIL, purpose="quotation", basis="contract", at=MARCH_1).recorded_on(MARCH_5)
+    past = given(consenting(), collecting_(EMAIL, at=MARCH_2), quoted)
+    (holding,) = past.subject.holdings.values()
+    assert (holding.since, [ground.since for ground in holding.grounds]) == (MARCH_1, [MARCH_2, MARCH_1])

@@ -124,6 +124,18 @@ def test_whoever_lets_a_consent_lapse_can_still_withdraw_what_it_began():
     )
 
 
+def test_a_withdrawal_of_an_earlier_day_does_not_touch_what_a_later_consent_began_whose_term_is_over():
+    past = given(consenting(), collecting_(EMAIL), time_passing(sg(2025, 4, 1)), policy=LAPSING)
+    past.when(withdrawing(at=sg(2025, 2, 27)).recorded_on(sg(2025, 4, 2))).then_nothing()
+    given(
+        consenting(at=sg(2025, 2, 1)),
+        consenting(),
+        collecting_(EMAIL),
+        time_passing(sg(2025, 4, 2)),
+        policy=LAPSING,
+    ).when(withdrawing(at=sg(2025, 2, 27)).recorded_on(sg(2025, 4, 2))).then_nothing()
+
+
 def test_refusing_is_recorded():
     given().when(refusing("free-trial")).then(
         e.ConsentRefused(occurred_at=MARCH_1, purposes=("free-trial",), notice="1.0", channel="web-form")

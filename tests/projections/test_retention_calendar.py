@@ -6,10 +6,23 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from lives import POLICY, SUMMER, Town, asks_erasure, consents, gives, is_held, live, steps, with_identifiers_kept
+from lives import (
+    POLICY,
+    SUMMER,
+    Town,
+    asks_erasure,
+    consents,
+    gives,
+    is_held,
+    is_restricted,
+    live,
+    steps,
+    with_identifiers_kept,
+)
 from sqlalchemy import Connection, event, insert, text
 from uuid_utils.compat import uuid7
 
+from lifecycle.domain.subject.collecting import record_birth_date
 from lifecycle.domain.subject.settling import fall_due, next_instant
 from lifecycle.policy.loading import parse_policy
 from lifecycle.policy.vocabulary import LegalBasis
@@ -172,3 +185,20 @@ def test_finding_what_is_due_reads_the_index_and_sorts_nothing(database: Databas
             assert "SCAN retention_calendar" not in plan
             assert "Sort" not in plan
             assert "TEMP B-TREE" not in plan
+
+
+def is_born(subject, asked):
+    return record_birth_date(subject, asked, birth_date="1990-05-17", new_id="b1", known=None, evidence="passport")
+
+
+def test_a_record_that_law_keeps_for_its_birth_date_is_not_named_before_law_lets_go(town: Town):
+    """Named earlier, it would stop the sweep for everybody: the record would find nothing due."""
+    person = town.register()
+    law = SUMMER + timedelta(days=200)
+    town.act(person, is_born)
+    town.act(person, is_restricted("birth-date", until=law, law="CPC 9"))
+    assert [(one.what, one.due) for one in calendar_of(town, SUMMER + YEARS)] == [("identifiers", law)]
+    town.publish(with_identifiers_kept(60))
+    assert [one.due for one in calendar_of(town, SUMMER + YEARS)] == [law]
+    town.clock.at = law
+    assert town.act(person, lambda subject, asked: fall_due(subject, asked.now, asked.policy))[0] == "erasure-ordered/1"

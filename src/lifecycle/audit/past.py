@@ -17,6 +17,7 @@ from lifecycle.domain.open_records import NOUNS, Named
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject.custody_events import CopyPreserved, MandatoryCopyKept
 from lifecycle.domain.subject.request_events import RequestReceived
+from lifecycle.domain.subject.revision_events import PolicyAcceptedByUse
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.trustee import trustee as trustees
 from lifecycle.domain.trustee.trustee import Trustee
@@ -65,13 +66,21 @@ class Past:
 
     @property
     def acts(self) -> list[DomainEvent]:
-        """Without what merely follows: periods that are over, storage only by law or hold, orders to erase."""
+        """Without what merely follows: periods that are over, storage only by law or hold, orders to erase, and
+        acceptance by going on."""
         return [event for event in self.events if not _follows(event)]
 
     def only(self, kind: type[Event]) -> Event | None:
         """The one act, if it is of this kind."""
         acts = self.acts
         return acts[0] if len(acts) == 1 and isinstance(acts[0], kind) else None
+
+    def after_notice(self, kind: type[Event]) -> Event | None:
+        """The one act of this kind, which may come with the notice of the version that was shown."""
+        acts = self.acts
+        told = len(acts) == 2 and isinstance(acts[0], e.NoticeGiven)
+        act = acts[-1] if len(acts) == 1 or told else None
+        return act if isinstance(act, kind) else None
 
     def word(self, event: DomainEvent, name: str, *, needed: bool = False) -> str | None:
         """What the caller wrote; a stand-in where it is withheld, which matters only if the decision needed it."""
@@ -203,7 +212,9 @@ def _day(value: Personal[JsonValue]) -> date | None:
 def _follows(event: DomainEvent) -> bool:
     if isinstance(event, e.ProcessingRestricted):
         return event.because != "asked"
-    return isinstance(event, e.RetentionExpired | e.ErasureOrdered | MandatoryCopyKept | CopyPreserved)
+    return isinstance(
+        event, e.RetentionExpired | e.ErasureOrdered | MandatoryCopyKept | CopyPreserved | PolicyAcceptedByUse
+    )
 
 
 def stand_in(format: str, number: int) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from lifecycle.audit.telling import instant
+from lifecycle.audit.telling import instant, told
+from lifecycle.audit.why import Reason, Why
 from lifecycle.policy.outside import OutOfScope
 from lifecycle.policy.vocabulary import RecipientKind
 from lifecycle.projections.audit_trail import Asked
@@ -86,3 +87,20 @@ def falling(one: Falling) -> dict[str, Any]:
         "purpose": one.purpose,
         "rule": one.rule,
     }
+
+
+def why_held(why: Why) -> dict[str, Any]:
+    """Reasons say only what they have to say: a hold has no rule, a ground no law."""
+    return {
+        "holdings": [
+            {"holding": one.holding, "category": one.category, "earliest": instant(one.earliest)}
+            | {"reasons": [_reason(reason) for reason in one.reasons]}
+            for one in why.holdings
+        ],
+        "person": {"earliest": instant(why.gone), "reasons": [_reason(reason) for reason in why.person]},
+    }
+
+
+def _reason(reason: Reason) -> dict[str, Any]:
+    said = {name: value for name, value in told(reason).items() if value is not None}
+    return {**said, "until": instant(reason.until)}

@@ -20,6 +20,7 @@ from lifecycle.domain.decision import Asked, Decision
 from lifecycle.domain.event import DomainEvent, Recorded, Withheld
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject.fold import born, replay
+from lifecycle.domain.subject.revising import revisions_until, version_for
 from lifecycle.domain.subject.settling import fall_due
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.subject.told_events import SubjectToldOfIncident
@@ -27,7 +28,6 @@ from lifecycle.errors import Invalid, Refused
 from lifecycle.policy.deadlines import as_recorded
 from lifecycle.policy.model import Policy
 from lifecycle.policy.remembered_days import AsRecorded
-from lifecycle.policy.succession import in_force
 from lifecycle.policy.vocabulary import Role
 
 SWEEP = "sweep"
@@ -88,7 +88,7 @@ def _verdict(record: Record, state: Subject, group: Sequence[Recorded], done: fr
             return _carried_out(record, group)
         if all(isinstance(each.event, SubjectToldOfIncident) for each in group):
             return Verdict("not-a-decision", None, "it follows from an incident's own record")
-        policy = _policy(record, group[0])
+        policy = _policy(record, state, group)
         facts = [each.event for each in group]
         if _is_sweep(record, group):
             return _of_sweep(state, facts, group, policy, record)
@@ -104,18 +104,30 @@ def _verdict(record: Record, state: Subject, group: Sequence[Recorded], done: fr
 # -- by what it was judged --------------------------------------------------------------------------------------------
 
 
-def _policy(record: Record, first: Recorded) -> Policy:
-    """The version that the header names, if it was the one in force."""
-    now = first.recorded_at
-    named = [each for each in record.published if each.policy.judged_by == first.judged.policy]
+def _policy(record: Record, state: Subject, group: Sequence[Recorded]) -> Policy:
+    """The version that the header names, if it was the one in force for the person."""
+    label, now = group[0].judged.policy, group[0].recorded_at
+    named = [each for each in record.published if each.policy.judged_by == label]
     if not named:
         raise Unlike("it names a policy version that was never published")
     if not named[0].in_force(now) or named[0].recorded_at > now + AT_ONCE:
         raise Unlike("it names a policy version that was not in force yet")
     known = [each.policy for each in record.published if each is named[0] or each.recorded_at < now - AT_ONCE]
-    if in_force(known, now) is not named[0].policy:
-        raise Unlike("it names a policy version that had been replaced")
+    if all(version_for(state, known, then) is not named[0].policy for then in _nows(record, group)):
+        raise Unlike(_why_not(state, named[0].policy, now))
     return named[0].policy
+
+
+def _why_not(state: Subject, policy: Policy, now: datetime) -> str:
+    since = state.acquaintance.since(policy)
+    if since is None or since > now:
+        return "it names a policy version of which the person had not been told"
+    return "it names a policy version that had been replaced"
+
+
+def _known(record: Record, now: datetime) -> tuple[Policy, ...]:
+    """The versions that whoever decided at `now` can have read."""
+    return tuple(each.policy for each in record.published if each.recorded_at <= now + AT_ONCE)
 
 
 def _carried_out(record: Record, group: Sequence[Recorded]) -> Verdict:
@@ -152,7 +164,8 @@ def _of_sweep(
 ) -> Verdict:
     whys = []
     for now in _nows(record, group):
-        why = _unlike(fall_due(state, now, policy, _calendars(state, facts)).events, facts)
+        revisions = revisions_until(state, _known(record, now), now)
+        why = _unlike(fall_due(state, now, policy, _calendars(state, facts), revisions).events, facts)
         if why is None:
             return Verdict("same", SWEEP)
         whys.append(why)
@@ -224,7 +237,8 @@ def _made_again(past: Past, verb: str, fields: Fields, role: str, registered: Se
 
 def _decided(past: Past, verb: str, command: Any, at: datetime, age: int | None) -> str | None:
     """None if the same follows again; otherwise what is different."""
-    past.begin(Asked(at, past.now, past.policy, age, _calendars(past.subject, past.events)))
+    calendars, published = _calendars(past.subject, past.events), _known(past.record, past.now)
+    past.begin(Asked(at, past.now, past.policy, age, calendars, published))
     try:
         decision: Decision = COMMANDS[verb].handle(command, past)
     except Refused as refusal:

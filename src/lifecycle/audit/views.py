@@ -9,19 +9,27 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from lifecycle.audit import records, requests
+from lifecycle.audit import lawful_answers, records, requests
+from lifecycle.audit.explaining import explained
 from lifecycle.audit.history import events_of, history
 from lifecycle.audit.holdings import Picture, shown
 from lifecycle.audit.incidents import incidents_of
+from lifecycle.audit.lawful_evidence import Evidence
 from lifecycle.audit.opening import values_of
 from lifecycle.audit.recipients import named
 from lifecycle.audit.redeciding import re_decided
+from lifecycle.audit.register import Engaged, register
 from lifecycle.audit.reopened import opened
 from lifecycle.audit.replay import known_at, states
+from lifecycle.audit.telling import instant
+from lifecycle.audit.why import why
 from lifecycle.clock import Clock
-from lifecycle.domain.streams import access_stream_of
+from lifecycle.domain.streams import access_stream_of, trustee_stream
+from lifecycle.domain.subject.events import PersonalDataShared
 from lifecycle.domain.subject.fold import born
 from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.trustee import trustee as trustees
+from lifecycle.domain.trustee.events import AgreementSigned
 from lifecycle.policy.calendars import Calendars
 from lifecycle.policy.countries import STANDARD
 from lifecycle.policy.outside import out_of_scope
@@ -29,6 +37,7 @@ from lifecycle.projections.audit_trail import trail
 from lifecycle.projections.consents import agreed_by, current_consents
 from lifecycle.projections.held import held_by
 from lifecycle.projections.holdings import current_holdings
+from lifecycle.projections.processing_register import processed_now
 from lifecycle.projections.recipients import current_recipients, given_by
 from lifecycle.projections.requests import all_requests, requests_of, whose
 from lifecycle.projections.retention_calendar import due
@@ -36,6 +45,7 @@ from lifecycle.storage.appending import load_heads
 from lifecycle.storage.database import Database
 from lifecycle.storage.folding import folded
 from lifecycle.storage.following import Follower
+from lifecycle.storage.open_words import open_words
 from lifecycle.storage.policies import Policies
 from lifecycle.vault.vault import Vault
 
@@ -132,6 +142,13 @@ class Views:
             given = current_recipients(c, subject_id)
         return [records.product(one, given) for one in (out_of_scope(policy) if policy else ())]
 
+    def explain(self, subject_id: UUID | None, at: datetime | None, language: str) -> Json:
+        """The rules of processing in force at a moment, in general or for one person."""
+        now = self._clock.now()
+        with self._read() as c:
+            subject = self._known(c, subject_id, None) if subject_id is not None else None
+            return explained(self._policies.all(c), subject, at or now, now, language)
+
     def history(self, subject_id: UUID) -> list[Json]:
         """Every event of the person's record in order, without values."""
         with self._read() as c:
@@ -147,6 +164,52 @@ class Views:
         """Every decision that was recorded until `as_of`, made again: the same, different, or why nobody can tell."""
         with self._read() as c:
             return list(re_decided(opened(c, self._vault, self._policies, subject_id), as_of))
+
+    def lawful(
+        self,
+        subject_id: UUID,
+        holding: str,
+        at: datetime,
+        as_known_at: datetime | None = None,
+        purpose: str | None = None,
+    ) -> Json:
+        """Was processing of this holding lawful at `at`? By what is known, and by what was known then."""
+        now = self._clock.now()
+        with self._read() as c:
+            evidence = self._evidence(c, subject_id)
+        answer = lawful_answers.of_an_instant(evidence, holding, at, as_known_at or now, now, purpose)
+        return {"subject": str(subject_id)} | answer
+
+    def lawful_act(self, subject_id: UUID, version: int, as_known_at: datetime | None = None) -> Json:
+        """Was the act of this version lawful when it happened?"""
+        with self._read() as c:
+            evidence = self._evidence(c, subject_id)
+        answer = lawful_answers.of_an_act(evidence, version, as_known_at or self._clock.now())
+        return {"subject": str(subject_id)} | answer
+
+    def why(self, subject_id: UUID) -> Json:
+        """Every reason why something of this person is still held, and the earliest lawful instant of its deletion."""
+        now = self._clock.now()
+        with self._read() as c:
+            subject, policies = self._known(c, subject_id, None), self._policies.all(c)
+        return {"subject": str(subject_id), "at": instant(now)} | records.why_held(why(subject, policies, now))
+
+    def register(self) -> Json:
+        """The register of processing activities, as of now."""
+        self._bring_up_all()
+        now = self._clock.now()
+        with self._read() as c:
+            policies = self._policies.all(c)
+            named = {name for policy in policies for name in policy.trustees}
+            engaged = {name: _engaged(c, name) for name in named}
+            return register(policies, processed_now(c, now), engaged, now)
+
+    def _evidence(self, c: Connection, subject_id: UUID) -> Evidence:
+        """All that is read lazily is kept: it is asked for after the snapshot is over."""
+        events = events_of(c, subject_id)
+        shared = {each.event.trustee for each, _ in events if isinstance(each.event, PersonalDataShared)}
+        known = {name: [event for event, _ in events_of(c, trustee_stream(name))] for name in shared}
+        return Evidence(subject_id, events, known.__getitem__, self._policies.all(c))
 
     def audit_trail(self, subject_id: UUID | None = None, limit: int = MANY, after: int = -1) -> list[Json]:
         """Who asked what, when and with what outcome, refusals included; of one person or of everybody."""
@@ -214,3 +277,14 @@ class Views:
         """As far as events have their position; who asks about everybody is not kept waiting for the others."""
         if self._follower is not None:
             self._follower.catch_up()
+
+
+def _engaged(c: Connection, name: str) -> Engaged:
+    """A trustee as it stands; what the parties agreed on in words needs no key."""
+    words = open_words(c, trustee_stream(name))
+    events = [event for event, _ in events_of(c, trustee_stream(name))]
+    signed = {
+        each.event.agreement: each.originator_version for each in events if isinstance(each.event, AgreementSigned)
+    }
+    measures = {id: words.get(version, {}).get("measures", "") for id, version in signed.items()}
+    return Engaged(trustees.replay(trustees.Trustee(name), events), measures)

@@ -22,7 +22,7 @@ Way = Callable[[Past], Iterator[Fields]]
 
 
 def _give_consent(past: Past) -> Iterator[Fields]:
-    given = past.only(e.ConsentGiven)
+    given = past.after_notice(e.ConsentGiven)
     if given is None:
         return
     guardian = past.word(given, "guardian", needed=bool(past.subject.guardians)) if given.by_guardian else None
@@ -40,9 +40,10 @@ def _give_consent(past: Past) -> Iterator[Fields]:
 
 
 def _refuse_consent(past: Past) -> Iterator[Fields]:
-    """Of technologies each has a fact of its own."""
-    refused = [act for act in past.acts if isinstance(act, e.ConsentRefused)]
-    if refused and len(refused) == len(past.acts):
+    """Of technologies each has a fact of its own; whoever was shown a revision was told of it by that."""
+    acts = past.acts[1:] if past.acts and isinstance(past.acts[0], e.NoticeGiven) else past.acts
+    refused = [act for act in acts if isinstance(act, e.ConsentRefused)]
+    if refused and len(refused) == len(acts):
         yield {
             "at": refused[0].occurred_at,
             "purposes": tuple(dict.fromkeys(purpose for each in refused for purpose in each.purposes)),

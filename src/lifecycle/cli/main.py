@@ -20,8 +20,10 @@ from lifecycle.cli import (
     logs,
     operations,
     policies,
+    questions,
     requests,
     restores,
+    revisions,
     stores,
     subjects,
     times,
@@ -69,6 +71,7 @@ logs.add_to(app)
 subjects.app.command()(custody.custody)
 app.add_typer(subjects.app, name="subject")
 app.add_typer(trustees.app, name="trustee")
+revisions.add_to(policies.app)
 app.add_typer(requests.app, name="request")
 app.add_typer(incidents.app, name="incident")
 app.add_typer(policies.app, name="policy")
@@ -78,6 +81,7 @@ app.add_typer(operations.vault, name="vault")
 app.add_typer(restores.restore, name="restore")
 operations.vault.command(name="restore")(restores.vault_restore)
 auditors.add_to(audits.app)
+questions.add_to(audits.app)
 app.add_typer(audits.app, name="audit")
 app.add_typer(auditors.witness, name="witness")
 app.add_typer(benches.app, name="bench")

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from lifecycle.domain import policy_events
 from lifecycle.domain.event import DomainEvent, Personal, Withheld
 from lifecycle.domain.incident import events as incident_events
-from lifecycle.domain.subject import custody_events, outgoing_events, request_events, told_events
+from lifecycle.domain.subject import custody_events, outgoing_events, request_events, revision_events, told_events
 from lifecycle.domain.subject import events as subject_events
 from lifecycle.domain.trustee import events as trustee_events
 from lifecycle.errors import LifecycleError
@@ -39,6 +39,7 @@ KINDS: dict[str, type[DomainEvent]] = _kinds(
     custody_events,
     outgoing_events,
     request_events,
+    revision_events,
     policy_events,
     trustee_events,
     incident_events,

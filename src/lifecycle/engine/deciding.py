@@ -56,6 +56,11 @@ class Deciding:
         assert isinstance(command, PublishPolicy), "every command is of one of three sorts"
         return self._about_policy(question, command)
 
+    def bring_up(self, question: Question) -> None:
+        """What time has brought to the person, before the command about them."""
+        if len(self.decided.known.policies) > 1 and isinstance(question.command, SubjectCommand):
+            self.people.bring_up(question)
+
     def _about_nobody(self, question: Question, command: OpenRecordCommand) -> Outcome:
         stream = stream_of(command.named)
         if before := self.decided.seen.get((stream, question.cmd)):
@@ -83,7 +88,7 @@ class Deciding:
         if before := self.decided.seen.get((stream, question.cmd)):
             return self.decided.reused(question, before) or self.decided.repeated(question, before)
         try:
-            decision = publish_policy(command, self.decided.known.policies, self.decided.at(command))
+            decision = publish_policy(command, self.decided.known.policies, self.decided.at(command), self.decided.now)
         except Refused as refusal:
             self.decided.append_attempt(question, refusal)
             return answers.refused(command.id, refusal, None, None)
@@ -120,7 +125,10 @@ def decide_all(
     deciding = Deciding(Decided(known, now, c, calendars))
     outcomes: list[Outcome] = []
     for question in questions:
-        if deciding.decided.is_over or deciding.people.must_wait(question):
+        if deciding.decided.is_over:
+            break
+        deciding.bring_up(question)
+        if deciding.people.must_wait(question):
             break
         outcomes.append(deciding.decide(question))
     return deciding, outcomes

@@ -33,6 +33,7 @@ from lifecycle.engine.incidents import Incidents
 from lifecycle.engine.publishing import Publishing
 from lifecycle.engine.reading import Reading
 from lifecycle.engine.restoring import Restoring
+from lifecycle.engine.revisions import Revisions
 from lifecycle.engine.sealing_off import compare, refuse_what_came_back
 from lifecycle.errors import Conflict, Invalid, StoreUnavailable
 from lifecycle.ledger.checkpoint_rows import Published
@@ -360,6 +361,10 @@ class Engine:
     @property
     def restoring(self) -> Restoring:
         return Restoring(self)
+
+    @property
+    def revisions(self) -> Revisions:
+        return Revisions(self)
 
     def back_up_vault(self, out: IO[bytes]) -> int:
         """Dump the vault's tables on their own (settled rule 1), what is in custody too."""

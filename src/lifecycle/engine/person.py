@@ -107,10 +107,11 @@ class Person:
 
     # -- what the batch does -----------------------------------------------------------------------------------------
 
-    def begin(self, at: datetime, policy: Policy) -> Asked:
+    def begin(self, at: datetime, policy: Policy, published: tuple[Policy, ...] = ()) -> Asked:
         """Turn to the next command about this person."""
         self._links.clear()
-        self.current = Asked(at, self.batch.now, policy, self._age(policy.day_of(at)), self.batch.calendars)
+        age = self._age(policy.day_of(at))
+        self.current = Asked(at, self.batch.now, policy, age, self.batch.calendars, published)
         return self.current
 
     def _age(self, day: date) -> int | None:
@@ -164,8 +165,9 @@ class Person:
                 self.values[(holding, self.subject.version)] = value
 
     def append_late(self, events: Sequence[DomainEvent], judged: Judged) -> None:
-        """Place what may still be told of somebody erased: facts without words, as no key is left for them."""
-        assert self.head is not None, "an erased person's record has a head"
+        """Place facts without words: what may still be told of somebody erased, as no key is left for them, and what
+        time brought, which nobody said."""
+        assert self.head is not None, "a known person's record has a head"
         for event in events:
             told = event.without_words()
             recorded, self.head = self.batch.appending.append(self.head, OpenParts(), told, judged, self.batch.now)

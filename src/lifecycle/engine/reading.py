@@ -83,6 +83,10 @@ class Reading:
         """Third-party products with the links to their own terms, and what of this person they were given."""
         return self._views.out_of_scope(self.subject_id(subject))
 
+    def explain(self, at: datetime | None = None, subject: Named | None = None, language: str = "en") -> Json:
+        """The rules of processing in force at a moment, in general or for this person; in plain words under `text`."""
+        return self._views.explain(self.subject_id(subject) if subject is not None else None, at, language)
+
     def requests(self, subject: Named | None = None, limit: int = MANY, *, only_open: bool = False) -> list[Json]:
         """Requests with their states, deadlines and the working days left; of one person, or of everybody."""
         if subject is not None:
@@ -113,6 +117,30 @@ class Reading:
     def re_decide(self, subject: Named, as_of: datetime | None = None) -> list[Json]:
         """Every past decision, made again under the policy version that it names."""
         return self._views.re_decide(self.subject_id(subject), as_of=as_of)
+
+    def lawful(
+        self,
+        subject: Named,
+        holding: str,
+        at: datetime,
+        as_known_at: datetime | None = None,
+        purpose: str | None = None,
+    ) -> Json:
+        """Was processing of this holding lawful at `at`, for this purpose or for any?"""
+        return self._views.lawful(self.subject_id(subject), holding, at, as_known_at, purpose)
+
+    def lawful_act(self, subject: Named, version: int, as_known_at: datetime | None = None) -> Json:
+        """Was this act, a collection or a share, lawful when it happened?"""
+        return self._views.lawful_act(self.subject_id(subject), version, as_known_at)
+
+    def why(self, subject: Named) -> Json:
+        """Why each item is still held, and the earliest lawful instant of its deletion."""
+        return self._views.why(self.subject_id(subject))
+
+    def register(self) -> Json:
+        """The register of processing activities: per purpose what, why, for whom, how long, and of how many people."""
+        self._drain()
+        return self._views.register()
 
     def audit_trail(self, subject: Named | None = None, limit: int = MANY, after: int = -1) -> list[Json]:
         """Who asked what, when, with what outcome; of one person, or of everybody. It goes on behind `after`."""

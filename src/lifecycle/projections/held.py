@@ -132,7 +132,7 @@ def _grounds(subject: Subject, holding: Holding) -> Iterable[HeldGround]:
             ground.basis.value,
             ground.since,
             end,
-            ground.rule.name,
+            subject.ending_rule(ground).name,
             ground.ended,
             kept_until,
             ground.technology,

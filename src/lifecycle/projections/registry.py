@@ -7,6 +7,7 @@ from lifecycle.projections.consents import Consents
 from lifecycle.projections.holdings import Holdings
 from lifecycle.projections.incidents import Incidents
 from lifecycle.projections.open_calendar import OpenCalendar
+from lifecycle.projections.policy_versions import PolicyVersions
 from lifecycle.projections.projection import Projection
 from lifecycle.projections.recipients import Recipients
 from lifecycle.projections.requests import Requests
@@ -21,4 +22,5 @@ PROJECTIONS: tuple[Projection, ...] = (
     OpenCalendar(),
     Incidents(),
     AuditTrail(),
+    PolicyVersions(),
 )

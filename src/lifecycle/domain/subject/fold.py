@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from lifecycle.domain.event import DomainEvent, Recorded
-from lifecycle.domain.subject import custody_changes, request_fold, told_of_incidents
+from lifecycle.domain.subject import custody_changes, request_fold, revised, told_of_incidents
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject.outgoing_fold import CHANGES as OUTGOING
 from lifecycle.domain.subject.state import Consent, Generation, Ground, Hold, Holding, Restriction, Share, Subject
@@ -32,7 +32,8 @@ def replay(subject: Subject | None, events: Iterable[Recorded]) -> Subject | Non
 
 def fold(subject: Subject, event: DomainEvent, recorded_at: datetime) -> Subject:
     """Return the state after one more fact; facts that change nothing here still count as versions."""
-    subject = replace(subject, version=subject.version + 1, last_event_at=recorded_at)
+    begun = subject.begun or recorded_at
+    subject = replace(subject, version=subject.version + 1, begun=begun, last_event_at=recorded_at)
     change = _CHANGES.get(type(event))
     return change(subject, event, recorded_at) if change else subject
 
@@ -68,8 +69,9 @@ def _birth_date(subject: Subject, event: e.BirthDateRecorded, _: datetime) -> Su
     return replace(subject.with_holdings([holding]), birth_date=event.holding)
 
 
-def _notice(subject: Subject, event: e.NoticeGiven, _: datetime) -> Subject:
-    return replace(subject, notices=subject.notices | {(event.notice, event.channel)})
+def _notice(subject: Subject, event: e.NoticeGiven, recorded_at: datetime) -> Subject:
+    told = {event.notice: recorded_at, **subject.told}
+    return replace(subject, notices=subject.notices | {(event.notice, event.channel)}, told=told)
 
 
 def _accepted(subject: Subject, event: e.PolicyAccepted, _: datetime) -> Subject:
@@ -115,26 +117,25 @@ def _withdrawn(subject: Subject, event: e.ConsentWithdrawn, _: datetime) -> Subj
         return consent.since <= at and (named is None or consent.technology in named)
 
     subject = _end_consents(subject, event.purposes, "withdrawn", at, meant)
-    which = _on_consent(subject, event.purposes, named)
+
+    def fallen(ground: Ground) -> bool:
+        of_these = ground.purpose in event.purposes and (named is None or ground.technology in named)
+        return of_these and ground.basis is LegalBasis.CONSENT and not carried_since(subject, ground, at)
+
     return subject.with_holdings(
-        _end_grounds(subject, holding, "consent-withdrawn", at, which) for holding in subject.kept()
+        _end_grounds(subject, holding, "consent-withdrawn", at, fallen) for holding in subject.kept()
     )
 
 
-def _on_consent(
-    subject: Subject, purposes: tuple[str, ...], technologies: tuple[str, ...] | None
-) -> Callable[[Ground], bool]:
-    left = [consent for consent in subject.consents if consent.ended is None]
-
-    def fallen(ground: Ground) -> bool:
-        if ground.basis is not LegalBasis.CONSENT or ground.purpose not in purposes:
-            return False
-        if technologies is not None and ground.technology not in technologies:
-            return False
-        carrying = [c for c in left if (c.purpose, c.technology) == (ground.purpose, ground.technology)]
-        return not any(consent.since <= ground.counted_from for consent in carrying)
-
-    return fallen
+def carried_since(subject: Subject, ground: Ground, at: datetime) -> bool:
+    """Whether a consent carries the ground that was given after `at`, and not taken back: a withdrawal of that day does
+    not touch it, not even when the term of the consent is over by the time that it is told."""
+    return any(
+        (consent.purpose, consent.technology) == (ground.purpose, ground.technology)
+        and consent.ended in (None, TERM_OVER)
+        and at < consent.since <= ground.counted_from
+        for consent in subject.consents
+    )
 
 
 def _consent_expired(subject: Subject, event: e.ConsentExpired | e.ConsentInvalidated, _: datetime) -> Subject:
@@ -202,7 +203,7 @@ def _with_ground(subject: Subject, holding: Holding, event: e.PersonalDataCollec
             and subject.is_live(ground, recorded_at)
         ):
             counted = max(ground.counted_from, event.occurred_at)
-            renewed = replace(ground, counted_from=counted, rule=event.rule, minimum=event.minimum)
+            renewed = replace(ground, counted_from=counted, rule=event.rule, minimum=event.minimum, limits=())
             grounds = tuple(renewed if ground.number == other.number else other for other in holding.grounds)
             return replace(holding, grounds=grounds)
     at = event.occurred_at
@@ -216,7 +217,8 @@ def _with_ground(subject: Subject, holding: Holding, event: e.PersonalDataCollec
         event.minimum,
         technology=event.technology,
     )
-    return replace(holding, grounds=(*holding.grounds, ground), kept_by=frozenset())
+    since = min(holding.since, at)  # an equal value was collected earlier than was known: it is held since then
+    return replace(holding, since=since, grounds=(*holding.grounds, ground), kept_by=frozenset())
 
 
 def _activity(subject: Subject, event: e.ActivityRecorded, recorded_at: datetime) -> Subject:
@@ -232,7 +234,9 @@ def _freeze_due(subject: Subject, purpose: str, recorded_at: datetime) -> Subjec
     """Fix the end of grounds that are due already, so that activity after the due instant never revives them."""
 
     def frozen(ground: Ground) -> Ground:
-        moves = ground.purpose == purpose and ground.rule.counts_from is CountsFrom.LAST_ACTIVITY
+        rules = (ground.rule, *(limit.rule for limit in ground.limits))
+        counts = any(rule.counts_from is CountsFrom.LAST_ACTIVITY for rule in rules)
+        moves = ground.purpose == purpose and counts
         end = subject.end_of(ground)
         return replace(ground, until=end) if moves and end is not None and end <= recorded_at else ground
 
@@ -405,4 +409,5 @@ _CHANGES: dict[type[DomainEvent], Callable[[Subject, Any, datetime], Subject]] =
     **custody_changes.CHANGES,
     **request_fold.CHANGES,
     **told_of_incidents.CHANGES,
+    **revised.CHANGES,
 }

@@ -120,10 +120,14 @@ class NoticeMissing(Refused):
     code = "notice-missing"
     clause = "9.1"
     rule = "policy clause 9.1; PIPL Art. 17"
-    remedy = "name a policy version that is published and in force"
+    remedy = (
+        "tell the person of a version that is published and in force, or to come (`give-notice`), and name that one"
+    )
 
-    def __init__(self, notice: str) -> None:
-        super().__init__(f"No published policy version {shown(notice)} is in force.")
+    def __init__(self, notice: str, *, needed: bool = False) -> None:
+        """`needed`: only that version allows what was asked."""
+        why = f"Only policy version {shown(notice)} allows this, and the person was not told of it."
+        super().__init__(why if needed else f"No published policy version {shown(notice)} is in force.")
 
 
 class ConsentInForce(Refused):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from lifecycle.domain.decision import Asked, Decision
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import refusals as r
+from lifecycle.domain.subject.fold import TERM_OVER
 from lifecycle.domain.subject.state import Ground, Holding, Subject
 from lifecycle.domain.subject.wording import chosen, known_categories, known_method, known_purposes, open_record
 from lifecycle.domain.trustee.trustee import Agreement, Trustee
@@ -86,7 +87,7 @@ def _agreed_to(
         if all(ground.basis is LegalBasis.CONSENT for ground in _grounds(subject, asked, purpose, holding))
     ]
     given = [c for c in subject.consents if (c.purpose, c.technology) == (purpose, None) and c.since <= asked.at]
-    standing = [c for c in given if c.until is None or asked.at < c.until]
+    standing = [c for c in given if c.until is None or asked.at < c.until or c.ended == TERM_OVER]
     if on_consent and not any(trustee in c.scope.recipients and method in c.scope.methods for c in standing):
         raise r.ConsentMissing(purpose, f"names recipient {shown(trustee)} and method {shown(method)}")
 

@@ -12,7 +12,16 @@ from lifecycle.domain.subject.requests import Request
 from lifecycle.domain.subject.told_of_incidents import ToldOfIncident
 from lifecycle.policy.model import ConsentScope
 from lifecycle.policy.periods import RetentionRule, StatutoryMinimum
+from lifecycle.policy.succession import Acquaintance
 from lifecycle.policy.vocabulary import CountsFrom, IdentifierType, LegalBasis, RecipientKind
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A shorter rule of a later policy version; `since` it is in force for the person, it ends no ground before."""
+
+    rule: RetentionRule
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +29,8 @@ class Ground:
     """Why a holding may be processed: one purpose, one basis, since, until.
 
     `counted_from` is where a period that counts from collection begins. `until` is an end that is fixed already;
-    `ended` says by which recorded fact, and stays None while only time has ended the ground.
+    `ended` says by which recorded fact, and stays None while only time has ended the ground. `limits` are what later
+    policy versions shortened.
     """
 
     number: int
@@ -33,6 +43,7 @@ class Ground:
     until: datetime | None = None
     ended: str | None = None
     technology: str | None = None  # that collected it: the ground stands and falls with the consent to it
+    limits: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +151,7 @@ class Subject:
     id: UUID
     version: int = 0
     access_sid: str | None = None
+    begun: datetime | None = None  # when the first event was recorded
     last_event_at: datetime | None = None
     identifiers: Mapping[str, IdentifierType] = field(default_factory=dict)
     holdings: Mapping[str, Holding] = field(default_factory=dict)
@@ -148,6 +160,7 @@ class Subject:
     activity: Mapping[str, datetime] = field(default_factory=dict)
     holds: Mapping[str, Hold] = field(default_factory=dict)
     notices: frozenset[tuple[str, str]] = frozenset()
+    told: Mapping[str, datetime] = field(default_factory=dict)  # policy version → when the first notice was recorded
     acceptances: frozenset[str] = frozenset()
     guardians: frozenset[str] = frozenset()
     disclosures: tuple[Disclosure, ...] = ()
@@ -157,16 +170,37 @@ class Subject:
     birth_date: str | None = None  # id of the holding that seals it
     erasure: str | None = None  # of the whole person: "ordered", "completed" or "finalised"
 
+    @property
+    def acquaintance(self) -> Acquaintance:
+        """What decides which policy version is in force for this person."""
+        return Acquaintance(self.begun, self.told)
+
     # -- what time makes of it ---------------------------------------------------------------------------------------
 
     def end_of(self, ground: Ground) -> datetime | None:
         """When the ground ends or ended: the earliest of a fixed end and its retention (settled rule 20)."""
-        start = ground.counted_from
-        if ground.rule.counts_from is CountsFrom.LAST_ACTIVITY:
-            start = max(start, self.activity.get(ground.purpose, start))
-        due = ground.rule.due(start)
-        ends = [end for end in (ground.until, due) if end is not None]
+        due = self.due_by(ground)
+        ends = [end for end in (ground.until, due[0] if due is not None else None) if end is not None]
         return min(ends) if ends else None
+
+    def due_by(self, ground: Ground) -> tuple[datetime, RetentionRule] | None:
+        """When retention ends the ground, and by which rule: its own, or a shorter one of a later version."""
+        found = [(self._due(ground, ground.rule), ground.rule)]
+        found += [(self._due(ground, limit.rule, limit.since), limit.rule) for limit in ground.limits]
+        dues = [(due, rule) for due, rule in found if due is not None]
+        return min(dues, key=lambda one: one[0], default=None)
+
+    def ending_rule(self, ground: Ground) -> RetentionRule:
+        """The rule by which time ends the ground, as far as that is known now."""
+        due = self.due_by(ground)
+        return due[1] if due is not None else ground.rule
+
+    def _due(self, ground: Ground, rule: RetentionRule, since: datetime | None = None) -> datetime | None:
+        start = ground.counted_from
+        if rule.counts_from is CountsFrom.LAST_ACTIVITY:
+            start = max(start, self.activity.get(ground.purpose, start))
+        due = rule.due(start)
+        return due if due is None or since is None else max(due, since)
 
     def is_live(self, ground: Ground, at: datetime) -> bool:
         end = self.end_of(ground)
