@@ -150,6 +150,28 @@ def test_clause_6_minors_are_counted_from_sealed_birth_dates_and_no_age_is_store
     assert "2015" not in str(counted)
 
 
+def test_clause_6_the_count_is_the_same_however_small_the_pages_and_puts_nothing_twice_on_record(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    held(store, ANN, BEN, {"email": "cy@example.com"})
+    counted = assessed(detected(store))
+    monkeypatch.setattr("lifecycle.engine.incidents.PAGE", 1)
+    walked: list[int] = []
+    assert store.engine.incidents.count("stolen-laptop", lambda done, _: walked.append(done)).outcome == "nothing"
+    assert walked == [1, 2, 3]
+    assert store.engine.incidents.affected("stolen-laptop")["digest"] == counted["digest"]
+
+
+def test_clause_6_what_a_system_of_our_own_keeps_for_us_is_hit_with_it_and_not_with_our_store(store: Store):
+    held(store)
+    kept = {"purpose": "quotation", "basis": "contract", "evidence": "order 7", "held_by": "crm", "locator": "crm/7"}
+    done(store.do("collect", subject=BEN, data={"company": "Acme"}, source="web-form", **kept))
+    detected(store, scope={"store": "engine"}, window={"from": DAY_2})
+    assert assessed(store)["excluded"] == {"value-held-elsewhere": 1}
+    there = assessed(store, scope={"store": "crm"})
+    assert (there["people"], there["categories"], there["excluded"]) == (1, {"company": 1}, {})
+
+
 # -- clocks -----------------------------------------------------------------------------------------------------------
 
 
