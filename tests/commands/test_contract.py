@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lifecycle.commands.document import Command, SubjectCommand, TrusteeCommand
+from lifecycle.commands.incident.about import IncidentCommand
 from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.parsing import Malformed, parse_command, parse_line
 from lifecycle.commands.registry import COMMANDS
@@ -76,6 +77,14 @@ FIELDS: dict[str, tuple[set[str], set[str]]] = {
     "transfer": (set(), set()),
     "confirm-transfer": ({"token"}, {"evidence"}),
     "cancel-transfer": ({"reason"}, set()),
+    "detect-incident": ({"nature", "window", "scope"}, {"description"}),
+    "assess-incident": ({"severity", "risk", "cause"}, {"window", "scope"}),
+    "take-remedy": ({"measure"}, set()),
+    "notify-authority": ({"authority", "contents"}, {"jurisdictions", "reference"}),
+    "notify-subjects": ({"channel", "contents"}, set()),
+    "waive-subject-notice": (set(), {"measures", "evidence"}),
+    "reopen-incident": ({"reason"}, {"ordered", "authority", "reference"}),
+    "close-incident": ({"conclusion"}, set()),
     "publish-policy": ({"text"}, set()),
 }
 
@@ -191,6 +200,30 @@ WHOLE: dict[str, dict[str, Any]] = {
     "transfer": {},
     "confirm-transfer": {"token": "t", "evidence": "letter 7"},
     "cancel-transfer": {"reason": "forbidden"},
+    "detect-incident": {
+        "nature": "leak",
+        "window": {"from": "2025-03-01T00:00:00Z", "to": "2025-03-02T00:00:00Z"},
+        "scope": {"store": "engine", "trustee": "udesk", "keys": ["epoch"], "categories": ["email"]},
+        "description": "a laptop was stolen",
+    },
+    "assess-incident": {
+        "severity": "high",
+        "risk": "significant",
+        "cause": "left in a car",
+        "window": {"from": "2025-03-01T00:00:00Z"},
+        "scope": {"keys": ["custody"]},
+    },
+    "take-remedy": {"measure": "wiped"},
+    "notify-authority": {
+        "authority": "PDPC",
+        "jurisdictions": ["SG"],
+        "reference": "DP-7",
+        "contents": {"cause": "theft"},
+    },
+    "notify-subjects": {"channel": "email", "contents": {"cause": "theft"}},
+    "waive-subject-notice": {"measures": "wiped", "evidence": "log"},
+    "reopen-incident": {"reason": "the wipe failed", "ordered": True, "authority": "PDPC", "reference": "DP-7"},
+    "close-incident": {"conclusion": "disks are encrypted"},
     "publish-policy": {"text": 'id = "x"'},
 }
 
@@ -202,6 +235,8 @@ def document(verb: str, **own: Any) -> dict[str, Any]:
         about = {"subject": ANN}
     elif issubclass(model, TrusteeCommand):
         about = {"trustee": "udesk"}
+    elif issubclass(model, IncidentCommand):
+        about = {"incident": "stolen-laptop"}
     if "transfer" in model.model_fields:
         about |= {"transfer": "newco"}
     actor = {"id": "web", "role": "service"}
@@ -249,7 +284,7 @@ def names_of(model: type[Command]) -> dict[str, bool]:
 def test_a_command_has_the_fields_of_the_contract(verb: str):
     mandatory, optional = FIELDS[verb]
     names = names_of(COMMANDS[verb].model)
-    about = {"subject", "trustee", "transfer"} & set(names) - mandatory - optional
+    about = {"subject", "trustee", "transfer", "incident"} & set(names) - mandatory - optional
     assert set(names) == COMMON | about | mandatory | optional
     assert {name for name, is_mandatory in names.items() if is_mandatory} == {"id", "actor"} | about | mandatory
 

@@ -27,6 +27,7 @@ from lifecycle.domain.subject.fold import born, replay
 from lifecycle.domain.subject.revising import revisions_until, version_for
 from lifecycle.domain.subject.settling import fall_due
 from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.subject.told_events import SubjectToldOfIncident
 from lifecycle.domain.subject.transferring import TRANSFERRED
 from lifecycle.errors import Invalid, Refused
 from lifecycle.policy.deadlines import as_recorded
@@ -93,6 +94,8 @@ def _verdict(record: Record, state: Subject, group: Sequence[Recorded], done: fr
             return of_a_transfer
         if isinstance(first, e.ErasureCompleted | e.ErasureFinalised):
             return _carried_out(record, group)
+        if all(isinstance(each.event, SubjectToldOfIncident) for each in group):
+            return Verdict("not-a-decision", None, "it follows from an incident's own record")
         policy = _policy(record, state, group)
         facts = [each.event for each in group]
         if _is_sweep(record, group) and not isinstance(first, RecipientInstructed):

@@ -13,6 +13,7 @@ from lifecycle.audit import lawful_answers, records, requests
 from lifecycle.audit.explaining import explained
 from lifecycle.audit.history import events_of, history
 from lifecycle.audit.holdings import Picture, shown
+from lifecycle.audit.incidents import incidents_of
 from lifecycle.audit.lawful_evidence import Evidence
 from lifecycle.audit.opening import values_of
 from lifecycle.audit.recipients import named
@@ -270,6 +271,11 @@ class Views:
         """What the person asked and was answered, in clear: for their own package, nowhere else."""
         with self._read() as c:
             return requests.in_words(c, self._vault, self._known(c, subject_id, None))
+
+    def incidents(self, subject_id: UUID) -> list[Json]:
+        """The incidents of which the person was told."""
+        with self._read() as c:
+            return incidents_of(self._known(c, subject_id, None))
 
     def retention_due(self, now: datetime, limit: int = MANY) -> list[Json]:
         """What falls due by `now`: the selector of the sweep."""

@@ -8,6 +8,20 @@ from typing import Any
 
 from lifecycle.commands.document import Command
 from lifecycle.commands.falling_due import FallDue, fall_due
+from lifecycle.commands.incident.assess_incident import AssessIncident, assess_incident
+from lifecycle.commands.incident.close_incident import CloseIncident, close_incident
+from lifecycle.commands.incident.detect_incident import DetectIncident, detect_incident
+from lifecycle.commands.incident.notify_authority import NotifyAuthority, notify_authority
+from lifecycle.commands.incident.notify_subjects import NotifySubjects, notify_subjects
+from lifecycle.commands.incident.putting_on_record import (
+    RecordAffected,
+    RecordNotified,
+    record_affected,
+    record_notified,
+)
+from lifecycle.commands.incident.reopen_incident import ReopenIncident, reopen_incident
+from lifecycle.commands.incident.take_remedy import TakeRemedy, take_remedy
+from lifecycle.commands.incident.waive_subject_notice import WaiveSubjectNotice, waive_subject_notice
 from lifecycle.commands.policy.publish_policy import PublishPolicy, publish_policy
 from lifecycle.commands.subject import collect as collecting
 from lifecycle.commands.subject import correct as correcting
@@ -42,6 +56,7 @@ from lifecycle.commands.subject.restrict import Restrict, restrict
 from lifecycle.commands.subject.resume_request import ResumeRequest, resume_request
 from lifecycle.commands.subject.share import Share, share
 from lifecycle.commands.subject.supplement import Supplement, supplement
+from lifecycle.commands.subject.tell_of_incident import TellOfIncident, tell_of_incident
 from lifecycle.commands.subject.unlink_identifier import UnlinkIdentifier, unlink_identifier
 from lifecycle.commands.subject.verify_requester import VerifyRequester, verify_requester
 from lifecycle.commands.subject.withdraw_consent import WithdrawConsent, withdraw_consent
@@ -89,6 +104,9 @@ INTERNAL: dict[str, Entry] = {
     "leave-transferred": Entry(LeaveTransferred, leave_transferred),
     "complete-transfer": Entry(CompleteTransfer, complete_transfer),
     "receive-subject": Entry(ReceiveSubject, receive_subject),
+    "tell-of-incident": Entry(TellOfIncident, tell_of_incident),
+    "record-affected": Entry(RecordAffected, record_affected),
+    "record-notified": Entry(RecordNotified, record_notified),
 }
 """What the engine asks itself; no document can."""
 
@@ -142,6 +160,14 @@ COMMANDS: dict[str, Entry] = {
     "transfer": Entry(TransferSubject, transfer_subject),
     "confirm-transfer": Entry(ConfirmTransfer, confirm_transfer),
     "cancel-transfer": Entry(CancelTransfer, cancel_transfer),
+    "detect-incident": Entry(DetectIncident, detect_incident),
+    "assess-incident": Entry(AssessIncident, assess_incident),
+    "take-remedy": Entry(TakeRemedy, take_remedy),
+    "notify-authority": Entry(NotifyAuthority, notify_authority),
+    "notify-subjects": Entry(NotifySubjects, notify_subjects),
+    "waive-subject-notice": Entry(WaiveSubjectNotice, waive_subject_notice),
+    "reopen-incident": Entry(ReopenIncident, reopen_incident),
+    "close-incident": Entry(CloseIncident, close_incident),
     "publish-policy": Entry(PublishPolicy, publish_policy),
 }
 

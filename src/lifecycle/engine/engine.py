@@ -30,6 +30,7 @@ from lifecycle.engine.asking import Question, Snapshot, question_of
 from lifecycle.engine.custody import OpeningCustody
 from lifecycle.engine.deciding import Deciding, decide_all
 from lifecycle.engine.group_commit import GroupCommit
+from lifecycle.engine.incidents import Incidents
 from lifecycle.engine.publishing import Publishing
 from lifecycle.engine.reading import Reading
 from lifecycle.engine.restoring import Restoring
@@ -134,6 +135,9 @@ class Engine:
         delivering = () if outbox is None else (DeliverInstructions(outbox, self.vault.instruction_token),)
         self.reacting = Reacting(database, (*REACTIONS, *delivering), self.execute_many, self.drain)
         self.sweeping_open_records = SweepOpenRecords(database, self.execute_many, self.drain)
+        self.incidents = Incidents(
+            database, self.streams, self.vault, self.policies, self.clock, self.execute_many, self.drain
+        )
         self._snapshot = Snapshot(self.streams, self.vault, self.policies)
         self._group = GroupCommit(self._execute_together, BATCH)
         with database.read() as c:
@@ -309,14 +313,15 @@ class Engine:
         records = self.sweeping_open_records(now)
         self.transfers.go_on()
         expunged = self.expunging(now)
-        self.reacting()  # at the end: a process that fails holds up no deadline
+        self.react()  # at the end: a process that fails holds up no deadline
         if unfinished is not None:
             raise unfinished
         return swept.plus(Swept(expunged=expunged, records=records))
 
     def react(self) -> int:
-        """Let the processes follow what has happened; return how many commands they asked."""
-        return self.reacting()
+        """Let the processes follow what has happened, and compute and tell what incidents wait for; return how many
+        commands were asked."""
+        return self.reacting() + self.incidents.follow()
 
     def _try_again(self, now: datetime) -> ErasureUnfinished | None:
         """What a store outside of ours could not erase, and keys that wait to be moved; nobody else waits for it."""

@@ -118,6 +118,10 @@ class Reading:
         self._drain()
         return self._views.requests(None, limit, only_open=only_open)
 
+    def incidents(self, subject: Named) -> list[Json]:
+        """The incidents of which the person was told."""
+        return self._views.incidents(self.subject_id(subject))
+
     def requester(self, request: str) -> UUID:
         """Whose request goes by this id of ours. Raises UnknownRequest."""
         self._drain()

@@ -120,7 +120,13 @@ RECIPIENT_DUTIES = RecipientDuties(assumed=True, reason="no law and no published
 
 
 class Incidents(Assumable):
-    """Within how many hours of detection the authority is told. Policy clause 6."""
+    """Within how many hours of detection the authority is told, and people; if nothing is said of people, within as
+    many. Policy clause 6."""
 
     clause: Words
     authority_hours: int = Field(gt=0, le=8_760, strict=True)
+    subject_hours: Annotated[int, Field(gt=0, le=8_760, strict=True)] | None = None
+
+    @property
+    def hours_for_subjects(self) -> int:
+        return self.subject_hours or self.authority_hours

@@ -7,6 +7,7 @@ from lifecycle.projections.consents import Consents
 from lifecycle.projections.duties import Duties
 from lifecycle.projections.given_under import GivenUnder
 from lifecycle.projections.holdings import Holdings
+from lifecycle.projections.incidents import Incidents
 from lifecycle.projections.open_calendar import OpenCalendar
 from lifecycle.projections.policy_versions import PolicyVersions
 from lifecycle.projections.projection import Projection
@@ -27,6 +28,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     Transfers(),
     OpenCalendar(),
     Trustees(),
+    Incidents(),
     AuditTrail(),
     PolicyVersions(),
 )

@@ -9,7 +9,14 @@ from typing import Any
 from uuid import UUID
 
 from lifecycle.domain.event import DomainEvent, Recorded
-from lifecycle.domain.subject import custody_changes, duty_fold, request_fold, revised, transfer_fold
+from lifecycle.domain.subject import (
+    custody_changes,
+    duty_fold,
+    request_fold,
+    revised,
+    told_of_incidents,
+    transfer_fold,
+)
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject.outgoing_fold import CHANGES as OUTGOING
 from lifecycle.domain.subject.state import Consent, Generation, Ground, Hold, Holding, Restriction, Share, Subject
@@ -410,5 +417,6 @@ _CHANGES: dict[type[DomainEvent], Callable[[Subject, Any, datetime], Subject]] =
     **request_fold.CHANGES,
     **duty_fold.CHANGES,
     **transfer_fold.CHANGES,
+    **told_of_incidents.CHANGES,
     **revised.CHANGES,
 }

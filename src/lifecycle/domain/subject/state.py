@@ -10,6 +10,7 @@ from uuid import UUID
 from lifecycle.domain.subject.disclosures import Disclosure
 from lifecycle.domain.subject.duty import Duty
 from lifecycle.domain.subject.requests import Request
+from lifecycle.domain.subject.told_of_incidents import ToldOfIncident
 from lifecycle.domain.subject.transfers import Moving
 from lifecycle.policy.model import ConsentScope
 from lifecycle.policy.periods import RetentionRule, StatutoryMinimum
@@ -173,6 +174,7 @@ class Subject:
     mandatory_copies: Mapping[str, Copy] = field(default_factory=dict)  # by holding
     requests: Mapping[str, Request] = field(default_factory=dict)
     transfers: Mapping[str, Moving] = field(default_factory=dict)
+    incidents: tuple[ToldOfIncident, ...] = ()  # of which the person was told
     birth_date: str | None = None  # id of the holding that seals it
     erasure: str | None = None  # of the whole person: "ordered", "completed" or "finalised"
 
