@@ -90,12 +90,10 @@ def _broken(group: Sequence[Recorded]) -> Verdict:
 def _verdict(record: Record, state: Subject, group: Sequence[Recorded], done: frozenset[int]) -> Verdict:
     first, now = group[0].event, group[0].recorded_at
     try:
-        if (of_a_transfer := _of_a_transfer(state, group)) is not None:
-            return of_a_transfer
+        if (elsewhere := _decided_elsewhere(state, group)) is not None:
+            return elsewhere
         if isinstance(first, e.ErasureCompleted | e.ErasureFinalised):
             return _carried_out(record, group)
-        if all(isinstance(each.event, SubjectToldOfIncident) for each in group):
-            return Verdict("not-a-decision", None, "it follows from an incident's own record")
         policy = _policy(record, state, group)
         facts = [each.event for each in group]
         if _is_sweep(record, group) and not isinstance(first, RecipientInstructed):
@@ -109,10 +107,12 @@ def _verdict(record: Record, state: Subject, group: Sequence[Recorded], done: fr
         return Verdict("different", None, str(unlike))
 
 
-def _of_a_transfer(state: Subject, group: Sequence[Recorded]) -> Verdict | None:
-    """What came from elsewhere was decided elsewhere. Leaving hangs on the recipient's confirmation, which is on the
-    record of the transfer; only somebody who was transferred can leave."""
+def _decided_elsewhere(state: Subject, group: Sequence[Recorded]) -> Verdict | None:
+    """What came from another controller was decided there, and whom an incident hit on its own record. Leaving hangs
+    on the recipient's confirmation, on the record of the transfer; only somebody transferred can leave."""
     events = [each.event for each in group]
+    if all(isinstance(event, SubjectToldOfIncident) for event in events):
+        return Verdict("not-a-decision", None, "it follows from an incident's own record")
     if any(isinstance(event, t.SubjectReceived) for event in events):
         return Verdict("not-a-decision", None, "it came from another controller, whose log attests it")
     went = any(each.transferred_at is not None for each in state.transfers.values())
