@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from lifecycle.audit.past import INDEX, WITHHELD, Past, Unlike
+from lifecycle.audit.ways_back_duties import DUTY_WAYS
 from lifecycle.audit.ways_back_from_endings import Fields, end_purpose, erase
 from lifecycle.audit.ways_back_requests import REQUEST_WAYS
 from lifecycle.domain.event import DomainEvent, Withheld
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import outgoing_events as o
+from lifecycle.domain.subject.duty_events import RecipientInstructed
 from lifecycle.policy.vocabulary import IdentifierType, LegalBasis
 
 Way = Callable[[Past], Iterator[Fields]]
@@ -126,6 +128,8 @@ def _change(
         if isinstance(event, e.MissingDataAdded) and added:
             said |= {"at": event.occurred_at, "reason": past.word(event, "reason")}
             said |= {"evidence": past.word(event, "evidence")}
+            continue
+        if isinstance(event, RecipientInstructed):
             continue
         if not isinstance(event, kind | e.CorrectionAnnotated):
             return
@@ -355,5 +359,6 @@ WAYS: dict[str, Way] = {
     "record-birth-date": _record_birth_date,
     "record-guardian": _record_guardian,
     **REQUEST_WAYS,
+    **DUTY_WAYS,
 }
 """Every command about a person; a test compares it with the registry."""

@@ -27,6 +27,9 @@ from lifecycle.commands.subject import collect as collecting
 from lifecycle.commands.subject import correct as correcting
 from lifecycle.commands.subject.accept_policy import AcceptPolicy, accept_policy
 from lifecycle.commands.subject.anonymise import Anonymise, anonymise
+from lifecycle.commands.subject.ask_back import AskBack, ask_back
+from lifecycle.commands.subject.confirm import Confirm, confirm
+from lifecycle.commands.subject.decline import Decline, decline
 from lifecycle.commands.subject.disclose import Disclose, disclose
 from lifecycle.commands.subject.end_purpose import EndPurpose, end_purpose
 from lifecycle.commands.subject.erase import Erase, erase
@@ -35,6 +38,7 @@ from lifecycle.commands.subject.extend_request import ExtendRequest, extend_requ
 from lifecycle.commands.subject.fulfil_request import FulfilRequest, fulfil_request
 from lifecycle.commands.subject.give_consent import GiveConsent, give_consent
 from lifecycle.commands.subject.give_notice import GiveNotice, give_notice
+from lifecycle.commands.subject.instruct import Instruct, instruct
 from lifecycle.commands.subject.lift_restriction import LiftRestriction, lift_restriction
 from lifecycle.commands.subject.link_identifier import LinkIdentifier, link_identifier
 from lifecycle.commands.subject.open_custody import OpenCustody, open_custody
@@ -57,9 +61,13 @@ from lifecycle.commands.subject.unlink_identifier import UnlinkIdentifier, unlin
 from lifecycle.commands.subject.verify_requester import VerifyRequester, verify_requester
 from lifecycle.commands.subject.withdraw_consent import WithdrawConsent, withdraw_consent
 from lifecycle.commands.subject.withdraw_request import WithdrawRequest, withdraw_request
+from lifecycle.commands.trustee.approve_sub_trustee import ApproveSubTrustee, approve_sub_trustee
 from lifecycle.commands.trustee.dismiss_trustee import DismissTrustee, dismiss_trustee
 from lifecycle.commands.trustee.end_agreement import EndAgreement, end_agreement
 from lifecycle.commands.trustee.engage_trustee import EngageTrustee, engage_trustee
+from lifecycle.commands.trustee.find_fault import FindFault, find_fault
+from lifecycle.commands.trustee.remedy_finding import RemedyFinding, remedy_finding
+from lifecycle.commands.trustee.report_sub_trustee import ReportSubTrustee, report_sub_trustee
 from lifecycle.commands.trustee.review_trustee import ReviewTrustee, review_trustee
 from lifecycle.commands.trustee.sign_agreement import SignAgreement, sign_agreement
 from lifecycle.domain.subject.state import Subject
@@ -81,6 +89,8 @@ INTERNAL: dict[str, Entry] = {
     "tell-of-incident": Entry(TellOfIncident, tell_of_incident),
     "record-affected": Entry(RecordAffected, record_affected),
     "record-notified": Entry(RecordNotified, record_notified),
+    "ask-back": Entry(AskBack, ask_back),
+    "find-fault": Entry(FindFault, find_fault),
 }
 """What the engine asks itself; no document can."""
 
@@ -117,10 +127,16 @@ COMMANDS: dict[str, Entry] = {
     "refuse-request": Entry(RefuseRequest, refuse_request),
     "withdraw-request": Entry(WithdrawRequest, withdraw_request),
     "escalate-complaint": Entry(EscalateComplaint, escalate_complaint),
+    "instruct": Entry(Instruct, instruct),
+    "confirm": Entry(Confirm, confirm),
+    "decline": Entry(Decline, decline),
     "engage-trustee": Entry(EngageTrustee, engage_trustee),
     "sign-agreement": Entry(SignAgreement, sign_agreement),
     "end-agreement": Entry(EndAgreement, end_agreement),
     "review-trustee": Entry(ReviewTrustee, review_trustee),
+    "remedy-finding": Entry(RemedyFinding, remedy_finding),
+    "approve-sub-trustee": Entry(ApproveSubTrustee, approve_sub_trustee),
+    "report-sub-trustee": Entry(ReportSubTrustee, report_sub_trustee),
     "dismiss-trustee": Entry(DismissTrustee, dismiss_trustee),
     "detect-incident": Entry(DetectIncident, detect_incident),
     "assess-incident": Entry(AssessIncident, assess_incident),

@@ -10,9 +10,17 @@ from pydantic import JsonValue
 from lifecycle.domain import policy_events
 from lifecycle.domain.event import DomainEvent, Personal, Withheld
 from lifecycle.domain.incident import events as incident_events
-from lifecycle.domain.subject import custody_events, outgoing_events, request_events, revision_events, told_events
+from lifecycle.domain.subject import (
+    custody_events,
+    duty_events,
+    outgoing_events,
+    request_events,
+    revision_events,
+    told_events,
+)
 from lifecycle.domain.subject import events as subject_events
 from lifecycle.domain.trustee import events as trustee_events
+from lifecycle.domain.trustee import supervision_events
 from lifecycle.errors import LifecycleError
 
 
@@ -39,11 +47,13 @@ KINDS: dict[str, type[DomainEvent]] = _kinds(
     custody_events,
     outgoing_events,
     request_events,
+    duty_events,
     revision_events,
-    policy_events,
     trustee_events,
     incident_events,
     told_events,
+    supervision_events,
+    policy_events,
 )
 
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
