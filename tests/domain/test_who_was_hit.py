@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from lifecycle.domain.incident.events import Scope
 from lifecycle.domain.incident.exposure import Reach, Window, exposure
 from lifecycle.domain.subject import events as e
+from lifecycle.domain.subject.duty import Duty
 from lifecycle.domain.subject.fold import born, fold
 from lifecycle.domain.subject.state import Subject
 from lifecycle.policy.periods import Period, RetentionRule, StatutoryMinimum
@@ -122,25 +122,20 @@ def facts(number: int, life: Life) -> list[tuple[int, int, Any]]:
     return found
 
 
-@dataclass(frozen=True)
-class WithDuties(Subject):
-    duties: Any = field(default_factory=dict)
-
-
 def person(all_lives: list[Life], hold: tuple[int, int, str] | None) -> Subject:
     told = [fact for number, life in enumerate(all_lives) for fact in facts(number, life)]
     if hold is not None:
         placed = e.LegalHoldPlaced(occurred_at=at(hold[0]), hold="k", categories=(hold[2],))
         told += [(hold[0], 1, placed), (hold[1], 1, e.LegalHoldReleased(occurred_at=at(hold[1]), hold="k"))]
     duties = {
-        f"{number}-{index}": SimpleNamespace(
-            recipient=by, holdings=(f"h{number}",), duty="erase", answer="confirmed",
-            since=at(begun), answered_at=at(answered),
+        f"{number}-{index}": Duty(
+            f"{number}-{index}", by, "erase", (f"h{number}",), (), None, "erasure", at(begun), at(begun + 9), "",
+            answer="confirmed", answered_at=at(answered),
         )
         for number, life in enumerate(all_lives)
         for index, (begun, answered, by) in enumerate(life.confirmed)
     }  # fmt: skip
-    subject: Subject = WithDuties(born(WHO).id, duties=duties)
+    subject: Subject = replace(born(WHO), duties=duties)
     for quarter, _, event in sorted(told, key=lambda fact: fact[:2]):
         subject = fold(subject, event, at(quarter))
     return subject

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from lifecycle.domain.incident.events import Nature, Scope
+from lifecycle.domain.subject.duty import COPY_GOES
 from lifecycle.domain.subject.settling import minimum_until
 from lifecycle.domain.subject.state import Holding, Subject
 from lifecycle.policy.vocabulary import RecipientKind
@@ -19,7 +19,6 @@ OURS = (ENGINE, DATABASE)
 SEALED = "sealed-key-not-exposed"
 IN_CUSTODY = "in-custody-key-not-exposed"
 ELSEWHERE = "value-held-elsewhere"
-COPY_GOES = ("erase", "return")  # duties after whose confirmation a recipient has no copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +108,9 @@ def _had_a_copy(
 
 def _gone(subject: Subject, holding: Holding, recipient: str) -> Iterator[tuple[datetime, datetime]]:
     """When the recipient was told to erase or return it, and when it confirmed that it had."""
-    duties: dict[str, Any] = getattr(subject, "duties", {})
-    for duty in duties.values():
+    for duty in subject.duties.values():
         told = duty.recipient == recipient and holding.id in duty.holdings and duty.duty in COPY_GOES
-        if told and duty.answer == "confirmed":
+        if told and duty.answer == "confirmed" and duty.answered_at is not None:
             yield duty.since, duty.answered_at
 
 
