@@ -133,7 +133,7 @@ class Sweep:
         half = len(people) // 2
         return self._ask(people[:half], now, decide).plus(self._ask(people[half:], now, decide))
 
-    def _try(self, people: Sequence[UUID], now: datetime, decide: Decide | None) -> Swept:
+    def _try(self, people: Sequence[UUID], now: datetime, decide: Decide | None = None) -> Swept:
         published = self._policies.all()
         if in_force(published, now) is None:
             return Swept()
@@ -154,7 +154,7 @@ class Sweep:
         return Swept(sum(bool(decision.events) for decision in decisions), expired, len(orders))
 
     def _decide(
-        self, people: Sequence[UUID], now: datetime, published: Sequence[Policy], decide: Decide | None
+        self, people: Sequence[UUID], now: datetime, published: Sequence[Policy], decide: Decide | None = None
     ) -> tuple[list[Decision], Appending]:
         """Each person by the version that is in force for them."""
         appending = Appending()
