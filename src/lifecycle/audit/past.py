@@ -17,6 +17,7 @@ from lifecycle.domain.event import DomainEvent, Personal, Withheld
 from lifecycle.domain.open_records import NOUNS, Named
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject.custody_events import CopyPreserved, MandatoryCopyKept
+from lifecycle.domain.subject.duty_events import RecipientInstructed
 from lifecycle.domain.subject.request_events import RequestReceived
 from lifecycle.domain.subject.revision_events import PolicyAcceptedByUse
 from lifecycle.domain.subject.state import Subject
@@ -61,14 +62,15 @@ class Past:
     current: Asked | None = None
     _names: dict[str, str] = field(default_factory=dict, repr=False)
     _ids: Iterator[str] = field(default_factory=lambda: iter(()), repr=False)
+    _instructions: Iterator[tuple[str, str]] = field(default_factory=lambda: iter(()), repr=False)
     _numbers: dict[tuple[str, int], int] = field(default_factory=dict, repr=False)
 
     # -- what the ways back ask ---------------------------------------------------------------------------------------
 
     @property
     def acts(self) -> list[DomainEvent]:
-        """Without what merely follows: periods that are over, storage only by law or hold, orders to erase, and
-        acceptance by going on."""
+        """Without what merely follows: periods that are over, storage only by law or hold, orders to erase, acceptance
+        by going on, and what recipients are told of all that."""
         return [event for event in self.events if not _follows(event)]
 
     def only(self, kind: type[Event]) -> Event | None:
@@ -121,6 +123,8 @@ class Past:
     def begin(self, asked: Asked) -> None:
         self.current = asked
         self._ids = self._given_out()
+        told = (event for event in self.events if isinstance(event, RecipientInstructed))
+        self._instructions = ((event.instruction, event.token_hash) for event in told)
 
     # -- what handlers ask --------------------------------------------------------------------------------------------
 
@@ -177,6 +181,9 @@ class Past:
     def new_id(self) -> str:
         return next(self._ids)
 
+    def new_instruction(self) -> tuple[str, str]:
+        return next(self._instructions, (WITHHELD, WITHHELD))
+
     def _given_out(self) -> Iterator[str]:
         """In the order in which the events name them: so results compare equal."""
         for event in self.events:
@@ -215,6 +222,8 @@ def _day(value: Personal[JsonValue]) -> date | None:
 def _follows(event: DomainEvent) -> bool:
     if isinstance(event, e.ProcessingRestricted):
         return event.because != "asked"
+    if isinstance(event, RecipientInstructed):
+        return event.because not in ("asked", "agreement-ended")
     return isinstance(
         event, e.RetentionExpired | e.ErasureOrdered | MandatoryCopyKept | CopyPreserved | PolicyAcceptedByUse
     )

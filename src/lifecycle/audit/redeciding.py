@@ -14,16 +14,20 @@ from lifecycle.audit.past import AT_ONCE, Past, Unlike
 from lifecycle.audit.reopened import Record
 from lifecycle.audit.telling import instant
 from lifecycle.audit.ways_back import WAYS
+from lifecycle.audit.ways_back_duties import INTERNAL_WAYS
 from lifecycle.audit.ways_back_from_endings import Fields
-from lifecycle.commands.registry import COMMANDS
+from lifecycle.commands.registry import COMMANDS, INTERNAL
 from lifecycle.domain.decision import Asked, Decision
 from lifecycle.domain.event import DomainEvent, Recorded, Withheld
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import transfer_events as t
+from lifecycle.domain.subject.duties import instructions
+from lifecycle.domain.subject.duty_events import RecipientInstructed
 from lifecycle.domain.subject.fold import born, replay
 from lifecycle.domain.subject.revising import revisions_until, version_for
 from lifecycle.domain.subject.settling import fall_due
 from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.subject.told_events import SubjectToldOfIncident
 from lifecycle.domain.subject.transferring import TRANSFERRED
 from lifecycle.errors import Invalid, Refused
 from lifecycle.policy.deadlines import as_recorded
@@ -32,6 +36,7 @@ from lifecycle.policy.remembered_days import AsRecorded
 from lifecycle.policy.vocabulary import Role
 
 SWEEP = "sweep"
+ENTRIES = COMMANDS | INTERNAL
 Answer = Literal["same", "different", "cannot-tell", "not-a-decision"]
 
 
@@ -83,29 +88,31 @@ def _broken(group: Sequence[Recorded]) -> Verdict:
 
 
 def _verdict(record: Record, state: Subject, group: Sequence[Recorded], done: frozenset[int]) -> Verdict:
-    first = group[0].event
+    first, now = group[0].event, group[0].recorded_at
     try:
-        if (of_a_transfer := _of_a_transfer(state, group)) is not None:
-            return of_a_transfer
+        if (elsewhere := _decided_elsewhere(state, group)) is not None:
+            return elsewhere
         if isinstance(first, e.ErasureCompleted | e.ErasureFinalised):
             return _carried_out(record, group)
         policy = _policy(record, state, group)
         facts = [each.event for each in group]
-        if _is_sweep(record, group):
-            return _of_sweep(state, facts, group, policy, record)
+        if _is_sweep(record, group) and not isinstance(first, RecipientInstructed):
+            return _of_sweep(Past(record, state, facts, group[0].originator_version - 1, now, policy, done), group)
         registered, facts = _registration(record, state, facts)
         if _after(state, group) is None:
             return Verdict("different", None, "it names what the record does not have")
-        past = Past(record, state, facts, group[-1].originator_version - len(facts), group[0].recorded_at, policy, done)
+        past = Past(record, state, facts, group[-1].originator_version - len(facts), now, policy, done)
         return _best(_asked_again(past, group, registered))
     except Unlike as unlike:
         return Verdict("different", None, str(unlike))
 
 
-def _of_a_transfer(state: Subject, group: Sequence[Recorded]) -> Verdict | None:
-    """What came from elsewhere was decided elsewhere. Leaving hangs on the recipient's confirmation, which is on the
-    record of the transfer; only somebody who was transferred can leave."""
+def _decided_elsewhere(state: Subject, group: Sequence[Recorded]) -> Verdict | None:
+    """What came from another controller was decided there, and whom an incident hit on its own record. Leaving hangs
+    on the recipient's confirmation, on the record of the transfer; only somebody transferred can leave."""
     events = [each.event for each in group]
+    if all(isinstance(event, SubjectToldOfIncident) for event in events):
+        return Verdict("not-a-decision", None, "it follows from an incident's own record")
     if any(isinstance(event, t.SubjectReceived) for event in events):
         return Verdict("not-a-decision", None, "it came from another controller, whose log attests it")
     went = any(each.transferred_at is not None for each in state.transfers.values())
@@ -172,17 +179,25 @@ def _is_sweep(record: Record, group: Sequence[Recorded]) -> bool:
     return group[0].judged.role == Role.SYSTEM and not any(record.sealed[each.originator_version - 1] for each in group)
 
 
-def _of_sweep(
-    state: Subject, facts: Sequence[DomainEvent], group: Sequence[Recorded], policy: Policy, record: Record
-) -> Verdict:
+def _of_sweep(past: Past, group: Sequence[Recorded]) -> Verdict:
     whys = []
-    for now in _nows(record, group):
-        revisions = revisions_until(state, _known(record, now), now)
-        why = _unlike(fall_due(state, now, policy, _calendars(state, facts), revisions).events, facts)
+    for now in _nows(past.record, group):
+        calendars = _calendars(past.subject, past.events)
+        revisions = revisions_until(past.subject, _known(past.record, now), now)
+        past.begin(Asked(now, now, past.policy, calendars=calendars))
+        decision = fall_due(past.subject, now, past.policy, calendars, revisions)
+        why = _unlike(_with_instructions(past, decision), past.events)
         if why is None:
             return Verdict("same", SWEEP)
         whys.append(why)
     return Verdict("different", SWEEP, whys[0])
+
+
+def _with_instructions(past: Past, decision: Decision) -> Sequence[DomainEvent]:
+    """What is decided, and what recipients are told of it."""
+    now, policy = past.asked.now, past.policy
+    told = instructions(past.subject, decision.events, now, policy, past.new_instruction)
+    return decision.followed_by(told).telling().events
 
 
 def _calendars(state: Subject, facts: Sequence[DomainEvent]) -> AsRecorded:
@@ -222,7 +237,7 @@ def _registration(
 def _asked_again(past: Past, group: Sequence[Recorded], registered: Sequence[DomainEvent]) -> Iterator[Verdict]:
     for now in _nows(past.record, group):
         then = replace(past, now=now, lacks=set())
-        for verb, way in WAYS.items():
+        for verb, way in (*WAYS.items(), *INTERNAL_WAYS.items()):
             for fields in way(then):
                 yield _made_again(then, verb, fields, group[0].judged.role, registered)
 
@@ -235,7 +250,7 @@ def _made_again(past: Past, verb: str, fields: Fields, role: str, registered: Se
         return Verdict("different", verb, "no policy was in force when it happened")
     document = {"id": "again", "actor": {"id": "again", "role": role}, "subject": {"id": str(past.subject.id)}}
     try:
-        command = COMMANDS[verb].model.model_validate({"command": verb, **document, **fields})
+        command = ENTRIES[verb].model.model_validate({"command": verb, **document, **fields})
     except ValidationError:
         return Verdict("different", verb, "no command could have asked this")
     whys = [_decided(past, verb, command, at, age) for age in past.ages(at)]
@@ -253,12 +268,12 @@ def _decided(past: Past, verb: str, command: Any, at: datetime, age: int | None)
     calendars, published = _calendars(past.subject, past.events), _known(past.record, past.now)
     past.begin(Asked(at, past.now, past.policy, age, calendars, published))
     try:
-        decision: Decision = COMMANDS[verb].handle(command, past)
+        decision: Decision = ENTRIES[verb].handle(command, past)
     except Refused as refusal:
         return f"it is refused: {refusal.code}"
     except Invalid as error:
         return f"it is malformed: {error.code}"
-    return _unlike(decision.telling().events, past.events)
+    return _unlike(_with_instructions(past, decision), past.events)
 
 
 def _best(verdicts: Iterable[Verdict]) -> Verdict:

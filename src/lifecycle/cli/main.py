@@ -16,6 +16,7 @@ from lifecycle.cli import (
     benches,
     custody,
     failures,
+    incidents,
     logs,
     operations,
     policies,
@@ -74,6 +75,7 @@ app.add_typer(trustees.app, name="trustee")
 app.add_typer(transfers.app, name="transfer")
 revisions.add_to(policies.app)
 app.add_typer(requests.app, name="request")
+app.add_typer(incidents.app, name="incident")
 app.add_typer(policies.app, name="policy")
 app.add_typer(times.retention, name="retention")
 app.add_typer(operations.projections, name="projections")

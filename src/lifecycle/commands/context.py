@@ -54,6 +54,9 @@ class PersonContext(Protocol):
     def new_id(self) -> str:
         """An id for a new holding."""
 
+    def new_instruction(self) -> tuple[str, str]:
+        """An id for an instruction to a recipient, and the SHA-256 of the token that goes out with it, in hex."""
+
 
 class OpenRecordContext(Protocol):
     """One record about no person at the moment of one command; a handler knows of which noun `named` is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -42,6 +43,9 @@ class Decision:
 
     events: tuple[DomainEvent, ...] = ()
     effects: tuple[Effect, ...] = ()
+
+    def followed_by(self, facts: Iterable[DomainEvent]) -> Decision:
+        return Decision((*self.events, *facts), self.effects)
 
     def telling(self) -> Decision:
         """The same, with the effects said by the first event that can say them: a repeated answer is rebuilt from

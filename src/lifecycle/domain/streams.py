@@ -38,6 +38,10 @@ def transfer_stream(transfer: str) -> UUID:
     return uuid5(_NAMES, f"transfer:{transfer}")
 
 
+def incident_stream(incident: str) -> UUID:
+    return uuid5(_NAMES, f"incident:{incident}")
+
+
 def policy_stream() -> UUID:
     return uuid5(_NAMES, "policy")
 

@@ -21,6 +21,7 @@ from lifecycle.domain.open_records import Named
 from lifecycle.domain.streams import access_stream_of
 from lifecycle.domain.subject.custody import moves_keys
 from lifecycle.domain.subject.custody_events import CustodyOpened
+from lifecycle.domain.subject.duties import instructions
 from lifecycle.domain.subject.events import ErasureOrdered, IdentifierUnlinked, PersonalDataRead
 from lifecycle.domain.subject.refusals import IdReused, SubjectErased, UnknownSubject
 from lifecycle.domain.subject.revising import revisions_until
@@ -95,7 +96,8 @@ class AboutPeople:
         mark = len(self.decided.appending.recorded)
         judged = Judged(self.decided.known.installation.cmd(secrets.token_hex(16)), Role.SYSTEM.value, policy.judged_by)
         calendars = self._batch.calendars
-        person.append_late(fall_due(subject, now, policy, calendars, revisions).events, judged)
+        events = fall_due(subject, now, policy, calendars, revisions).events
+        person.append_late((*events, *instructions(subject, events, now, policy, person.new_instruction)), judged)
         added = self.decided.appending.recorded[mark:]
         self._to_destroy(added)
         self._to_move(person, added)
@@ -119,7 +121,10 @@ class AboutPeople:
         decision: Decision = entry_of(command).handle(command, person)
         if person.subject.erasure is not None and not all(event.after_erasure for event in decision.events):
             raise SubjectErased
-        return at, decision.telling()
+        told = instructions(
+            person.subject, decision.events, self.decided.now, person.asked.policy, person.new_instruction
+        )
+        return at, decision.followed_by(told).telling()
 
     def _accept(self, question: Question, person: Person, decision: Decision, at: datetime) -> Outcome:
         id, before = question.command.id, person.subject.version

@@ -74,6 +74,10 @@ class Deciding:
             decision: Decision = entry_of(command).handle(command, AboutNobody(asked, record, self._open_record))
         except Refused as refusal:
             self.decided.append_attempt(question, refusal)
+            for event in refusal.facts:
+                record = record.fold(event)
+                self.decided.append_open(stream, event, self.decided.judged(question))
+            self.decided.known.open_records[command.named] = record
             return answers.refused(command.id, refusal, None, record.version or None)
         for event in decision.events:
             record = record.fold(event)

@@ -30,6 +30,7 @@ from lifecycle.engine.asking import Question, Snapshot, question_of
 from lifecycle.engine.custody import OpeningCustody
 from lifecycle.engine.deciding import Deciding, decide_all
 from lifecycle.engine.group_commit import GroupCommit
+from lifecycle.engine.incidents import Incidents
 from lifecycle.engine.publishing import Publishing
 from lifecycle.engine.reading import Reading
 from lifecycle.engine.restoring import Restoring
@@ -39,8 +40,11 @@ from lifecycle.engine.transferring import Transferring
 from lifecycle.errors import Conflict, Invalid, StoreUnavailable
 from lifecycle.ledger.checkpoint_rows import Published
 from lifecycle.ledger.sequencer import sequence
+from lifecycle.outbox.delivery import Delivery
+from lifecycle.outbox.files import FileOutbox
 from lifecycle.policy.calendars import Calendars
 from lifecycle.policy.countries import STANDARD, load_calendars
+from lifecycle.processes.deliver_instructions import DeliverInstructions, letter_of
 from lifecycle.processes.erase_what_was_ordered import EraseWhatWasOrdered, ErasureUnfinished
 from lifecycle.processes.expunge_when_evidence_is_over import ExpungeWhenEvidenceIsOver
 from lifecycle.processes.finalise_when_an_epoch_ends import Ended, FinaliseWhenAnEpochEnds
@@ -48,9 +52,11 @@ from lifecycle.processes.reacting import Reacting
 from lifecycle.processes.registry import REACTIONS
 from lifecycle.processes.sinks import ErasureSink
 from lifecycle.processes.take_custody_of_what_is_stored_only import TakeCustodyOfWhatIsStoredOnly
+from lifecycle.projections.duties import Waiting, waiting_for
 from lifecycle.projections.open_calendar import next_open_due
 from lifecycle.projections.registry import PROJECTIONS
 from lifecycle.projections.retention_calendar import Falling, next_due
+from lifecycle.projections.trustees import ever_engaged
 from lifecycle.schedule.sweep import Progress, Sweep, Swept
 from lifecycle.schedule.sweep_open_records import SweepOpenRecords
 from lifecycle.settings import Settings, ledger_beside
@@ -94,6 +100,7 @@ class Engine:
         custody: Path | None = None,
         even_sealed_off: bool = False,
         calendars: Calendars = STANDARD,
+        outbox: Delivery | None = None,
     ) -> None:
         schema.check(database)
         self.database = database
@@ -125,8 +132,12 @@ class Engine:
         self.sweeping = Sweep(
             database, self.streams, self.policies, self.vault, self.erasing, self.taking, self.drain, calendars
         )
-        self.reacting = Reacting(database, REACTIONS, self.execute_many, self.drain)
+        delivering = () if outbox is None else (DeliverInstructions(outbox, self.vault.instruction_token),)
+        self.reacting = Reacting(database, (*REACTIONS, *delivering), self.execute_many, self.drain)
         self.sweeping_open_records = SweepOpenRecords(database, self.execute_many, self.drain)
+        self.incidents = Incidents(
+            database, self.streams, self.vault, self.policies, self.clock, self.execute_many, self.drain
+        )
         self._snapshot = Snapshot(self.streams, self.vault, self.policies)
         self._group = GroupCommit(self._execute_together, BATCH)
         with database.read() as c:
@@ -302,14 +313,15 @@ class Engine:
         records = self.sweeping_open_records(now)
         self.transfers.go_on()
         expunged = self.expunging(now)
-        self.reacting()  # at the end: a process that fails holds up no deadline
+        self.react()  # at the end: a process that fails holds up no deadline
         if unfinished is not None:
             raise unfinished
         return swept.plus(Swept(expunged=expunged, records=records))
 
     def react(self) -> int:
-        """Let the processes follow what has happened; return how many commands they asked."""
-        return self.reacting()
+        """Let the processes follow what has happened, and compute and tell what incidents wait for; return how many
+        commands were asked."""
+        return self.reacting() + self.incidents.follow()
 
     def _try_again(self, now: datetime) -> ErasureUnfinished | None:
         """What a store outside of ours could not erase, and keys that wait to be moved; nobody else waits for it."""
@@ -339,8 +351,8 @@ class Engine:
         return ended
 
     def trustee(self, name: str) -> dict[str, Any]:
-        """A trustee's agreements as they stand."""
-        return standing.told(self.open_record(("trustee", name)))
+        """A trustee as it stands: agreements, findings, whom it entrusts, answers that it owes."""
+        return self._standing([name])[0]
 
     def open_record(self, named: Named, words_from: Connection | None = None) -> Any:
         """The state of one record about no person, as it stands; its words are opened only if asked for."""
@@ -348,9 +360,24 @@ class Engine:
 
     def trustees(self) -> list[dict[str, Any]]:
         """Every trustee that was ever engaged, as it stands."""
+        self.drain()
         with self.database.read() as c:
-            names = standing.engaged(c)
-        return [self.trustee(name) for name in names]
+            names = ever_engaged(c)
+        return self._standing(names)
+
+    def _standing(self, names: Sequence[str]) -> list[dict[str, Any]]:
+        self.drain()
+        now = self.clock.now()
+        policy = self.policies.in_force(now)
+        with self.database.read() as c:
+            waiting = waiting_for(c, now)
+        found = {name: self.open_record(("trustee", name)) for name in names}
+        return [standing.told(one, now, policy, waiting.get(name, Waiting())) for name, one in found.items()]
+
+    def letter(self, instruction: str) -> dict[str, Any]:
+        """An instruction as it goes out, its token included: for whoever takes it to the recipient by hand."""
+        token = self.vault.instruction_token(instruction)
+        return letter_of(self.read.instructed(instruction), token).as_json()
 
     def vault_status(self) -> dict[str, Any]:
         with self.database.read() as c:
@@ -428,6 +455,10 @@ def _says(outcome: Outcome, version: int) -> bool:
     return outcome.version is not None and outcome.version - len(outcome.events) < version <= outcome.version
 
 
+def _delivery(outbox: Delivery | str | Path | None) -> Delivery | None:
+    return FileOutbox(Path(outbox)) if isinstance(outbox, str | Path) else outbox
+
+
 def open_engine(
     db: str | None = None,
     *,
@@ -438,13 +469,16 @@ def open_engine(
     custody: str | Path | None = None,
     even_sealed_off: bool = False,
     calendars: str | Path | None = None,
+    outbox: Delivery | str | Path | None = None,
 ) -> Engine:
     """Open an existing store. `db` is a URL; without it LIFECYCLE_DB, LIFECYCLE_KEYS and LIFECYCLE_LEDGER are read.
 
     Errors: StoreUnavailable when the store is missing, older or newer than this program, or its keys are not there;
     SealedOff when the database was restored from a backup. `sinks` are stores outside of ours that have copies: no
     erasure is called completed before each has answered. `even_sealed_off` is for `lifecycle restore` alone.
-    `calendars` is a file of the operator's own working days; without it LIFECYCLE_CALENDARS is read.
+    `calendars` is a file of the operator's own working days; without it LIFECYCLE_CALENDARS is read. `outbox` takes
+    instructions to recipients: a folder, or whatever delivers; without it LIFECYCLE_OUTBOX is read, and without that
+    they wait.
     """
     settings = Settings.read(db, keys, ledger, custody=custody)
     days = load_calendars(calendars or settings.calendars)
@@ -459,6 +493,7 @@ def open_engine(
             custody=settings.custody,
             even_sealed_off=even_sealed_off,
             calendars=days,
+            outbox=_delivery(outbox or settings.outbox),
         )
         if not even_sealed_off:
             engine.resume()

@@ -25,10 +25,10 @@ from lifecycle.commands.transfer.hand_over import HandOver
 from lifecycle.domain.event import Recorded
 from lifecycle.domain.streams import policy_stream, trustee_stream
 from lifecycle.domain.transfer.transfer import Act, Transfer, allowed, proof_of
-from lifecycle.engine import standing
 from lifecycle.engine.transferring import PROGRAMME, NotCarriedOut, archived
 from lifecycle.ledger.envelope import b64url
 from lifecycle.ledger.note import sign
+from lifecycle.projections.trustees import ever_engaged
 from lifecycle.storage.open_words import open_words
 from lifecycle.vault.handing_over import Sealer, fingerprint, sealer_for
 from lifecycle.vault.revealing import identifiers_of
@@ -155,7 +155,7 @@ def _documents(
 
 def _trustees(c: Connection, engine: Engine) -> Iterator[dict[str, Any]]:
     """Of trustees that are engaged: who they are, and every agreement that was not ended."""
-    for name in standing.engaged(c):
+    for name in ever_engaged(c):
         trustee = engine.open_record(("trustee", name))
         if not trustee.engaged:
             continue

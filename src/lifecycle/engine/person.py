@@ -109,6 +109,9 @@ class Person:
     def new_id(self) -> str:
         return secrets.token_hex(8)
 
+    def new_instruction(self) -> tuple[str, str]:
+        return self.batch.installation.new_instruction()
+
     # -- what the batch does -----------------------------------------------------------------------------------------
 
     def begin(self, at: datetime, policy: Policy, published: tuple[Policy, ...] = ()) -> Asked:

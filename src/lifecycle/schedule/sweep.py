@@ -17,6 +17,7 @@ from eventsourcing.persistence import IntegrityError
 from lifecycle.domain.decision import Asked, Decision
 from lifecycle.domain.event import Judged
 from lifecycle.domain.subject.custody import MOVING
+from lifecycle.domain.subject.duties import instructions
 from lifecycle.domain.subject.events import ErasureOrdered, RetentionExpired
 from lifecycle.domain.subject.revising import revisions_until, version_for
 from lifecycle.domain.subject.settling import fall_due
@@ -169,11 +170,12 @@ class Sweep:
                     if policy is None:
                         continue
                     revisions = revisions_until(subject, published, now)
-                    decision = (
-                        fall_due(subject, now, policy, self._calendars, revisions)
-                        if decide is None
-                        else decide(subject, Asked(now, now, policy, calendars=self._calendars))
-                    )
+                    if decide is None:
+                        decision = fall_due(subject, now, policy, self._calendars, revisions)
+                        told = instructions(subject, decision.events, now, policy, self._vault.new_instruction)
+                        decision = decision.followed_by(told)
+                    else:
+                        decision = decide(subject, Asked(now, now, policy, calendars=self._calendars))
                     decisions.append(decision)
                     # Nobody asked: each decision has a number of its own, as a command would.
                     judged = Judged(self._vault.cmd(secrets.token_hex(16)), Role.SYSTEM.value, policy.judged_by)

@@ -9,7 +9,14 @@ from typing import Any
 from uuid import UUID
 
 from lifecycle.domain.event import DomainEvent, Recorded
-from lifecycle.domain.subject import custody_changes, request_fold, revised, transfer_fold
+from lifecycle.domain.subject import (
+    custody_changes,
+    duty_fold,
+    request_fold,
+    revised,
+    told_of_incidents,
+    transfer_fold,
+)
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject.outgoing_fold import CHANGES as OUTGOING
 from lifecycle.domain.subject.state import Consent, Generation, Ground, Hold, Holding, Restriction, Share, Subject
@@ -186,7 +193,7 @@ def _with_copies(holding: Holding, event: e.PersonalDataCollected) -> Holding:
     """Who collects for us, and who keeps for us, has a copy. Policy clause 2."""
     copies = []
     if event.technology is not None:
-        copies.append(Share(event.technology, event.occurred_at, RecipientKind.TECHNOLOGY))
+        copies.append(Share(event.technology, event.occurred_at, RecipientKind.TECHNOLOGY, purpose=event.purpose))
     if event.held_by is not None:
         copies.append(Share(event.held_by, event.occurred_at, RecipientKind.SYSTEM))
     return replace(holding, shares=(*holding.shares, *copies)) if copies else holding
@@ -311,7 +318,7 @@ def _annotated(subject: Subject, event: e.CorrectionAnnotated, _: datetime) -> S
 
 
 def _shared(subject: Subject, event: e.PersonalDataShared, _: datetime) -> Subject:
-    share = Share(event.trustee, event.occurred_at)
+    share = Share(event.trustee, event.occurred_at, purpose=event.purpose, agreement=event.agreement)
     return subject.with_holdings(
         replace(subject.holdings[id], shares=(*subject.holdings[id].shares, share)) for id in event.holdings
     )
@@ -408,6 +415,8 @@ _CHANGES: dict[type[DomainEvent], Callable[[Subject, Any, datetime], Subject]] =
     **OUTGOING,
     **custody_changes.CHANGES,
     **request_fold.CHANGES,
+    **duty_fold.CHANGES,
     **transfer_fold.CHANGES,
+    **told_of_incidents.CHANGES,
     **revised.CHANGES,
 }

@@ -12,8 +12,8 @@ from datetime import datetime
 
 from lifecycle.domain.decision import Decision
 from lifecycle.domain.event import DomainEvent
+from lifecycle.domain.subject import duty_dues, request_dues
 from lifecycle.domain.subject import events as e
-from lifecycle.domain.subject import request_dues
 from lifecycle.domain.subject.custody_changes import MANDATORY_COPY
 from lifecycle.domain.subject.custody_events import MandatoryCopyKept, RestrictionLapsed
 from lifecycle.domain.subject.delayed_notices import delayed, notices_due
@@ -239,7 +239,7 @@ class Due:
     """One thing that time will bring: what, from which instant on, and for what."""
 
     # "retention", "restriction-end", "storage-only-end", "consent-lapse", "revision", "disclosure-notice",
-    # "identifiers", or what request_dues names
+    # "identifiers", or what request_dues and duty_dues name
     what: str
     due: datetime
     holding: str | None = None
@@ -252,6 +252,7 @@ class Due:
 def calendar(subject: Subject, policy: Policy) -> tuple[Due, ...]:
     """Everything that will fall due for this person if nothing else happens, in no particular order."""
     asked = [Due(each.what, each.due, each.request, rule=each.counted_by) for each in request_dues.calendar(subject)]
+    asked += [Due(duty_dues.OVERDUE, duty.due, duty.instruction) for duty in duty_dues.waiting(subject)]
     if subject.version == 0 or subject.erasure is not None:
         return tuple(asked)
     found = asked + [
@@ -321,6 +322,8 @@ def fall_due(
     unfolding = Unfolding(subject, now)
     while (event := request_dues.next_event(unfolding.subject, now, policy, calendars)) is not None:
         unfolding.add(event)
+    for silence in duty_dues.overdue(subject, now):
+        unfolding.add(silence)
     if subject.version == 0 or subject.erasure is not None:
         return unfolding.decided()
     lapsed = dict.fromkeys(

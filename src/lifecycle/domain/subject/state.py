@@ -8,7 +8,9 @@ from datetime import datetime
 from uuid import UUID
 
 from lifecycle.domain.subject.disclosures import Disclosure
+from lifecycle.domain.subject.duty import Duty
 from lifecycle.domain.subject.requests import Request
+from lifecycle.domain.subject.told_of_incidents import ToldOfIncident
 from lifecycle.domain.subject.transfers import Moving
 from lifecycle.policy.model import ConsentScope
 from lifecycle.policy.periods import RetentionRule, StatutoryMinimum
@@ -78,12 +80,15 @@ class Copy:
 @dataclass(frozen=True, slots=True)
 class Share:
     """Somebody was given a copy. Of a trustee, technology, system, product or third party that the policy declares
-    `recipient` is the id; of anybody else, an authority among them, a keyed reference to the name."""
+    `recipient` is the id; of anybody else, an authority among them, a keyed reference to the name. `purpose` and
+    `agreement` say what it was given for; a trustee has both."""
 
     recipient: str
     at: datetime
     kind: RecipientKind = RecipientKind.TRUSTEE
     gag_until: datetime | None = None  # an authority forbade telling the person until then
+    purpose: str | None = None
+    agreement: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +169,12 @@ class Subject:
     told: Mapping[str, datetime] = field(default_factory=dict)  # policy version → when the first notice was recorded
     acceptances: frozenset[str] = frozenset()
     guardians: frozenset[str] = frozenset()
+    duties: Mapping[str, Duty] = field(default_factory=dict)
     disclosures: tuple[Disclosure, ...] = ()
     mandatory_copies: Mapping[str, Copy] = field(default_factory=dict)  # by holding
     requests: Mapping[str, Request] = field(default_factory=dict)
     transfers: Mapping[str, Moving] = field(default_factory=dict)
+    incidents: tuple[ToldOfIncident, ...] = ()  # of which the person was told
     birth_date: str | None = None  # id of the holding that seals it
     erasure: str | None = None  # of the whole person: "ordered", "completed" or "finalised"
 
