@@ -22,6 +22,12 @@ FACTS = [
     "the program is stopped and started again",
     "a court forbids deleting anything about him",
     "the law wants it kept",
+    "to be answered by 2025-02-14",  # not 02-12: two holidays of Lunar New Year
+    "that is overdue",
+    "as a finding against it",
+    "Nothing is on record that was done about the",
+    "data of theirs was on the laptop",
+    "version 1.1 is in force",
     "for the engine she is a new person",
     "it was the same, to the last detail",
     "Dora was handed a receipt",
@@ -43,7 +49,7 @@ def test_it_tells_the_whole_story(told: Told, capsys: pytest.CaptureFixture[str]
         assert step.at[:10] in said
     for look in LOOKS:
         assert f"What the company held about Ann on {look[:10]}" in said
-    assert said.count("REFUSED") == 3
+    assert said.count("REFUSED") == 4
     assert "\x1b" not in said
     assert str(told.folder) in said
     for values in VALUES.values():

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from lifecycle import verify as verifier
 from lifecycle.cli.evidence import Witness, contents_of, kept_about
-from lifecycle.cli.story import ANN, LOOKS, PEOPLE, STORY, VALUES, WITNESSED, Step
+from lifecycle.cli.story import ANN, LOOKS, PEOPLE, REVISION, STORY, VALUES, WITNESSED, Step
 from lifecycle.cli.words import LocalTime
 from lifecycle.errors import StoreUnavailable
 from lifecycle.settings import Settings
@@ -32,6 +32,10 @@ BROUGHT_BY_TIME = {
     "retention-expired/1": "the storage period is over ({purpose})",
     "erasure-ordered/1": "nothing justifies keeping it: erased",
     "processing-restricted/1": "may not be deleted yet: kept locked away, used for nothing",
+    "recipient-overdue/1": "the support company has not answered what it was told to do: that is overdue",
+    "trustee-found-wanting/1": "it goes on record as a finding against it",
+    "subject-told-of-incident/1": "is told that data of theirs was on the laptop",
+    "revision-took-effect/1": "version 1.1 is in force: what is held already is kept for the shorter time, too",
 }
 FORGOTTEN = "nothing is left: the record is closed, and nobody can be found by it any more"
 KEPT_BY = {"statutory-minimum": "the law wants it kept", "legal-hold": "a court wants it kept"}
@@ -110,7 +114,10 @@ class _Playing:
                 self.engine.rotate()
             outcome = None
             if step.document:
-                outcome = self.engine.execute({"id": f"demo-{number}", "at": step.at, "actor": ACTOR, **step.document})
+                text = {"text": _revised()} if step.act == "revise" else {}
+                about = {"id": f"demo-{number}", "at": step.at, "actor": ACTOR}
+                outcome = self.engine.execute({**about, **step.document, **text})
+                self.engine.react()  # as `apply` does at its end: who was hit is computed, who is to be told is told
             self._note(step, outcome)
         return self.engine
 
@@ -155,11 +162,14 @@ class _Playing:
             self._seen = row["position"]
             if row["role"] == "system" and row["kind"] in BROUGHT_BY_TIME:
                 said = FORGOTTEN if self._is_whole(row) else BROUGHT_BY_TIME[row["kind"]].format(purpose=row["purpose"])
-                line = (self.local.day(row["recorded_at"]), self._names.get(row["subject"], ""), TIME_PASSES, said)
+                who = self._names.get(row["subject"], "") if row["subject"] else "Udesk"
+                line = (self.local.day(row["recorded_at"]), who, TIME_PASSES, said)
                 if line not in self.told.timeline[-4:]:  # one line for all holdings of a purpose
                     self.told.timeline.append(line)
 
     def _is_whole(self, row: Mapping[str, Any]) -> bool:
+        if row["kind"] != "erasure-ordered/1":
+            return False
         event = self.engine.read.history(UUID(row["subject"]))[row["version"] - 1]
         return bool(event["data"].get("whole"))
 
@@ -193,11 +203,22 @@ class _Playing:
             return "recognised: the same answer as the first time, nothing is doubled"
         if outcome.outcome == "refused":
             return f"REFUSED: {outcome.message}"
+        if outcome.request is not None and outcome.request.due_on is not None:
+            return f"to be answered by {outcome.request.due_on}: fifteen working days, and the holidays are none"
         groups: dict[str, list[str]] = {}
         for effect in outcome.effects:
             groups.setdefault(_effect(effect), []).append(effect.category)
         lines = [f"{', '.join(sorted(categories))}: {result}" for result, categories in groups.items()]
         return "; ".join(lines) or "recorded"
+
+
+def _revised() -> str:
+    from lifecycle.policy.examples import example_policy_text  # noqa: PLC0415
+
+    text = example_policy_text()
+    for old, new in REVISION.items():
+        text = text.replace(old, new, 1)
+    return text
 
 
 def _effect(effect: Effect) -> str:

@@ -34,7 +34,10 @@ LOOKS = ("2024-08-03T00:00:00+08:00", "2025-01-01T00:00:00+08:00", "2026-08-01T0
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """At which time, about whom, in plain words; and the document, or one of "restart", "end-epoch" and "wait"."""
+    """At which time, about whom, in plain words; and the document, or one of "restart", "end-epoch" and "wait".
+
+    The text of a revised policy is put in when it is asked ("revise").
+    """
 
     at: str
     who: str
@@ -68,6 +71,22 @@ SUPPORT = {
 }
 FARIDS_FORM = {"id": "form-5521"} | _collected("quotation", FARID, "company", "phone", "email")
 PARENT = {"email": "mrs.ng@example.com"}
+
+WHAT = ("became-aware", "chronology", "cause", "people", "categories", "consequences", "measures", "what-people-can-do",
+        "contact")  # fmt: skip
+CONTENTS = dict.fromkeys(WHAT, "as the case file says")
+
+
+def _incident(at: str, told: str, command: str, **fields: Any) -> Step:
+    return Step(at, "Udesk", told, {"command": command, "incident": "stolen-laptop", **fields})
+
+
+REVISION = {
+    'version = "1.0"': 'version = "1.1"',
+    "effective = 2024-07-15": "effective = 2026-06-01",
+    'months = 36\nassumed = true\nreason = "a claim': 'months = 30\nassumed = true\nreason = "a claim',
+}
+"""What version 1.1 of the example policy says otherwise: support data is kept half a year less."""
 
 STORY: tuple[Step, ...] = (
     _about("2024-08-01T09:00:00+08:00", BEN, "visits the website and accepts that the visit is counted",
@@ -123,20 +142,42 @@ STORY: tuple[Step, ...] = (
            "place-hold", hold="case 12/2025", reason="preservation order", authority="High Court"),
     _about("2025-01-20T10:00:00+08:00", FARID, "calls about his quotation: his year begins anew",
            "record-activity", purpose="quotation"),
+    _about("2025-01-22T10:00:00+08:00", ANN, "wants to know what is held about her; Lunar New Year is near",
+           "receive-request", request="letter-7", kind="access", channel="email", text="What do you hold about me?",
+           identity="signed in"),
     Step("2025-02-01T08:00:00+08:00", "", "the program is stopped and started again", act="restart"),
     _about("2025-02-10T10:00:00+08:00", BEN, "no longer wants his visits counted",
            "withdraw-consent", purposes=["website-browsing"], channel="web-form"),
+    _about("2025-02-14T10:00:00+08:00", ANN, "is sent a copy of everything",
+           "fulfil-request", request="letter-7", note="a copy was sent"),
     _about("2025-03-01T10:00:00+08:00", ANN, "withdraws her consent to the trial",
            "withdraw-consent", purposes=["free-trial"], channel="email"),
     _about("2025-06-01T10:00:00+08:00", CHEN, "the court lets go",
            "release-hold", hold="case 12/2025", reason="case closed", authority="High Court"),
     _about("2025-07-01T10:00:00+08:00", CHEN, "his contract ends",
            "end-purpose", purpose="account-login", reason="contract-ended"),
+    _incident("2025-08-10T08:00:00+08:00", "a laptop was stolen there the night before", "detect-incident",
+              nature="leak", window={"from": "2025-08-09T20:00:00+08:00", "to": "2025-08-10T07:00:00+08:00"},
+              scope={"trustee": "udesk"}),
+    _incident("2025-08-10T09:00:00+08:00", "the theft is assessed", "assess-incident",
+              severity="high", risk="significant", cause="the disk was not encrypted"),
+    _incident("2025-08-10T09:30:00+08:00", "somebody wants the file closed before anybody is told", "close-incident",
+              conclusion="hopefully nobody noticed"),
+    _incident("2025-08-10T10:00:00+08:00", "the laptop is wiped from afar", "take-remedy", measure="remote wipe"),
+    _incident("2025-08-10T16:00:00+08:00", "the authorities of Singapore and China are told", "notify-authority",
+              authority="PDPC and CAC", jurisdictions=["SG", "CN"], contents=CONTENTS),
+    _incident("2025-08-10T17:00:00+08:00", "and so is everybody whose data was on it", "notify-subjects",
+              channel="email", contents=CONTENTS),
+    _incident("2025-08-20T09:00:00+08:00", "the case is closed", "close-incident", conclusion="disks are encrypted"),
     _about("2025-09-01T16:00:00+08:00", DORA, "withdraws everything and asks for deletion",
            "erase", ground="7.3c"),
     Step("2025-09-02T03:00:00+08:00", "", "the keys are changed and the old ones destroyed: what was erased is final",
          act="end-epoch"),
     _about("2025-09-10T09:00:00+08:00", DORA, "comes back: for the engine she is a new person",
            "give-consent", **_consent("quotation")),
+    Step("2026-05-04T09:00:00+08:00", "", "version 1.1 of the policy is published: support keeps data for a shorter time",
+         {"command": "publish-policy"}, act="revise"),
+    _about("2026-05-05T09:00:00+08:00", ANN, "is told of it before it takes effect",
+           "give-notice", policy="1.1", channel="email"),
     Step("2026-08-01T00:00:00+08:00", "", "two years have passed", act="wait"),
 )  # fmt: skip
