@@ -15,7 +15,8 @@ from lifecycle.audit.reopened import Record
 from lifecycle.audit.telling import instant
 from lifecycle.audit.ways_back import WAYS
 from lifecycle.audit.ways_back_from_endings import Fields
-from lifecycle.commands.registry import COMMANDS
+from lifecycle.audit.ways_back_packages import INTERNAL_WAYS
+from lifecycle.commands.registry import COMMANDS, INTERNAL
 from lifecycle.domain.decision import Asked, Decision
 from lifecycle.domain.event import DomainEvent, Recorded, Withheld
 from lifecycle.domain.subject import events as e
@@ -30,6 +31,7 @@ from lifecycle.policy.succession import in_force
 from lifecycle.policy.vocabulary import Role
 
 SWEEP = "sweep"
+ENTRIES = COMMANDS | INTERNAL
 Answer = Literal["same", "different", "cannot-tell", "not-a-decision"]
 
 
@@ -193,7 +195,7 @@ def _registration(
 def _asked_again(past: Past, group: Sequence[Recorded], registered: Sequence[DomainEvent]) -> Iterator[Verdict]:
     for now in _nows(past.record, group):
         then = replace(past, now=now, lacks=set())
-        for verb, way in WAYS.items():
+        for verb, way in (WAYS | INTERNAL_WAYS).items():
             for fields in way(then):
                 yield _made_again(then, verb, fields, group[0].judged.role, registered)
 
@@ -206,7 +208,7 @@ def _made_again(past: Past, verb: str, fields: Fields, role: str, registered: Se
         return Verdict("different", verb, "no policy was in force when it happened")
     document = {"id": "again", "actor": {"id": "again", "role": role}, "subject": {"id": str(past.subject.id)}}
     try:
-        command = COMMANDS[verb].model.model_validate({"command": verb, **document, **fields})
+        command = ENTRIES[verb].model.model_validate({"command": verb, **document, **fields})
     except ValidationError:
         return Verdict("different", verb, "no command could have asked this")
     whys = [_decided(past, verb, command, at, age) for age in past.ages(at)]
@@ -223,7 +225,7 @@ def _decided(past: Past, verb: str, command: Any, at: datetime, age: int | None)
     """None if the same follows again; otherwise what is different."""
     past.begin(Asked(at, past.now, past.policy, age, _calendars(past.subject, past.events)))
     try:
-        decision: Decision = COMMANDS[verb].handle(command, past)
+        decision: Decision = ENTRIES[verb].handle(command, past)
     except Refused as refusal:
         return f"it is refused: {refusal.code}"
     except Invalid as error:

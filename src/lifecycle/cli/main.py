@@ -18,6 +18,7 @@ from lifecycle.cli import (
     failures,
     logs,
     operations,
+    packages,
     policies,
     questions,
     requests,
@@ -67,6 +68,8 @@ stores.add_to(app)
 times.add_to(app)
 logs.add_to(app)
 subjects.app.command()(custody.custody)
+subjects.app.command()(packages.package)
+requests.app.command()(packages.token)
 app.add_typer(subjects.app, name="subject")
 app.add_typer(trustees.app, name="trustee")
 app.add_typer(requests.app, name="request")

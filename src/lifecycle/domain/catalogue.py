@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from lifecycle.domain import policy_events
 from lifecycle.domain.event import DomainEvent, Personal, Withheld
-from lifecycle.domain.subject import custody_events, outgoing_events, request_events
+from lifecycle.domain.subject import custody_events, outgoing_events, package_events, request_events
 from lifecycle.domain.subject import events as subject_events
 from lifecycle.domain.trustee import events as trustee_events
 from lifecycle.errors import LifecycleError
@@ -37,6 +37,7 @@ KINDS: dict[str, type[DomainEvent]] = _kinds(
     subject_events,
     custody_events,
     outgoing_events,
+    package_events,
     request_events,
     policy_events,
     trustee_events,

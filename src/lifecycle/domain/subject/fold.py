@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from lifecycle.domain.event import DomainEvent, Recorded
-from lifecycle.domain.subject import custody_changes, request_fold
+from lifecycle.domain.subject import access_tokens, custody_changes, request_fold
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject.outgoing_fold import CHANGES as OUTGOING
 from lifecycle.domain.subject.state import Consent, Generation, Ground, Hold, Holding, Restriction, Share, Subject
@@ -404,4 +404,5 @@ _CHANGES: dict[type[DomainEvent], Callable[[Subject, Any, datetime], Subject]] =
     **OUTGOING,
     **custody_changes.CHANGES,
     **request_fold.CHANGES,
+    **access_tokens.CHANGES,
 }
