@@ -81,7 +81,7 @@ WORD = st.text(st.characters(codec="utf-8", categories=("Lu", "Ll", "Lo", "Nd"))
 values = st.fixed_dictionaries({"name": WORD, "company": WORD})
 
 
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(several=st.lists(values, min_size=2, max_size=4))
 def test_the_package_of_one_person_has_nothing_of_any_other_in_any_encoding(people: Store, several: list[Any]):
     distinct = [_marked(people, number, each) for number, each in enumerate(several)]

@@ -270,11 +270,12 @@ def test_clause_7_1_nothing_is_left_where_the_making_fails(
     def full(_: int) -> None:
         raise OSError("no space left on device")
 
-    with monkeypatch.context() as patched, pytest.raises(OSError, match="no space"):
-        patched.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space"):
         store.engine.access_package(ANN, request, token.text, tmp_path / "p.zip")
     assert list(tmp_path.glob("*p.zip*")) == []
     assert "access-package-made" not in store.kinds()
+    monkeypatch.undo()
     assert made(store, request, token.text, tmp_path / "p.zip")
 
 

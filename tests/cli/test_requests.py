@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+from pathlib import Path
+
 from cli.doors import Door
 
 BOB = "bob.canary@example.com"
@@ -32,6 +35,22 @@ def test_a_request_from_its_receipt_to_its_answer(door: Door):
     door("request", "fulfil", id, "--note", "sent")
     assert door("request", "list", "--open").out == "Requests: none\n"
     assert [row["state"] for row in door("request", "list", *SUBJECT, "--json").json] == ["fulfilled"]
+
+
+def test_a_token_opens_a_package_once(door: Door, tmp_path: Path):
+    id = received(door)
+    out = tmp_path / "package.zip"
+    assert "not-verified" in door("request", "token", id, code=1).out
+    door("request", "verify", id, "--evidence", "passport")
+    assert "until" in door("request", "token", id).out
+    issued = door("request", "token", id, "--json").json
+    assert issued["request"] == id
+    fetch = ("subject", "package", *SUBJECT, "--request", id, "--token", issued["token"], "--out", str(out))
+    made = door(*fetch, "--language", "zh", "--json").json
+    assert made["sha256"] == sha256(out.read_bytes()).hexdigest()
+    again = door(*fetch, code=1).out
+    assert "token-used" in again
+    assert issued["token"] not in again
 
 
 def test_the_other_acts(door: Door):

@@ -12,10 +12,11 @@ from lifecycle.audit import package_model as m
 from lifecycle.audit.package_words import PackageWords, package_words
 
 STYLE = """
-body{font:15px/1.5 system-ui,"Noto Sans CJK SC","PingFang SC",sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;
-color:#222}
+body{font:15px/1.5 system-ui,"Noto Sans CJK SC","PingFang SC",sans-serif;max-width:64rem;margin:2rem auto;
+padding:0 1rem;color:#222}
 table{border-collapse:collapse;width:100%;margin:.5rem 0 1.5rem}
-th,td{text-align:left;vertical-align:top;border-bottom:1px solid #ccc;padding:.3rem .6rem .3rem 0;overflow-wrap:anywhere}
+th,td{text-align:left;vertical-align:top;border-bottom:1px solid #ccc;padding:.3rem .6rem .3rem 0}
+td{overflow-wrap:anywhere}
 .warn{background:#fff3cd;padding:.5rem 1rem}
 @page{size:A4;margin:18mm}
 @media print{body{font-size:10pt;max-width:none;margin:0;padding:0}thead{display:table-header-group}
