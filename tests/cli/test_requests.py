@@ -40,7 +40,7 @@ def test_a_request_from_its_receipt_to_its_answer(door: Door):
 def test_a_token_opens_a_package_once(door: Door, tmp_path: Path):
     id = received(door)
     out = tmp_path / "package.zip"
-    assert "not-verified" in door("request", "token", id, code=1).out
+    assert "not proven" in door("request", "token", id, code=1).err
     door("request", "verify", id, "--evidence", "passport")
     assert "until" in door("request", "token", id).out
     issued = door("request", "token", id, "--json").json
@@ -48,8 +48,8 @@ def test_a_token_opens_a_package_once(door: Door, tmp_path: Path):
     fetch = ("subject", "package", *SUBJECT, "--request", id, "--token", issued["token"], "--out", str(out))
     made = door(*fetch, "--language", "zh", "--json").json
     assert made["sha256"] == sha256(out.read_bytes()).hexdigest()
-    again = door(*fetch, code=1).out
-    assert "token-used" in again
+    again = door(*fetch, code=1).err
+    assert "has been used" in again
     assert issued["token"] not in again
 
 
