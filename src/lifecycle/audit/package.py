@@ -174,7 +174,7 @@ def _no_value(one: Held, state: str, value: Personal[JsonValue]) -> m.NoValue | 
 
 def _restriction(one: Held, now: datetime) -> m.RestrictionTold | None:
     kept = one.restriction(now)
-    return kept and m.RestrictionTold(because=kept.because, since=kept.since, until=kept.until)
+    return None if kept is None else m.RestrictionTold(because=kept.because, since=kept.since, until=kept.until)
 
 
 def _ground(person: _Person, ground: HeldGround) -> m.GroundTold:

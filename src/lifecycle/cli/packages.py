@@ -52,3 +52,26 @@ def package(
     if made.withheld:
         say(f"{counted(made.withheld, 'item is', 'items are')} listed without a value, each with the reason.")
     say(f"SHA-256 {made.digest}")
+
+
+def receipt(
+    context: typer.Context,
+    subject: Subject,
+    out: Annotated[Path, typer.Option(help="Where to write the receipt")],
+    purpose: Annotated[
+        str | None, typer.Option(help="About consent to this purpose; the newest of any without")
+    ] = None,
+) -> None:
+    """Write a consent receipt for the person: signed, proven by the log, checked by `lifecycle verify --consent`."""
+    from lifecycle.engine.archives import beside, write_whole  # noqa: PLC0415 -- the line must start quickly
+    from lifecycle.engine.receipts import newest_about  # noqa: PLC0415
+
+    with opened(context) as engine:
+        version = newest_about(engine, person(subject), purpose)
+        content = engine.consent_receipt(person(subject), version)
+    with beside(out) as unfinished:
+        write_whole(unfinished, content)
+    if here(context).json:
+        json_line({"path": str(out), "version": version})
+    else:
+        say(f"Wrote {out}: event {version} of the record. Keys to check it are log.vkey and receipt.vkey of the log.")

@@ -25,7 +25,7 @@ from lifecycle.commands.subject.read_clear import ReadClear
 from lifecycle.domain.open_records import Named
 from lifecycle.domain.subject.events import ErasureOrdered
 from lifecycle.domain.subject.state import Subject
-from lifecycle.engine import answers, packaging, standing, vault_dumps
+from lifecycle.engine import answers, packaging, receipts, standing, vault_dumps
 from lifecycle.engine.answers import NotRead
 from lifecycle.engine.asking import Question, Snapshot, question_of
 from lifecycle.engine.custody import OpeningCustody
@@ -288,6 +288,10 @@ class Engine:
     ) -> Made:
         """Everything on record about a person, in a file for that person; recorded before the file is there."""
         return packaging.make_package(self, subject, request, token, out, actor, language)
+
+    def consent_receipt(self, subject: Mapping[str, str] | UUID, version: int) -> bytes:
+        """What the person keeps of the event of that version: signed, and checkable without us. Policy clause 1.4."""
+        return receipts.consent_receipt(self, subject, version)
 
     def subject_state(self, subject_id: UUID) -> Subject:
         """The state that a person's record adds up to; values are not part of it."""
