@@ -35,7 +35,7 @@ MAX_RECEIPT = 1 << 20
 
 def check(raw: bytes, trusted: v.Policy, receipt_keys: tuple[v.Vkey, ...]) -> dict[str, Any]:
     """What the receipt says, once all of it is proven. Raises v.Verdict or v.Malformed."""
-    said = v.read_json(raw)
+    said = v.read_json(raw.strip())
     if type(said) is not dict or said.keys() != FIELDS or said["format"] != FORMAT:
         raise v.Malformed("it is not a consent receipt")
     checkpoint, index, path = _proof(said["proof"])
