@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 _A_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
 
@@ -40,7 +40,12 @@ class LifecycleError(Exception):
 
 
 class Refused(LifecycleError):
-    """A well-formed command that the policy or the law does not allow. Nothing was recorded about the person."""
+    """A well-formed command that the policy or the law does not allow. Nothing was recorded about the person.
+
+    `facts` are what a refusal leaves on the record that it is about: only of trustees, whose breaches are findings.
+    """
+
+    facts: tuple[Any, ...] = ()
 
 
 class Invalid(LifecycleError):

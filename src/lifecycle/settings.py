@@ -21,6 +21,7 @@ class Settings:
     ledger_folder: Path | None = None
     calendars: Path | None = None  # the operator's own working days, if there are any
     custody_folder: Path | None = None
+    outbox: Path | None = None  # where instructions to recipients go as files; without it they wait
 
     @property
     def custody(self) -> Path:
@@ -47,13 +48,9 @@ class Settings:
         folder = keys or environ.get("LIFECYCLE_KEYS") or _beside(url)
         public = ledger or environ.get("LIFECYCLE_LEDGER")
         days, inside = environ.get("LIFECYCLE_CALENDARS"), custody or environ.get("LIFECYCLE_CUSTODY")
-        return cls(
-            url,
-            Path(folder),
-            Path(public) if public else None,
-            Path(days) if days else None,
-            Path(inside) if inside else None,
-        )
+        sent = environ.get("LIFECYCLE_OUTBOX")
+        optional = (Path(each) if each else None for each in (public, days, inside, sent))
+        return cls(url, Path(folder), *optional)
 
 
 def ledger_beside(keys: Path) -> Path:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 from itertools import count
 from typing import Any
 
@@ -17,9 +18,10 @@ from lifecycle.commands.context import Found
 from lifecycle.commands.parsing import parse_command
 from lifecycle.commands.registry import COMMANDS
 from lifecycle.domain.catalogue import decode
-from lifecycle.domain.decision import Asked
+from lifecycle.domain.decision import Asked, Decision
 from lifecycle.domain.event import DomainEvent, Judged, Personal, Recorded, Withheld
 from lifecycle.domain.subject import events as e
+from lifecycle.domain.subject.duties import instructions
 from lifecycle.domain.subject.fold import born, replay
 from lifecycle.domain.subject.settling import fall_due
 from lifecycle.domain.subject.state import Subject
@@ -33,6 +35,10 @@ from lifecycle.policy.vocabulary import IdentifierType
 from lifecycle.vault.sealing import SubjectKeys, new_data_key
 
 NAMED_BY = (IdentifierType.EMAIL, "ann@example.com")
+
+
+def token_of(instruction: str) -> str:
+    return f"token of {instruction}"
 
 
 def new_keys() -> SubjectKeys:
@@ -85,6 +91,10 @@ class Remembered:
         self.index[type, normalised] = self.new_id()
         return self.index[type, normalised]
 
+    def new_instruction(self) -> tuple[str, str]:
+        instruction = self.new_id()
+        return instruction, sha256(token_of(instruction).encode()).hexdigest()
+
     def new_id(self) -> str:
         return f"id-{next(self.numbers)}"
 
@@ -96,7 +106,7 @@ class Remembered:
         try:
             asked = parse_command(document | {"subject": {"email": "ann@example.com"}})
             self.asked = Asked(at, self.now, self.policy, self._age(at))
-            facts = COMMANDS[command].handle(asked, self).telling().events
+            facts = self._and_told(COMMANDS[command].handle(asked, self))
         except (Refused, Invalid):
             return False
         if facts and self.subject.version == 0:
@@ -106,7 +116,19 @@ class Remembered:
         return bool(facts)
 
     def sweep(self) -> None:
-        self._append(fall_due(self.subject, self.now, self.policy).events, "system")
+        self._append(self._and_told(fall_due(self.subject, self.now, self.policy)), "system")
+
+    def _and_told(self, decision: Decision) -> tuple[DomainEvent, ...]:
+        """As the engine does: whoever has a copy is told with the fact that causes it."""
+        told = instructions(self.subject, decision.events, self.now, self.policy, self.new_instruction)
+        return decision.followed_by(told).telling().events
+
+    def answers(self, command: str, at: datetime, **fields: Any) -> bool:
+        """What the recipient says to the first duty that is open."""
+        waiting = [duty.instruction for duty in self.subject.duties.values() if duty.is_open]
+        if not waiting or self.subject.erasure is not None:
+            return False
+        return self.do(command, at, instruction=waiting[0], token=token_of(waiting[0]), **fields)
 
     def _age(self, at: datetime) -> int | None:
         held = self.subject.birth_date

@@ -19,10 +19,11 @@ from lives import Standing
 from whole.stores import Store
 
 from examples import changed_text, in_purpose
-from lifecycle.audit.past import ERASED, INDEX, SEALED, stand_in
+from lifecycle.audit.past import CUSTODY, ERASED, INDEX, SEALED, stand_in
 from lifecycle.audit.redeciding import re_decided
 from lifecycle.audit.views import Views
 from lifecycle.audit.ways_back import WAYS
+from lifecycle.audit.ways_back_duties import UNSEEN
 from lifecycle.commands.document import SubjectCommand
 from lifecycle.commands.registry import COMMANDS
 from lifecycle.domain.event import DomainEvent, Judged
@@ -124,6 +125,9 @@ REQUESTED = st.one_of(
     said("withdraw-request", **NAMES),
     said("escalate-complaint", **NAMES, region=st.just("CN")),
 )  # fmt: skip
+SHARED = said("share", trustee=st.just("udesk"), purpose=st.sampled_from(["free-trial", "quotation"]),
+              categories=NAMED, method=st.just("api"))  # fmt: skip
+ANSWERS = ("confirm", "decline")
 ASKED = st.one_of(
     said("give-consent", purposes=st.lists(PURPOSES, min_size=1, max_size=2), separate=st.booleans(), **NOTICE),
     said("give-consent", purposes=st.just(["free-trial", "quotation"]), separate=st.just(True), **NOTICE,
@@ -135,8 +139,7 @@ ASKED = st.one_of(
     said("record-activity", purpose=PURPOSES),
     said("correct", data=DATA, **SAID),
     said("supplement", data=DATA, evidence=st.just("passport"), **SAID),
-    said("share", trustee=st.just("udesk"), purpose=st.sampled_from(["free-trial", "quotation"]),
-         categories=NAMED, method=st.just("api")),
+    SHARED,
     said("share", recipient=st.sampled_from(["job-board", "General Hospital"]), purpose=st.just("free-trial"),
          categories=NAMED, method=st.just("api"), basis=st.sampled_from(["consent", "emergency"]),
          evidence=st.just("accident")),
@@ -165,6 +168,10 @@ ASKED = st.one_of(
     said("record-birth-date", birth_date=st.sampled_from(["1990-01-01", "2024-01-01"])),
     said("record-guardian", guardian=st.just({"email": "mum@example.com"}), evidence=st.just("family book")),
     REQUESTED, REQUESTED, REQUESTED,
+    SHARED, SHARED,
+    said("instruct", recipient=st.just("udesk"), duty=st.sampled_from(["erase", "correct", "stop", "return"])),
+    said("confirm", evidence=st.just("ticket 7")),
+    said("decline", because=st.just("not-held"), reason=st.just("never had it")),
 )  # fmt: skip
 STEPS = st.lists(
     st.tuples(st.sampled_from([0, 0, 0, 0, 1, 40, 400]), st.booleans(), st.sampled_from([0, 0, 5, 1000]), ASKED),
@@ -184,7 +191,8 @@ BEGUN = (
 
 FRESH = count(1)
 QUICKLY = {"deadline": None, "suppress_health_check": list(HealthCheck), "phases": [Phase.explicit, Phase.generate]}
-DESTROYED = {"erasure-ordered/1", "identifier-unlinked/1"}
+DESTROYED = {"erasure-ordered/1", "identifier-unlinked/1", "processing-restricted/1"}
+"""Or in custody, where no ordinary reader opens it."""
 
 
 @pytest.fixture
@@ -209,10 +217,23 @@ def live(store: Store, steps: list[Any]) -> dict[str, str] | None:
     for days, is_swept, late, (command, fields) in [*begun, *steps]:
         now = store.engine.clock.now() + timedelta(days=days)
         (store.engine.advance_clock if is_swept else store.engine.move_clock)(now)
-        outcome = store.do(command, subject=ann, **own(fields, lot), at=(now - timedelta(hours=late)).isoformat())
+        meant = to_answer(store, known, fields) if command in ANSWERS else own(fields, lot)
+        if meant is None:
+            continue
+        outcome = store.do(command, **({"subject": ann} | meant), at=(now - timedelta(hours=late)).isoformat())
         assert outcome.outcome in ("done", "nothing", "refused", "invalid"), outcome
         known = outcome.subject or known
     return None if known is None else {"id": str(known)}
+
+
+def to_answer(store: Store, who: Any, fields: dict[str, Any]) -> dict[str, Any] | None:
+    """The fields of an answer to the first duty that is open."""
+    waiting = [] if who is None else store.engine.read.duties({"id": str(who)}, only_open=True)
+    if not waiting:
+        return None
+    letter = store.engine.letter(waiting[0]["instruction"])
+    shown = {"instruction": letter["instruction"], "token": letter["token"]}
+    return fields | {"subject": {"id": letter["subject"]}} | shown
 
 
 def own(fields: dict[str, Any], lot: int) -> dict[str, Any]:
@@ -230,7 +251,8 @@ def test_every_honest_history_comes_out_the_same(steps: list[Any], begun: int):
         ann.now += timedelta(days=days)
         if is_swept:
             ann.sweep()
-        ann.do(command, max(ann.now - timedelta(hours=late), noon - timedelta(days=10)), **fields)
+        act = ann.answers if command in ANSWERS else ann.do
+        act(command, max(ann.now - timedelta(hours=late), noon - timedelta(days=10)), **fields)
     ann.sweep()
     check(list(re_decided(ann.record())), [each.event.kind for each in ann.events])
 
@@ -240,8 +262,9 @@ def check(again: list[dict[str, Any]], kinds: list[str]) -> None:
     told = [version for row in again for version in range(row["versions"][0], row["versions"][1] + 1)]
     assert told == list(range(1, len(kinds) + 1))
     if not DESTROYED.intersection(kinds):
-        assert {row["verdict"] for row in again} <= {"same"}
-    assert {row["because"] for row in again if row["verdict"] == "cannot-tell"} <= {ERASED, INDEX}
+        assert {row["verdict"] for row in again if row["because"] != UNSEEN} <= {"same"}
+    told_why = {why for row in again if row["verdict"] == "cannot-tell" for why in row["because"].split(", ")}
+    assert told_why <= {ERASED, INDEX, CUSTODY, UNSEEN}
     assert "Ann" not in json.dumps(again)
 
 
@@ -338,7 +361,10 @@ STORY: list[tuple[str, dict[str, Any]]] = [
             "data": {"company": None},
         },
     ),
-    ("restrict", {"categories": ["email"], "reason": "disputed", "law": "Art. 18"}),
+    ("instruct", {"recipient": "udesk", "duty": "correct"}),
+    ("instruct", {"recipient": "udesk", "duty": "return"}),
+    ("confirm", {"evidence": "ticket 7"}),
+    ("decline", {"because": "not-held", "reason": "never had it"}),
     ("link-identifier", {"identifier": {"phone": "+6591234567"}}),
     ("end-purpose", {"purpose": "quotation", "reason": "fulfilled"}),
     ("receive-request", ASKS | {"kind": "access", "on_behalf": {"relation": "guardian", "reference": MUM}}),
@@ -354,6 +380,7 @@ STORY: list[tuple[str, dict[str, Any]]] = [
     ("withdraw-request", {"request": "T-3", "reason": "settled"}),
 ]
 ENDING: list[tuple[str, dict[str, Any]]] = [
+    ("restrict", {"categories": ["email"], "reason": "disputed", "law": "Art. 18"}),
     ("anonymise", {"categories": ["ip-address"]}),
     ("unlink-identifier", {"identifier": {"phone": "+6591234567"}}),
     ("withdraw-consent", {"channel": "email"}),
@@ -365,7 +392,8 @@ ENDING: list[tuple[str, dict[str, Any]]] = [
 
 def told(store: Store, story: list[tuple[str, dict[str, Any]]], who: dict[str, str] = ANN) -> None:
     for command, fields in story:
-        outcome = store.do(command, subject=who, **fields)
+        meant = to_answer(store, store.engine.read.subject_id(who), fields) if command in ANSWERS else fields
+        outcome = store.do(command, **({"subject": who} | (meant or {})))
         assert outcome.outcome == "done", (command, outcome)
         store.engine.move_clock(store.engine.clock.now() + timedelta(hours=1))
 
@@ -377,7 +405,8 @@ def again(store: Store, who: dict[str, str] = ANN, **times: Any) -> list[tuple[s
 def test_every_command_comes_out_the_same_until_values_are_erased(store: Store):
     told(store, STORY)
     ann = {"id": str(store.engine.read.subject_id(ANN))}
-    assert again(store) == [(command, "same") for command, _ in STORY]
+    assert again(store) == [(command, "cannot-tell" if command in ANSWERS else "same") for command, _ in STORY]
+    assert {row["because"] for row in store.engine.read.re_decide(ANN)} == {None, UNSEEN}
     told(store, ENDING)
     rows = [row for row in store.engine.read.re_decide(ann) if row["verdict"] != "not-a-decision"]
     verdicts = {row["command"]: (row["verdict"], row["because"]) for row in rows}
@@ -386,7 +415,9 @@ def test_every_command_comes_out_the_same_until_values_are_erased(store: Store):
     aged = {"give-consent"}  # and whether somebody is young
     assert {verb for verb, verdict in verdicts.items() if verdict == ("cannot-tell", ERASED)} == needed | aged
     assert {verb for verb, verdict in verdicts.items() if verdict == ("cannot-tell", INDEX)} == {"link-identifier"}
-    assert all(verdicts[verb] == ("same", None) for verb in WAYS if verb not in needed | aged | {"link-identifier"})
+    assert {verb for verb, verdict in verdicts.items() if verdict == ("cannot-tell", UNSEEN)} == set(ANSWERS)
+    others = WAYS.keys() - needed - aged - {"link-identifier", *ANSWERS}
+    assert all(verdicts[verb] == ("same", None) for verb in others)
 
 
 ASKED_FOR: list[dict[str, Any]] = [
@@ -423,7 +454,7 @@ def test_without_keys_it_says_that_values_are_sealed(store: Store):
     told(store, STORY)
     person, engine = store.engine.read.subject_id(ANN), store.engine
     rows = Views(engine.database, None, engine.policies, engine.clock, None).re_decide(person)
-    assert {row["because"] for row in rows} == {None, SEALED}
+    assert {row["because"] for row in rows} == {None, SEALED, UNSEEN}
     assert "different" not in {row["verdict"] for row in rows}
 
 

@@ -14,7 +14,9 @@ from lifecycle.cli.main import app
 from lifecycle.commands.registry import COMMANDS
 from lifecycle.domain.catalogue import KINDS
 
-OUTCOME = {"id", "outcome", "subject", "version", "events", "code", "clause", "message", "remedy", "effects", "receipt"}
+OUTCOME = {
+    "id", "outcome", "subject", "version", "events", "code", "clause", "message", "remedy", "effects", "receipt", "request",
+}  # fmt: skip
 HOLDING = {
     "holding",
     "category",

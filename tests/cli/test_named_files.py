@@ -29,7 +29,7 @@ def test_a_policy_that_a_document_names_is_read_from_beside_the_file_of_document
     (beside.folder / "newer.toml").write_text(newer, encoding="utf-8")
     beside.write("bulk/newer.jsonl", publishing(id="p-2", file="../newer.toml"))
     (refused,) = beside("apply", "bulk/newer.jsonl").lines
-    assert (refused["id"], refused["code"]) == ("p-2", "revision-not-supported")
+    assert (refused["id"], refused["code"]) == ("p-2", "effective-before-notice")
 
 
 def test_from_standard_input_the_path_counts_from_the_working_folder(beside: Door):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lifecycle.commands.document import Command, SubjectCommand, TrusteeCommand
+from lifecycle.commands.incident.about import IncidentCommand
 from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.parsing import Malformed, parse_command, parse_line
 from lifecycle.commands.registry import COMMANDS
@@ -59,11 +60,31 @@ FIELDS: dict[str, tuple[set[str], set[str]]] = {
     "refuse-request": ({"request", "reason"}, set()),
     "withdraw-request": ({"request"}, {"reason"}),
     "escalate-complaint": ({"request"}, {"region", "reason"}),
+    "instruct": ({"recipient", "duty"}, {"holdings"}),
+    "confirm": ({"instruction", "token"}, {"evidence"}),
+    "decline": ({"instruction", "token", "because"}, {"reason"}),
     "engage-trustee": ({"name", "contact", "country"}, set()),
     "sign-agreement": ({"agreement"}, set()),
     "end-agreement": (set(), {"agreement", "reason"}),
     "review-trustee": ({"finding"}, {"remedy_by"}),
+    "remedy-finding": ({"finding", "evidence"}, set()),
+    "approve-sub-trustee": ({"sub_trustee", "name", "contact", "country"}, set()),
+    "report-sub-trustee": ({"sub_trustee"}, set()),
     "dismiss-trustee": (set(), {"reason"}),
+    "announce-transfer": ({"cause", "recipient"}, {"purposes"}),
+    "notify-transfer": ({"channel"}, set()),
+    "begin-transfer": (set(), set()),
+    "transfer": (set(), set()),
+    "confirm-transfer": ({"token"}, {"evidence"}),
+    "cancel-transfer": ({"reason"}, set()),
+    "detect-incident": ({"nature", "window", "scope"}, {"description"}),
+    "assess-incident": ({"severity", "risk", "cause"}, {"window", "scope"}),
+    "take-remedy": ({"measure"}, set()),
+    "notify-authority": ({"authority", "contents"}, {"jurisdictions", "reference"}),
+    "notify-subjects": ({"channel", "contents"}, set()),
+    "waive-subject-notice": (set(), {"measures", "evidence"}),
+    "reopen-incident": ({"reason"}, {"ordered", "authority", "reference"}),
+    "close-incident": ({"conclusion"}, set()),
     "publish-policy": ({"text"}, set()),
 }
 
@@ -148,6 +169,9 @@ WHOLE: dict[str, dict[str, Any]] = {
     "refuse-request": {"request": "T-1", "reason": "unfounded"},
     "withdraw-request": {"request": "T-1", "reason": "settled"},
     "escalate-complaint": {"request": "T-1", "region": "SG", "reason": "not satisfied"},
+    "instruct": {"recipient": "udesk", "duty": "return", "holdings": ["h1"]},
+    "confirm": {"instruction": "i1", "token": "t1", "evidence": "ticket 7"},
+    "decline": {"instruction": "i1", "token": "t1", "because": "not-held", "reason": "we never had it"},
     "engage-trustee": {"name": "Udesk", "contact": "https://udesk.cn", "country": "CN"},
     "sign-agreement": {
         "agreement": {
@@ -162,7 +186,44 @@ WHOLE: dict[str, dict[str, Any]] = {
     },
     "end-agreement": {"agreement": "udesk-1", "reason": "moved"},
     "review-trustee": {"finding": "no backups", "remedy_by": "2025-06-01"},
+    "remedy-finding": {"finding": "finding-1", "evidence": "a call"},
+    "approve-sub-trustee": {"sub_trustee": "acme", "name": "Acme", "contact": "dpo@acme.example", "country": "SG"},
+    "report-sub-trustee": {"sub_trustee": "acme"},
     "dismiss-trustee": {"reason": "closed"},
+    "announce-transfer": {
+        "cause": "merger",
+        "recipient": {"name": "Newco", "contact": "dpo@newco.example", "country": "SG"},
+        "purposes": ["free-trial"],
+    },
+    "notify-transfer": {"channel": "email"},
+    "begin-transfer": {},
+    "transfer": {},
+    "confirm-transfer": {"token": "t", "evidence": "letter 7"},
+    "cancel-transfer": {"reason": "forbidden"},
+    "detect-incident": {
+        "nature": "leak",
+        "window": {"from": "2025-03-01T00:00:00Z", "to": "2025-03-02T00:00:00Z"},
+        "scope": {"store": "engine", "trustee": "udesk", "keys": ["epoch"], "categories": ["email"]},
+        "description": "a laptop was stolen",
+    },
+    "assess-incident": {
+        "severity": "high",
+        "risk": "significant",
+        "cause": "left in a car",
+        "window": {"from": "2025-03-01T00:00:00Z"},
+        "scope": {"keys": ["custody"]},
+    },
+    "take-remedy": {"measure": "wiped"},
+    "notify-authority": {
+        "authority": "PDPC",
+        "jurisdictions": ["SG"],
+        "reference": "DP-7",
+        "contents": {"cause": "theft"},
+    },
+    "notify-subjects": {"channel": "email", "contents": {"cause": "theft"}},
+    "waive-subject-notice": {"measures": "wiped", "evidence": "log"},
+    "reopen-incident": {"reason": "the wipe failed", "ordered": True, "authority": "PDPC", "reference": "DP-7"},
+    "close-incident": {"conclusion": "disks are encrypted"},
     "publish-policy": {"text": 'id = "x"'},
 }
 
@@ -174,6 +235,10 @@ def document(verb: str, **own: Any) -> dict[str, Any]:
         about = {"subject": ANN}
     elif issubclass(model, TrusteeCommand):
         about = {"trustee": "udesk"}
+    elif issubclass(model, IncidentCommand):
+        about = {"incident": "stolen-laptop"}
+    if "transfer" in model.model_fields:
+        about |= {"transfer": "newco"}
     actor = {"id": "web", "role": "service"}
     common = {"command": verb, "id": "c-1", "at": "2024-08-01T10:00:00+08:00", "actor": actor}
     return common | {"correlation": "r-1", "expected_version": 3} | about | own
@@ -219,7 +284,7 @@ def names_of(model: type[Command]) -> dict[str, bool]:
 def test_a_command_has_the_fields_of_the_contract(verb: str):
     mandatory, optional = FIELDS[verb]
     names = names_of(COMMANDS[verb].model)
-    about = {"subject", "trustee"} & set(names) - mandatory - optional
+    about = {"subject", "trustee", "transfer", "incident"} & set(names) - mandatory - optional
     assert set(names) == COMMON | about | mandatory | optional
     assert {name for name, is_mandatory in names.items() if is_mandatory} == {"id", "actor"} | about | mandatory
 

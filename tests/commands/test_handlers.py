@@ -25,7 +25,13 @@ from scenario import (
 from examples import ACCOUNT, AGE_NEEDED, EMAIL, GUARDIAN, MARCH_1, MARCH_2, MARCH_5, MARCH_9, POLICY, UDESK, sg
 from lifecycle.commands.context import Found
 from lifecycle.commands.parsing import parse_command
-from lifecycle.commands.policy.publish_policy import PolicyVersionExists, PublishPolicy, publish_policy
+from lifecycle.commands.policy.publish_policy import (
+    AnotherPolicy,
+    EffectiveTooEarly,
+    PolicyVersionExists,
+    PublishPolicy,
+    publish_policy,
+)
 from lifecycle.commands.registry import COMMANDS
 from lifecycle.domain.decision import Asked, Decision
 from lifecycle.domain.policy_events import PolicyPublished
@@ -33,7 +39,7 @@ from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import refusals as r
 from lifecycle.domain.trustee import events as t
 from lifecycle.domain.trustee.trustee import AgreementIncomplete, Trustee
-from lifecycle.errors import PolicyFaulty, Refused
+from lifecycle.errors import PolicyFaulty
 from lifecycle.policy.examples import example_policy_text
 from lifecycle.policy.values import WrongFormat, WrongIdentifier
 from lifecycle.policy.vocabulary import IdentifierType
@@ -358,7 +364,7 @@ def publishing(text: str) -> PublishPolicy:
 
 
 def test_a_policy_is_published_with_its_text():
-    (published,) = publish_policy(publishing(example_policy_text()), (), MARCH_1).events
+    (published,) = publish_policy(publishing(example_policy_text()), (), MARCH_1, MARCH_1).events
     assert published == PolicyPublished(
         occurred_at=MARCH_1,
         policy="recruiting-site",
@@ -371,21 +377,39 @@ def test_a_policy_is_published_with_its_text():
 
 
 def test_the_same_policy_again_is_nothing_even_with_other_comments():
-    assert not publish_policy(publishing(f"# anew\n{example_policy_text()}"), (POLICY,), MARCH_2).events
+    assert not publish_policy(publishing(f"# anew\n{example_policy_text()}"), (POLICY,), MARCH_2, MARCH_2).events
 
 
 def test_another_policy_of_the_same_version_is_refused():
     text = example_policy_text().replace("months = 24", "months = 25")
     with pytest.raises(PolicyVersionExists):
-        publish_policy(publishing(text), (POLICY,), MARCH_2)
+        publish_policy(publishing(text), (POLICY,), MARCH_2, MARCH_2)
 
 
-def test_a_revision_is_refused_as_long_as_revisions_are_not_supported():
-    text = example_policy_text().replace('version = "1.0"', 'version = "1.1"')
-    with pytest.raises(Refused, match="published already"):
-        publish_policy(publishing(text), (POLICY,), MARCH_2)
+def revised(effective: str, version: str = "1.1") -> str:
+    text = example_policy_text().replace('version = "1.0"', f'version = "{version}"')
+    return text.replace("effective = 2024-07-15", f"effective = {effective}")
+
+
+def test_a_revision_that_is_effective_on_a_later_day_is_published():
+    (published,) = publish_policy(publishing(revised("2025-03-03")), (POLICY,), MARCH_2, MARCH_2).events
+    assert published.version == "1.1"
+
+
+@pytest.mark.parametrize("effective", ["2025-03-02", "2025-03-01", "2024-07-15"])
+def test_a_revision_that_takes_effect_before_anybody_can_be_told_is_refused(effective: str):
+    with pytest.raises(EffectiveTooEarly):
+        publish_policy(publishing(revised(effective)), (POLICY,), MARCH_2, MARCH_2)
+
+
+def test_a_revision_of_another_policy_is_refused():
+    text = revised("2025-04-01").replace('id = "recruiting-site"', 'id = "another-site"')
+    with pytest.raises(AnotherPolicy):
+        publish_policy(publishing(text), (POLICY,), MARCH_2, MARCH_2)
 
 
 def test_a_faulty_policy_is_told_with_its_faults():
     with pytest.raises(PolicyFaulty, match="time_zone"):
-        publish_policy(publishing(example_policy_text().replace("Asia/Singapore", "Asia/Atlantis")), (), MARCH_1)
+        publish_policy(
+            publishing(example_policy_text().replace("Asia/Singapore", "Asia/Atlantis")), (), MARCH_1, MARCH_1
+        )

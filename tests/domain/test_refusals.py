@@ -17,8 +17,8 @@ from lifecycle.errors import Refused, listed, shown
 SENTENCES = {"why", "reason"}
 """Parameters that our own code fills with words of its own, never with a caller's."""
 
-CARRIERS = {"NotRead"}
-"""Repeats the code, clause and remedy of an outcome that was a refusal already."""
+CARRIERS = {"NotCarriedOut", "NotRead"}
+"""Each repeats the code, clause and remedy of an outcome that was a refusal already."""
 
 CLAUSES = re.compile(r"[1-9][0-9]?(\.[0-9]{1,2}[a-e]?)?")
 

@@ -127,3 +127,18 @@ def test_the_example_on_the_page_on_packs_is_in_the_pack():
     page = SHELF.joinpath("README.md").read_text(encoding="utf-8")
     [example] = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     assert example in TEXTS["pipl.toml"]
+
+
+@pytest.mark.parametrize("code", sorted(known_packs()))
+def test_every_pack_says_who_is_told_of_an_incident_and_of_what(code):
+    law = known_packs()[code].incidents
+    assert law is not None
+    assert {rule.whom for rule in law.notices} == {"authority", "subjects"}
+    assert "contact" in law.contents("authority")
+    assert "contact" in law.contents("subjects")
+    assert all(re.search(r"Arts?\. \d|\bss? \d|reg \d", rule.citation) for rule in law.notices)
+
+
+def test_an_incident_rule_that_names_a_number_that_is_not_there_does_not_load():
+    with pytest.raises(ValidationError, match="commission-tolt"):
+        parse_pack(TEXTS["pdpa.toml"].replace('number = "commission-told"', 'number = "commission-tolt"'))

@@ -598,7 +598,9 @@ def test_stores_of_an_earlier_version_are_told_of_everybody_who_was_final(store:
         before = c.execute(select(evidence_due)).all()
     assert [row.stream_id for row in before] == [ann.id]
     with store.engine.database.own() as c:
-        c.execute(text("DROP TABLE evidence_due"))
+        vault = "" if store.engine.database.is_sqlite else "vault."
+        for table in ("evidence_due", "reaction_position", "pending_custody", f"{vault}custody_key"):
+            c.execute(text(f"DROP TABLE {table}"))
         c.execute(text("UPDATE alembic_version SET version_num = '0003'"))
     schema.migrate(store.engine.database)
     with store.engine.database.read() as c:

@@ -123,3 +123,30 @@ def test_a_sweep_that_is_killed_is_gone_on_with_and_expires_nothing_twice(store:
         assert c.execute(select(func.count()).select_from(pending_erasure)).scalar_one() == 0
         assert c.execute(select(func.count()).select_from(subject_key)).scalar_one() == people
     assert store.engine.due() == []
+
+
+def test_a_transfer_that_is_killed_goes_on_and_tells_and_transfers_nobody_twice(store: Store, tmp_path: Path):
+    path = written(store, tmp_path)
+    subprocess.run(lifecycle_command("import", str(path)), env=environment(store), capture_output=True, check=True)
+    recipient = {"name": "Newco", "contact": "dpo@newco.example", "country": "SG"}
+    announced = store.do("announce-transfer", transfer="newco", cause="merger", recipient=recipient)
+    assert announced.outcome == "done"
+    code = (
+        "import sys, lifecycle.engine.transferring as t; t.BATCH = 4; "
+        "from lifecycle.cli.main import run; sys.argv = ['lifecycle', *sys.argv[1:]]; run()"
+    )
+    for arguments, kind in (
+        (("transfer", "notify", "newco", "--channel", "email"), "subject-transfer-notified"),
+        (("transfer", "run", "newco"), "subject-transferred"),
+    ):
+        running = subprocess.Popen(
+            [sys.executable, "-c", code, *arguments], env=environment(store), stdout=subprocess.DEVNULL
+        )
+        until = time.monotonic() + 60
+        while kinds(store)[kind] == 0 and running.poll() is None and time.monotonic() < until:
+            time.sleep(0.01)
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+        assert kinds(store)[kind] > 0
+        subprocess.run(lifecycle_command(*arguments), env=environment(store), capture_output=True, check=True)
+        assert kinds(store)[kind] == PEOPLE

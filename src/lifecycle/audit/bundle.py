@@ -20,7 +20,9 @@ from lifecycle.ledger.subject_map import State
 from lifecycle.ledger.system_records import EPOCH_DESTROYED, EXPUNGED
 from lifecycle.ledger.tables import event_position, final_record, log_entry, log_system
 from lifecycle.ledger.tree import inclusion_proof, leaf_hash
+from lifecycle.storage.database import taking_role
 from lifecycle.storage.tables import event_body, event_header
+from lifecycle.vault.custody import Custodian
 from lifecycle.vault.sealing import SubjectKeys
 from lifecycle.vault.vault import Vault, Wanted
 
@@ -60,6 +62,7 @@ class Keys(NamedTuple):
 
     vault: Vault
     of: SubjectKeys
+    custodian: Custodian | None = None  # only where what is stored only has to be opened too
 
 
 File = tuple[str, Iterable[bytes]]
@@ -129,7 +132,7 @@ def _events(c: Connection, evidence: Evidence, streams: Sequence[Stream], keys: 
         if stream.id is None:
             continue
         for rows in covered_events(c, stream.id, evidence.size):
-            parts = _parts(c, stream.id, rows, keys)
+            parts = parts_shown(c, stream.id, rows, keys)
             for row in rows:
                 yield _json(
                     {
@@ -143,7 +146,9 @@ def _events(c: Connection, evidence: Evidence, streams: Sequence[Stream], keys: 
                 )
 
 
-def _parts(c: Connection, stream_id: UUID, rows: Sequence[Any], keys: Keys | None) -> dict[int, list[dict[str, str]]]:
+def parts_shown(
+    c: Connection, stream_id: UUID, rows: Sequence[Any], keys: Keys | None
+) -> dict[int, list[dict[str, str]]]:
     """What there still is of each part: its ciphertext, and what was sealed in it."""
     headers = {row.version: read_header(row.header) for row in rows}
     body = event_body.c
@@ -166,7 +171,12 @@ def _opened(
         (n, index): Wanted(keys.of, headers[n].sid, n, headers[n].parts[index], ciphertext)
         for (n, index), ciphertext in bodies.items()
     }
-    opened = zip(wanted, keys.vault.open_disclosures(c, list(wanted.values())), strict=True)
+    opened = list(zip(wanted, keys.vault.open_disclosures(c, list(wanted.values())), strict=True))
+    stored_only = [place for place, said in opened if said is Withheld.CUSTODY]
+    if keys.custodian is not None and stored_only:
+        with taking_role(c, "custodian"):
+            inside = keys.custodian.open_disclosures(c, [wanted[place] for place in stored_only])
+        opened += zip(stored_only, inside, strict=True)
     return {place: said for place, said in opened if not isinstance(said, Withheld)}
 
 

@@ -11,10 +11,12 @@ from uuid import UUID
 
 from lifecycle.audit.lawful import carrying
 from lifecycle.audit.telling import instant
-from lifecycle.domain.event import Recorded
+from lifecycle.domain.event import DomainEvent, Recorded
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject.fold import born
 from lifecycle.domain.subject.state import Consent, Ground, Subject
+from lifecycle.domain.subject.transfer_events import SubjectReceived
+from lifecycle.domain.subject.transfer_fold import with_history
 from lifecycle.domain.trustee import trustee as trustees
 from lifecycle.domain.trustee.trustee import Agreement, Trustee
 from lifecycle.policy.model import Policy
@@ -91,10 +93,7 @@ class Evidence:
     def _given(self, subject: Subject, consent: Consent) -> Json:
         """Consents stand in the state in the order of the events that gave them, purpose by purpose."""
         placed = [
-            _place(recorded, position)
-            for recorded, position in self.events
-            if isinstance(recorded.event, e.ConsentGiven)
-            for _ in recorded.event.scopes
+            _place(recorded, position) for recorded, position in self.events for _ in range(_consents(recorded.event))
         ]
         return placed[next(number for number, one in enumerate(subject.consents) if one is consent)]
 
@@ -137,9 +136,22 @@ def _grounds(event: Any, holding: str) -> bool:
     match event:
         case e.PersonalDataCollected(new=new, further=further):
             return holding in further or any(each.holding == holding for each in new)
+        case SubjectReceived():
+            return holding in _received(event).holdings
         case e.MissingDataAdded(holding=added) | e.BirthDateRecorded(holding=added):
             return bool(added == holding)
     return False
+
+
+def _consents(event: DomainEvent) -> int:
+    """How many consents the event added to the state; who came from another controller brought theirs along."""
+    if isinstance(event, SubjectReceived):
+        return len(_received(event).consents)
+    return len(event.scopes) if isinstance(event, e.ConsentGiven) else 0
+
+
+def _received(event: SubjectReceived) -> Subject:
+    return with_history(born(UUID(int=0)), event, 0, lambda n: n)
 
 
 def _place(recorded: Recorded, position: int | None) -> Json:

@@ -95,6 +95,7 @@ def package_of(
         disclosures=tuple(_disclosures(person)),
         consents=tuple(_consent(person, agreed) for agreed in agreed_by(person.subject)),
         requests=tuple(_requests(person)),
+        incidents=tuple(_incidents(person)),
         history=tuple(_acts(person)),
     )
     given = tuple(one.holding for one in holdings if one.no_value is None)
@@ -167,6 +168,8 @@ def _holdings(person: _Person) -> Iterator[m.HoldingTold]:
 def _no_value(one: Held, state: str, value: Personal[JsonValue]) -> m.NoValue | None:
     if state == "restricted" or value is Withheld.CUSTODY:
         return "storage-only"
+    if state == "transferred":
+        return "transferred"
     if state != "held":
         return "erased"
     return "held-elsewhere" if one.held_by is not None else None
@@ -257,6 +260,17 @@ def _said(words: Iterable[Mapping[str, str]] | None) -> tuple[dict[str, str], ..
         return None
     shown = ({name: each[name] for name in SAID if name in each} for each in words)
     return tuple(each for each in shown if each)
+
+
+def _incidents(person: _Person) -> Iterator[m.IncidentTold]:
+    for told in person.subject.incidents:
+        yield m.IncidentTold(
+            incident=told.incident,
+            nature=told.nature,
+            categories=tuple(sorted(told.categories)),
+            channel=told.channel,
+            at=told.at,
+        )
 
 
 def _acts(person: _Person) -> Iterator[m.ActTold]:

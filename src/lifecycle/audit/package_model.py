@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 SCHEMA = "lifecycle/access-package/1"
 
 Language = Literal["en", "zh"]
-NoValue = Literal["storage-only", "held-elsewhere", "erased"]
+NoValue = Literal["storage-only", "held-elsewhere", "erased", "transferred"]
 
 
 class Told(BaseModel):
@@ -80,7 +80,7 @@ class HoldingTold(Told):
     holding: str
     category: Named
     sensitive: bool
-    state: Literal["held", "restricted", "erased", "anonymised"]
+    state: Literal["held", "restricted", "erased", "anonymised", "transferred"]
     value: JsonValue
     no_value: NoValue | None
     restriction: RestrictionTold | None
@@ -147,6 +147,16 @@ class RequestTold(Told):
     words: tuple[dict[str, str], ...] | None
 
 
+class IncidentTold(Told):
+    """An incident that hit this person, and of which they were told."""
+
+    incident: str
+    nature: str
+    categories: tuple[str, ...]
+    channel: str
+    at: datetime
+
+
 class ActTold(Told):
     """Something that was done with this person's data, or recorded about them; `role` is who did it."""
 
@@ -184,4 +194,5 @@ class Package(Told):
     disclosures: tuple[DisclosureTold, ...]
     consents: tuple[ConsentTold, ...]
     requests: tuple[RequestTold, ...]
+    incidents: tuple[IncidentTold, ...]
     history: tuple[ActTold, ...]

@@ -58,6 +58,7 @@ class _Writing:
                 self._table("recipients", self.package.recipients, self._recipients()),
                 self._table("disclosures", self.package.disclosures, self._disclosures()),
                 self._table("requests", self.package.requests, self._requests()),
+                self._table("incidents", self.package.incidents, self._incidents()),
                 self._table("history", self.package.history, self._history()),
                 self._table("rights", self.package.rights, self._rights()),
             )
@@ -146,6 +147,14 @@ class _Writing:
             ("received", lambda one: self._when(one.received)),
             ("due", lambda one: one.due_on.isoformat()),
             ("words", lambda one: [text for each in one.words or () for text in each.values()]),
+        )
+
+    def _incidents(self) -> Sequence[Column]:
+        return (
+            ("nature", lambda one: self.words.code(one.nature)),
+            ("what", lambda one: [self.labels.get(id, id) for id in one.categories]),
+            ("when", lambda one: self._when(one.at)),
+            ("channel", lambda one: one.channel),
         )
 
     def _history(self) -> Sequence[Column]:

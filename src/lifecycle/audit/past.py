@@ -10,13 +10,16 @@ from typing import Any, TypeVar
 from pydantic import JsonValue
 
 from lifecycle.audit.reopened import Record
+from lifecycle.audit.ways_back_transfers import transfer_then
 from lifecycle.commands.context import Found
 from lifecycle.domain.decision import Asked
 from lifecycle.domain.event import DomainEvent, Personal, Withheld
 from lifecycle.domain.open_records import NOUNS, Named
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject.custody_events import CopyPreserved, MandatoryCopyKept
+from lifecycle.domain.subject.duty_events import RecipientInstructed
 from lifecycle.domain.subject.request_events import RequestReceived
+from lifecycle.domain.subject.revision_events import PolicyAcceptedByUse
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.trustee import trustee as trustees
 from lifecycle.domain.trustee.trustee import Trustee
@@ -59,19 +62,28 @@ class Past:
     current: Asked | None = None
     _names: dict[str, str] = field(default_factory=dict, repr=False)
     _ids: Iterator[str] = field(default_factory=lambda: iter(()), repr=False)
+    _instructions: Iterator[tuple[str, str]] = field(default_factory=lambda: iter(()), repr=False)
     _numbers: dict[tuple[str, int], int] = field(default_factory=dict, repr=False)
 
     # -- what the ways back ask ---------------------------------------------------------------------------------------
 
     @property
     def acts(self) -> list[DomainEvent]:
-        """Without what merely follows: periods that are over, storage only by law or hold, orders to erase."""
+        """Without what merely follows: periods that are over, storage only by law or hold, orders to erase, acceptance
+        by going on, and what recipients are told of all that."""
         return [event for event in self.events if not _follows(event)]
 
     def only(self, kind: type[Event]) -> Event | None:
         """The one act, if it is of this kind."""
         acts = self.acts
         return acts[0] if len(acts) == 1 and isinstance(acts[0], kind) else None
+
+    def after_notice(self, kind: type[Event]) -> Event | None:
+        """The one act of this kind, which may come with the notice of the version that was shown."""
+        acts = self.acts
+        told = len(acts) == 2 and isinstance(acts[0], e.NoticeGiven)
+        act = acts[-1] if len(acts) == 1 or told else None
+        return act if isinstance(act, kind) else None
 
     def word(self, event: DomainEvent, name: str, *, needed: bool = False) -> str | None:
         """What the caller wrote; a stand-in where it is withheld, which matters only if the decision needed it."""
@@ -111,6 +123,8 @@ class Past:
     def begin(self, asked: Asked) -> None:
         self.current = asked
         self._ids = self._given_out()
+        told = (event for event in self.events if isinstance(event, RecipientInstructed))
+        self._instructions = ((event.instruction, event.token_hash) for event in told)
 
     # -- what handlers ask --------------------------------------------------------------------------------------------
 
@@ -147,7 +161,9 @@ class Past:
         return trustees.replay(Trustee(trustee), events[:version])
 
     def open_record(self, named: Named) -> Any:
-        """How another record stood then is not said by this one."""
+        """A transfer as it stood then; how any other record stood is not said by this one."""
+        if named[0] == "transfer":
+            return transfer_then(self.record.transfer(named[1]), named[1], self)
         self.lack()
         return NOUNS[named[0]].born(named[1])
 
@@ -164,6 +180,9 @@ class Past:
 
     def new_id(self) -> str:
         return next(self._ids)
+
+    def new_instruction(self) -> tuple[str, str]:
+        return next(self._instructions, (WITHHELD, WITHHELD))
 
     def _given_out(self) -> Iterator[str]:
         """In the order in which the events name them: so results compare equal."""
@@ -203,7 +222,11 @@ def _day(value: Personal[JsonValue]) -> date | None:
 def _follows(event: DomainEvent) -> bool:
     if isinstance(event, e.ProcessingRestricted):
         return event.because != "asked"
-    return isinstance(event, e.RetentionExpired | e.ErasureOrdered | MandatoryCopyKept | CopyPreserved)
+    if isinstance(event, RecipientInstructed):
+        return event.because not in ("asked", "agreement-ended")
+    return isinstance(
+        event, e.RetentionExpired | e.ErasureOrdered | MandatoryCopyKept | CopyPreserved | PolicyAcceptedByUse
+    )
 
 
 def stand_in(format: str, number: int) -> str:

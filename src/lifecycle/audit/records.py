@@ -12,6 +12,7 @@ from lifecycle.policy.outside import OutOfScope
 from lifecycle.policy.vocabulary import RecipientKind
 from lifecycle.projections.audit_trail import Asked
 from lifecycle.projections.consents import Agreed
+from lifecycle.projections.duties import Told
 from lifecycle.projections.recipients import GivenTo
 from lifecycle.projections.retention_calendar import Falling
 
@@ -56,6 +57,25 @@ def product(one: OutOfScope, given: Sequence[GivenTo]) -> dict[str, Any]:
         "terms": one.terms,
         "clause": one.clause,
         "given": to_it,
+    }
+
+
+def duty(told: Told, at: datetime) -> dict[str, Any]:
+    """Without its token: whoever reads this is not the recipient."""
+    return {
+        "instruction": told.instruction,
+        "subject": str(told.subject_id),
+        "recipient": told.recipient,
+        "duty": told.duty,
+        "state": told.state(at).value,
+        "holdings": list(told.holdings),
+        "purposes": list(told.purposes),
+        "agreement": told.agreement,
+        "because": told.because,
+        "since": instant(told.since),
+        "due": instant(told.due),
+        "answered_at": instant(told.answered_at),
+        "missed": told.overdue,
     }
 
 

@@ -14,20 +14,26 @@ from lifecycle.audit.past import AT_ONCE, Past, Unlike
 from lifecycle.audit.reopened import Record
 from lifecycle.audit.telling import instant
 from lifecycle.audit.ways_back import WAYS
+from lifecycle.audit.ways_back_duties import INTERNAL_WAYS
 from lifecycle.audit.ways_back_from_endings import Fields
-from lifecycle.audit.ways_back_packages import INTERNAL_WAYS
+from lifecycle.audit.ways_back_packages import PACKAGE_WAYS
 from lifecycle.commands.registry import COMMANDS, INTERNAL
 from lifecycle.domain.decision import Asked, Decision
 from lifecycle.domain.event import DomainEvent, Recorded, Withheld
 from lifecycle.domain.subject import events as e
+from lifecycle.domain.subject import transfer_events as t
+from lifecycle.domain.subject.duties import instructions
+from lifecycle.domain.subject.duty_events import RecipientInstructed
 from lifecycle.domain.subject.fold import born, replay
+from lifecycle.domain.subject.revising import revisions_until, version_for
 from lifecycle.domain.subject.settling import fall_due
 from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.subject.told_events import SubjectToldOfIncident
+from lifecycle.domain.subject.transferring import TRANSFERRED
 from lifecycle.errors import Invalid, Refused
 from lifecycle.policy.deadlines import as_recorded
 from lifecycle.policy.model import Policy
 from lifecycle.policy.remembered_days import AsRecorded
-from lifecycle.policy.succession import in_force
 from lifecycle.policy.vocabulary import Role
 
 SWEEP = "sweep"
@@ -83,38 +89,66 @@ def _broken(group: Sequence[Recorded]) -> Verdict:
 
 
 def _verdict(record: Record, state: Subject, group: Sequence[Recorded], done: frozenset[int]) -> Verdict:
-    first = group[0].event
+    first, now = group[0].event, group[0].recorded_at
     try:
+        if (elsewhere := _decided_elsewhere(state, group)) is not None:
+            return elsewhere
         if isinstance(first, e.ErasureCompleted | e.ErasureFinalised):
             return _carried_out(record, group)
-        policy = _policy(record, group[0])
+        policy = _policy(record, state, group)
         facts = [each.event for each in group]
-        if _is_sweep(record, group):
-            return _of_sweep(state, facts, group, policy, record)
+        if _is_sweep(record, group) and not isinstance(first, RecipientInstructed):
+            return _of_sweep(Past(record, state, facts, group[0].originator_version - 1, now, policy, done), group)
         registered, facts = _registration(record, state, facts)
         if _after(state, group) is None:
             return Verdict("different", None, "it names what the record does not have")
-        past = Past(record, state, facts, group[-1].originator_version - len(facts), group[0].recorded_at, policy, done)
+        past = Past(record, state, facts, group[-1].originator_version - len(facts), now, policy, done)
         return _best(_asked_again(past, group, registered))
     except Unlike as unlike:
         return Verdict("different", None, str(unlike))
 
 
+def _decided_elsewhere(state: Subject, group: Sequence[Recorded]) -> Verdict | None:
+    """What came from another controller was decided there, and whom an incident hit on its own record. Leaving hangs
+    on the recipient's confirmation, on the record of the transfer; only somebody transferred can leave."""
+    events = [each.event for each in group]
+    if all(isinstance(event, SubjectToldOfIncident) for event in events):
+        return Verdict("not-a-decision", None, "it follows from an incident's own record")
+    if any(isinstance(event, t.SubjectReceived) for event in events):
+        return Verdict("not-a-decision", None, "it came from another controller, whose log attests it")
+    went = any(each.transferred_at is not None for each in state.transfers.values())
+    if went and any(getattr(event, "because", None) == TRANSFERRED for event in events):
+        return Verdict("cannot-tell", None, "it follows from the record of a transfer")
+    return None
+
+
 # -- by what it was judged --------------------------------------------------------------------------------------------
 
 
-def _policy(record: Record, first: Recorded) -> Policy:
-    """The version that the header names, if it was the one in force."""
-    now = first.recorded_at
-    named = [each for each in record.published if each.policy.judged_by == first.judged.policy]
+def _policy(record: Record, state: Subject, group: Sequence[Recorded]) -> Policy:
+    """The version that the header names, if it was the one in force for the person."""
+    label, now = group[0].judged.policy, group[0].recorded_at
+    named = [each for each in record.published if each.policy.judged_by == label]
     if not named:
         raise Unlike("it names a policy version that was never published")
     if not named[0].in_force(now) or named[0].recorded_at > now + AT_ONCE:
         raise Unlike("it names a policy version that was not in force yet")
     known = [each.policy for each in record.published if each is named[0] or each.recorded_at < now - AT_ONCE]
-    if in_force(known, now) is not named[0].policy:
-        raise Unlike("it names a policy version that had been replaced")
+    if all(version_for(state, known, then) is not named[0].policy for then in _nows(record, group)):
+        raise Unlike(_why_not(state, named[0].policy, now))
     return named[0].policy
+
+
+def _why_not(state: Subject, policy: Policy, now: datetime) -> str:
+    since = state.acquaintance.since(policy)
+    if since is None or since > now:
+        return "it names a policy version of which the person had not been told"
+    return "it names a policy version that had been replaced"
+
+
+def _known(record: Record, now: datetime) -> tuple[Policy, ...]:
+    """The versions that whoever decided at `now` can have read."""
+    return tuple(each.policy for each in record.published if each.recorded_at <= now + AT_ONCE)
 
 
 def _carried_out(record: Record, group: Sequence[Recorded]) -> Verdict:
@@ -146,16 +180,25 @@ def _is_sweep(record: Record, group: Sequence[Recorded]) -> bool:
     return group[0].judged.role == Role.SYSTEM and not any(record.sealed[each.originator_version - 1] for each in group)
 
 
-def _of_sweep(
-    state: Subject, facts: Sequence[DomainEvent], group: Sequence[Recorded], policy: Policy, record: Record
-) -> Verdict:
+def _of_sweep(past: Past, group: Sequence[Recorded]) -> Verdict:
     whys = []
-    for now in _nows(record, group):
-        why = _unlike(fall_due(state, now, policy, _calendars(state, facts)).events, facts)
+    for now in _nows(past.record, group):
+        calendars = _calendars(past.subject, past.events)
+        revisions = revisions_until(past.subject, _known(past.record, now), now)
+        past.begin(Asked(now, now, past.policy, calendars=calendars))
+        decision = fall_due(past.subject, now, past.policy, calendars, revisions)
+        why = _unlike(_with_instructions(past, decision), past.events)
         if why is None:
             return Verdict("same", SWEEP)
         whys.append(why)
     return Verdict("different", SWEEP, whys[0])
+
+
+def _with_instructions(past: Past, decision: Decision) -> Sequence[DomainEvent]:
+    """What is decided, and what recipients are told of it."""
+    now, policy = past.asked.now, past.policy
+    told = instructions(past.subject, decision.events, now, policy, past.new_instruction)
+    return decision.followed_by(told).telling().events
 
 
 def _calendars(state: Subject, facts: Sequence[DomainEvent]) -> AsRecorded:
@@ -195,7 +238,7 @@ def _registration(
 def _asked_again(past: Past, group: Sequence[Recorded], registered: Sequence[DomainEvent]) -> Iterator[Verdict]:
     for now in _nows(past.record, group):
         then = replace(past, now=now, lacks=set())
-        for verb, way in (WAYS | INTERNAL_WAYS).items():
+        for verb, way in (*WAYS.items(), *INTERNAL_WAYS.items(), *PACKAGE_WAYS.items()):
             for fields in way(then):
                 yield _made_again(then, verb, fields, group[0].judged.role, registered)
 
@@ -223,14 +266,15 @@ def _made_again(past: Past, verb: str, fields: Fields, role: str, registered: Se
 
 def _decided(past: Past, verb: str, command: Any, at: datetime, age: int | None) -> str | None:
     """None if the same follows again; otherwise what is different."""
-    past.begin(Asked(at, past.now, past.policy, age, _calendars(past.subject, past.events)))
+    calendars, published = _calendars(past.subject, past.events), _known(past.record, past.now)
+    past.begin(Asked(at, past.now, past.policy, age, calendars, published))
     try:
         decision: Decision = ENTRIES[verb].handle(command, past)
     except Refused as refusal:
         return f"it is refused: {refusal.code}"
     except Invalid as error:
         return f"it is malformed: {error.code}"
-    return _unlike(decision.telling().events, past.events)
+    return _unlike(_with_instructions(past, decision), past.events)
 
 
 def _best(verdicts: Iterable[Verdict]) -> Verdict:

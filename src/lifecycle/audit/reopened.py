@@ -14,7 +14,7 @@ from lifecycle.audit.history import events_of
 from lifecycle.audit.opening import Place, open_parts
 from lifecycle.domain.catalogue import decode
 from lifecycle.domain.event import Personal, Recorded, Withheld
-from lifecycle.domain.streams import policy_stream, trustee_stream
+from lifecycle.domain.streams import policy_stream, transfer_stream, trustee_stream
 from lifecycle.domain.subject import events as e
 from lifecycle.ledger.envelope import Header, read_header
 from lifecycle.policy.model import Policy
@@ -48,6 +48,7 @@ class Record:
     index: frozenset[str] | None
     published: tuple[Published, ...]
     trustee: Callable[[str], Sequence[Recorded]]
+    transfer: Callable[[str], Sequence[Recorded]] = lambda _: ()
 
     def value(self, hid: str, version: int) -> Personal[JsonValue]:
         return self.events[version - 1].event.values.get(hid, Withheld.ERASED)
@@ -82,8 +83,11 @@ def opened(c: Connection, vault: Vault | None, policies: Policies, subject_id: U
             known[name] = [event for event, _ in events_of(c, trustee_stream(name))]
         return known[name]
 
+    def transfer(name: str) -> Sequence[Recorded]:
+        return [event for event, _ in events_of(c, transfer_stream(name))]
+
     sealed = tuple(bool(header.parts) for header in headers.values())
-    return Record(subject_id, events, sealed, keys, index, _published(c, policies), trustee)
+    return Record(subject_id, events, sealed, keys, index, _published(c, policies), trustee, transfer)
 
 
 def _opened(stored: Recorded, header: Header, found: Mapping[Place, Personal[JsonValue]]) -> Recorded:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any
 from uuid import UUID
@@ -26,6 +26,8 @@ def told(value: Any) -> Any:  # noqa: PLR0911 -- one answer for each shape
             return value.model_dump(mode="json", exclude_none=True)
         case datetime():
             return instant(value)
+        case date():
+            return value.isoformat()
         case Enum():
             return value.value
         case UUID():

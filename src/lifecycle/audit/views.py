@@ -10,8 +10,10 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from lifecycle.audit import lawful_answers, records, requests
+from lifecycle.audit.explaining import explained
 from lifecycle.audit.history import events_of, history
 from lifecycle.audit.holdings import Picture, shown
+from lifecycle.audit.incidents import incidents_of
 from lifecycle.audit.lawful_evidence import Evidence
 from lifecycle.audit.opening import values_of
 from lifecycle.audit.recipients import named
@@ -33,6 +35,7 @@ from lifecycle.policy.countries import STANDARD
 from lifecycle.policy.outside import out_of_scope
 from lifecycle.projections.audit_trail import trail
 from lifecycle.projections.consents import agreed_by, current_consents
+from lifecycle.projections.duties import Told, all_duties, duties_of, told
 from lifecycle.projections.held import held_by
 from lifecycle.projections.holdings import current_holdings
 from lifecycle.projections.processing_register import processed_now
@@ -140,6 +143,40 @@ class Views:
             given = current_recipients(c, subject_id)
         return [records.product(one, given) for one in (out_of_scope(policy) if policy else ())]
 
+    def duties(
+        self,
+        subject_id: UUID | None = None,
+        limit: int = MANY,
+        recipient: str | None = None,
+        *,
+        only_open: bool = False,
+    ) -> list[Json]:
+        """What recipients were told and answered, about one person or everybody; of one recipient or of all."""
+        if subject_id is None:
+            self._bring_up_all()
+        else:
+            self._bring_up(subject_id)
+        now = self._clock.now()
+        with self._read() as c:
+            if subject_id is None:
+                found = all_duties(c, limit, recipient, only_open=only_open)
+            else:
+                found = [each for each in duties_of(c, subject_id) if recipient in (None, each.recipient)]
+        return [records.duty(each, now) for each in found if each.is_open or not only_open]
+
+    def told(self, instruction: str) -> Told | None:
+        """One instruction by its id, about whomever."""
+        self._bring_up_all()
+        with self._read() as c:
+            return told(c, instruction)
+
+    def explain(self, subject_id: UUID | None, at: datetime | None, language: str) -> Json:
+        """The rules of processing in force at a moment, in general or for one person."""
+        now = self._clock.now()
+        with self._read() as c:
+            subject = self._known(c, subject_id, None) if subject_id is not None else None
+            return explained(self._policies.all(c), subject, at or now, now, language)
+
     def history(self, subject_id: UUID) -> list[Json]:
         """Every event of the person's record in order, without values."""
         with self._read() as c:
@@ -234,6 +271,11 @@ class Views:
         """What the person asked and was answered, in clear: for their own package, nowhere else."""
         with self._read() as c:
             return requests.in_words(c, self._vault, self._known(c, subject_id, None))
+
+    def incidents(self, subject_id: UUID) -> list[Json]:
+        """The incidents of which the person was told."""
+        with self._read() as c:
+            return incidents_of(self._known(c, subject_id, None))
 
     def retention_due(self, now: datetime, limit: int = MANY) -> list[Json]:
         """What falls due by `now`: the selector of the sweep."""

@@ -11,18 +11,21 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from lifecycle.audit.past import INDEX, WITHHELD, Past, Unlike
+from lifecycle.audit.ways_back_duties import DUTY_WAYS
 from lifecycle.audit.ways_back_from_endings import Fields, end_purpose, erase
 from lifecycle.audit.ways_back_requests import REQUEST_WAYS
+from lifecycle.audit.ways_back_transfers import TRANSFER_WAYS
 from lifecycle.domain.event import DomainEvent, Withheld
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import outgoing_events as o
+from lifecycle.domain.subject.duty_events import RecipientInstructed
 from lifecycle.policy.vocabulary import IdentifierType, LegalBasis
 
 Way = Callable[[Past], Iterator[Fields]]
 
 
 def _give_consent(past: Past) -> Iterator[Fields]:
-    given = past.only(e.ConsentGiven)
+    given = past.after_notice(e.ConsentGiven)
     if given is None:
         return
     guardian = past.word(given, "guardian", needed=bool(past.subject.guardians)) if given.by_guardian else None
@@ -40,9 +43,10 @@ def _give_consent(past: Past) -> Iterator[Fields]:
 
 
 def _refuse_consent(past: Past) -> Iterator[Fields]:
-    """Of technologies each has a fact of its own."""
-    refused = [act for act in past.acts if isinstance(act, e.ConsentRefused)]
-    if refused and len(refused) == len(past.acts):
+    """Of technologies each has a fact of its own; whoever was shown a revision was told of it by that."""
+    acts = past.acts[1:] if past.acts and isinstance(past.acts[0], e.NoticeGiven) else past.acts
+    refused = [act for act in acts if isinstance(act, e.ConsentRefused)]
+    if refused and len(refused) == len(acts):
         yield {
             "at": refused[0].occurred_at,
             "purposes": tuple(dict.fromkeys(purpose for each in refused for purpose in each.purposes)),
@@ -125,6 +129,8 @@ def _change(
         if isinstance(event, e.MissingDataAdded) and added:
             said |= {"at": event.occurred_at, "reason": past.word(event, "reason")}
             said |= {"evidence": past.word(event, "evidence")}
+            continue
+        if isinstance(event, RecipientInstructed):
             continue
         if not isinstance(event, kind | e.CorrectionAnnotated):
             return
@@ -354,5 +360,7 @@ WAYS: dict[str, Way] = {
     "record-birth-date": _record_birth_date,
     "record-guardian": _record_guardian,
     **REQUEST_WAYS,
+    **DUTY_WAYS,
+    **TRANSFER_WAYS,
 }
 """Every command about a person; a test compares it with the registry."""

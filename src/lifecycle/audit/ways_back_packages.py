@@ -22,7 +22,7 @@ def _make(past: Past) -> Iterator[Fields]:
         yield {"at": made.occurred_at, **said, "digest": made.digest, "language": made.language}
 
 
-INTERNAL_WAYS: dict[str, Callable[[Past], Iterator[Fields]]] = {
+PACKAGE_WAYS: dict[str, Callable[[Past], Iterator[Fields]]] = {
     "issue-access-token": _issue,
     "make-access-package": _make,
 }

@@ -12,10 +12,10 @@ from datetime import datetime
 
 from lifecycle.domain.subject.fold import MINORS, fold
 from lifecycle.domain.subject.requests import open_ones
+from lifecycle.domain.subject.revising import revisions_until, version_for
 from lifecycle.domain.subject.settling import COPY, HOLD, STATUTORY, fall_due, keepers, let_go_at
 from lifecycle.domain.subject.state import Ground, Holding, Subject
 from lifecycle.policy.model import Policy
-from lifecycle.policy.succession import in_force
 from lifecycle.projections.held import TECHNICAL
 from lifecycle.projections.retention_calendar import identifiers_due, will_fall_due
 
@@ -164,7 +164,8 @@ def whole_goes(subject: Subject, policies: Sequence[Policy], now: datetime) -> d
         if not ahead:
             return None
         now = max(now, min(ahead))
-        events = fall_due(subject, now, in_force(policies, now) or policies[-1]).events
+        policy = version_for(subject, policies, now) or policies[-1]
+        events = fall_due(subject, now, policy, revisions=revisions_until(subject, policies, now)).events
         for event in events:
             subject = fold(subject, event, now)
         if subject.erasure is not None:

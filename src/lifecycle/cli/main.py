@@ -16,6 +16,7 @@ from lifecycle.cli import (
     benches,
     custody,
     failures,
+    incidents,
     logs,
     operations,
     packages,
@@ -23,9 +24,11 @@ from lifecycle.cli import (
     questions,
     requests,
     restores,
+    revisions,
     stores,
     subjects,
     times,
+    transfers,
     trustees,
 )
 from lifecycle.cli.here import Here
@@ -73,7 +76,10 @@ subjects.app.command()(packages.receipt)
 requests.app.command()(packages.token)
 app.add_typer(subjects.app, name="subject")
 app.add_typer(trustees.app, name="trustee")
+app.add_typer(transfers.app, name="transfer")
+revisions.add_to(policies.app)
 app.add_typer(requests.app, name="request")
+app.add_typer(incidents.app, name="incident")
 app.add_typer(policies.app, name="policy")
 app.add_typer(times.retention, name="retention")
 app.add_typer(operations.projections, name="projections")

@@ -30,6 +30,7 @@ FALLS_DUE = {
     "retention": "the storage period is over",
     "storage-only-end": "it need not be kept any longer",
     "consent-lapse": "the consent lapses",
+    "recipient-duty": "a recipient has to have answered",
     "disclosure-notice": "the person is to be told of a disclosure",
     "identifiers": "nothing is left about this person",
     "request-warning": "few working days are left to answer",

@@ -7,14 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
+from lifecycle.cli import duties
 from lifecycle.cli.here import here, opened
-from lifecycle.cli.telling import json_line, rows_of, say, visible
-from lifecycle.cli.words import LocalTime, in_words
+from lifecycle.cli.telling import Column, json_line, rows_of, say, visible
+from lifecycle.cli.words import LocalTime, in_words, plain
 from lifecycle.errors import Invalid
 
 app = typer.Typer(no_args_is_help=True, help="Who processes on our behalf, under which agreements.")
+duties.add_to(app)
 
 Trustee = Annotated[str, typer.Argument(help="The trustee's id")]
+SubTrustee = Annotated[str, typer.Argument(help="Whom it entrusts: an id of ours")]
 Said = Annotated[str | None, typer.Option(help="Why")]
 
 
@@ -35,7 +38,10 @@ def list_(context: typer.Context) -> None:
         return
     columns = (
         ("trustee", lambda row: row["trustee"]),
-        ("engaged", lambda row: row["engaged"]),
+        ("standing", lambda row: plain(row["standing"])),
+        ("answers owed", lambda row: row["duties_open"]),
+        ("overdue", lambda row: row["duties_overdue"]),
+        ("open findings", lambda row: sum(each["remedied_at"] is None for each in row["findings"])),
         ("agreements", lambda row: [each["purpose"] for each in row["agreements"] if each["ended_at"] is None]),
     )
     rows_of("Trustees", rows, columns)
@@ -43,7 +49,7 @@ def list_(context: typer.Context) -> None:
 
 @app.command()
 def show(context: typer.Context, trustee: Trustee) -> None:
-    """A trustee's agreements."""
+    """A trustee: its agreements, what was found about it, whom it entrusts."""
     with opened(context) as engine:
         local = LocalTime.of(engine)
         found = engine.trustee(trustee)
@@ -52,7 +58,8 @@ def show(context: typer.Context, trustee: Trustee) -> None:
     if here(context).json:
         json_line(found)
         return
-    say(f"Trustee {visible(trustee)} is {'engaged' if found['engaged'] else 'not engaged'}.")
+    say(f"Trustee {visible(trustee)}: {plain(found['standing'])}.")
+    say(f"Answers owed: {found['duties_open']}, of which overdue: {found['duties_overdue']}")
     columns = (
         ("id", lambda row: row["id"]),
         ("purpose", lambda row: row["purpose"]),
@@ -64,6 +71,20 @@ def show(context: typer.Context, trustee: Trustee) -> None:
         ("ended", lambda row: local.when(row["ended_at"])),
     )
     rows_of("Agreements", found["agreements"], columns)
+    rows_of("Findings", found["findings"], _findings(local))
+    if found["sub_trustees"]:
+        say(f"May entrust: {visible([each['sub_trustee'] for each in found['sub_trustees']])}")
+
+
+def _findings(local: LocalTime) -> tuple[Column, ...]:
+    return (
+        ("id", lambda row: row["id"]),
+        ("because", lambda row: plain(row["because"])),
+        ("since", lambda row: local.when(row["since"])),
+        ("to be mended by", lambda row: row["remedy_by"]),
+        ("overdue", lambda row: row["overdue"]),
+        ("mended", lambda row: local.when(row["remedied_at"])),
+    )
 
 
 @app.command()
@@ -123,6 +144,37 @@ def review(
 ) -> None:
     """Record a review."""
     _execute(context, "review-trustee", trustee, finding=finding, remedy_by=remedy_by)
+
+
+@app.command()
+def remedy(
+    context: typer.Context,
+    trustee: Trustee,
+    finding: Annotated[str, typer.Argument(help="Which, as `trustee show` says")],
+    evidence: Annotated[str, typer.Option(help="How it was mended")],
+) -> None:
+    """Record that a finding was mended."""
+    _execute(context, "remedy-finding", trustee, finding=finding, evidence=evidence)
+
+
+@app.command(name="approve-sub")
+def approve_sub(
+    context: typer.Context,
+    trustee: Trustee,
+    sub_trustee: SubTrustee,
+    name: Annotated[str, typer.Option(help="Its name")],
+    contact: Annotated[str, typer.Option(help="How to reach it")],
+    country: Annotated[str, typer.Option(help="Two letters, such as SG")],
+) -> None:
+    """Consent to its entrusting somebody else."""
+    said = {"name": name, "contact": contact, "country": country}
+    _execute(context, "approve-sub-trustee", trustee, sub_trustee=sub_trustee, **said)
+
+
+@app.command(name="report-sub")
+def report_sub(context: typer.Context, trustee: Trustee, sub_trustee: SubTrustee) -> None:
+    """Record that it entrusts somebody else; without our consent that is a finding."""
+    _execute(context, "report-sub-trustee", trustee, sub_trustee=sub_trustee)
 
 
 @app.command()

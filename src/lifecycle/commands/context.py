@@ -48,8 +48,14 @@ class PersonContext(Protocol):
     def link(self, type: IdentifierType, normalised: str) -> str:
         """Give the identifier an id; the index row is written with the decision's events."""
 
+    def link_as(self, identifier: str, type: IdentifierType, normalised: str) -> None:
+        """The same, under an id that it has already."""
+
     def new_id(self) -> str:
         """An id for a new holding."""
+
+    def new_instruction(self) -> tuple[str, str]:
+        """An id for an instruction to a recipient, and the SHA-256 of the token that goes out with it, in hex."""
 
 
 class OpenRecordContext(Protocol):

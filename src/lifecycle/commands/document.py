@@ -44,6 +44,7 @@ def _a_day(value: Any) -> Any:
 Instant = Annotated[AwareDatetime, BeforeValidator(_with_offset), AfterValidator(_in_utc)]
 Day = Annotated[date, BeforeValidator(_a_day)]
 Name = Annotated[str, Field(min_length=1, max_length=64)]  # an id of the policy's vocabulary
+TrusteeId = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]  # ours, in the policy's style
 Said = Annotated[str, Field(min_length=1, max_length=4096)]  # the caller's own words
 
 
@@ -127,4 +128,4 @@ class TrusteeCommand(OpenRecordCommand):
     """Concerns one trustee, named by an id of ours in the policy's style."""
 
     noun: ClassVar[str] = "trustee"
-    trustee: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
+    trustee: TrusteeId

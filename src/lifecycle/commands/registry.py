@@ -8,11 +8,28 @@ from typing import Any
 
 from lifecycle.commands.document import Command
 from lifecycle.commands.falling_due import FallDue, fall_due
+from lifecycle.commands.incident.assess_incident import AssessIncident, assess_incident
+from lifecycle.commands.incident.close_incident import CloseIncident, close_incident
+from lifecycle.commands.incident.detect_incident import DetectIncident, detect_incident
+from lifecycle.commands.incident.notify_authority import NotifyAuthority, notify_authority
+from lifecycle.commands.incident.notify_subjects import NotifySubjects, notify_subjects
+from lifecycle.commands.incident.putting_on_record import (
+    RecordAffected,
+    RecordNotified,
+    record_affected,
+    record_notified,
+)
+from lifecycle.commands.incident.reopen_incident import ReopenIncident, reopen_incident
+from lifecycle.commands.incident.take_remedy import TakeRemedy, take_remedy
+from lifecycle.commands.incident.waive_subject_notice import WaiveSubjectNotice, waive_subject_notice
 from lifecycle.commands.policy.publish_policy import PublishPolicy, publish_policy
 from lifecycle.commands.subject import collect as collecting
 from lifecycle.commands.subject import correct as correcting
 from lifecycle.commands.subject.accept_policy import AcceptPolicy, accept_policy
 from lifecycle.commands.subject.anonymise import Anonymise, anonymise
+from lifecycle.commands.subject.ask_back import AskBack, ask_back
+from lifecycle.commands.subject.confirm import Confirm, confirm
+from lifecycle.commands.subject.decline import Decline, decline
 from lifecycle.commands.subject.disclose import Disclose, disclose
 from lifecycle.commands.subject.end_purpose import EndPurpose, end_purpose
 from lifecycle.commands.subject.erase import Erase, erase
@@ -21,6 +38,7 @@ from lifecycle.commands.subject.extend_request import ExtendRequest, extend_requ
 from lifecycle.commands.subject.fulfil_request import FulfilRequest, fulfil_request
 from lifecycle.commands.subject.give_consent import GiveConsent, give_consent
 from lifecycle.commands.subject.give_notice import GiveNotice, give_notice
+from lifecycle.commands.subject.instruct import Instruct, instruct
 from lifecycle.commands.subject.issue_access_token import IssueAccessToken, issue_access_token
 from lifecycle.commands.subject.lift_restriction import LiftRestriction, lift_restriction
 from lifecycle.commands.subject.link_identifier import LinkIdentifier, link_identifier
@@ -40,13 +58,29 @@ from lifecycle.commands.subject.restrict import Restrict, restrict
 from lifecycle.commands.subject.resume_request import ResumeRequest, resume_request
 from lifecycle.commands.subject.share import Share, share
 from lifecycle.commands.subject.supplement import Supplement, supplement
+from lifecycle.commands.subject.tell_of_incident import TellOfIncident, tell_of_incident
 from lifecycle.commands.subject.unlink_identifier import UnlinkIdentifier, unlink_identifier
 from lifecycle.commands.subject.verify_requester import VerifyRequester, verify_requester
 from lifecycle.commands.subject.withdraw_consent import WithdrawConsent, withdraw_consent
 from lifecycle.commands.subject.withdraw_request import WithdrawRequest, withdraw_request
+from lifecycle.commands.transfer.announce_transfer import AnnounceTransfer, announce_transfer
+from lifecycle.commands.transfer.begin_transfer import BeginTransfer, begin_transfer
+from lifecycle.commands.transfer.cancel_transfer import CancelTransfer, cancel_transfer
+from lifecycle.commands.transfer.complete_transfer import CompleteTransfer, complete_transfer
+from lifecycle.commands.transfer.confirm_transfer import ConfirmTransfer, confirm_transfer
+from lifecycle.commands.transfer.hand_over import HandOver, hand_over
+from lifecycle.commands.transfer.leave_transferred import LeaveTransferred, leave_transferred
+from lifecycle.commands.transfer.notify_transfer import NotifyTransfer, notify_transfer
+from lifecycle.commands.transfer.receive_subject import ReceiveSubject, receive_subject
+from lifecycle.commands.transfer.skip_in_transfer import SkipInTransfer, skip_in_transfer
+from lifecycle.commands.transfer.transfer_subject import TransferSubject, transfer_subject
+from lifecycle.commands.trustee.approve_sub_trustee import ApproveSubTrustee, approve_sub_trustee
 from lifecycle.commands.trustee.dismiss_trustee import DismissTrustee, dismiss_trustee
 from lifecycle.commands.trustee.end_agreement import EndAgreement, end_agreement
 from lifecycle.commands.trustee.engage_trustee import EngageTrustee, engage_trustee
+from lifecycle.commands.trustee.find_fault import FindFault, find_fault
+from lifecycle.commands.trustee.remedy_finding import RemedyFinding, remedy_finding
+from lifecycle.commands.trustee.report_sub_trustee import ReportSubTrustee, report_sub_trustee
 from lifecycle.commands.trustee.review_trustee import ReviewTrustee, review_trustee
 from lifecycle.commands.trustee.sign_agreement import SignAgreement, sign_agreement
 from lifecycle.domain.subject.state import Subject
@@ -67,6 +101,16 @@ INTERNAL: dict[str, Entry] = {
     "issue-access-token": Entry(IssueAccessToken, issue_access_token),
     "make-access-package": Entry(MakeAccessPackage, make_access_package),
     "fall-due": Entry(FallDue, fall_due),
+    "ask-back": Entry(AskBack, ask_back),
+    "find-fault": Entry(FindFault, find_fault),
+    "skip-in-transfer": Entry(SkipInTransfer, skip_in_transfer),
+    "hand-over": Entry(HandOver, hand_over),
+    "leave-transferred": Entry(LeaveTransferred, leave_transferred),
+    "complete-transfer": Entry(CompleteTransfer, complete_transfer),
+    "receive-subject": Entry(ReceiveSubject, receive_subject),
+    "tell-of-incident": Entry(TellOfIncident, tell_of_incident),
+    "record-affected": Entry(RecordAffected, record_affected),
+    "record-notified": Entry(RecordNotified, record_notified),
 }
 """What the engine asks itself; no document can."""
 
@@ -103,11 +147,31 @@ COMMANDS: dict[str, Entry] = {
     "refuse-request": Entry(RefuseRequest, refuse_request),
     "withdraw-request": Entry(WithdrawRequest, withdraw_request),
     "escalate-complaint": Entry(EscalateComplaint, escalate_complaint),
+    "instruct": Entry(Instruct, instruct),
+    "confirm": Entry(Confirm, confirm),
+    "decline": Entry(Decline, decline),
     "engage-trustee": Entry(EngageTrustee, engage_trustee),
     "sign-agreement": Entry(SignAgreement, sign_agreement),
     "end-agreement": Entry(EndAgreement, end_agreement),
     "review-trustee": Entry(ReviewTrustee, review_trustee),
+    "remedy-finding": Entry(RemedyFinding, remedy_finding),
+    "approve-sub-trustee": Entry(ApproveSubTrustee, approve_sub_trustee),
+    "report-sub-trustee": Entry(ReportSubTrustee, report_sub_trustee),
     "dismiss-trustee": Entry(DismissTrustee, dismiss_trustee),
+    "announce-transfer": Entry(AnnounceTransfer, announce_transfer),
+    "notify-transfer": Entry(NotifyTransfer, notify_transfer),
+    "begin-transfer": Entry(BeginTransfer, begin_transfer),
+    "transfer": Entry(TransferSubject, transfer_subject),
+    "confirm-transfer": Entry(ConfirmTransfer, confirm_transfer),
+    "cancel-transfer": Entry(CancelTransfer, cancel_transfer),
+    "detect-incident": Entry(DetectIncident, detect_incident),
+    "assess-incident": Entry(AssessIncident, assess_incident),
+    "take-remedy": Entry(TakeRemedy, take_remedy),
+    "notify-authority": Entry(NotifyAuthority, notify_authority),
+    "notify-subjects": Entry(NotifySubjects, notify_subjects),
+    "waive-subject-notice": Entry(WaiveSubjectNotice, waive_subject_notice),
+    "reopen-incident": Entry(ReopenIncident, reopen_incident),
+    "close-incident": Entry(CloseIncident, close_incident),
     "publish-policy": Entry(PublishPolicy, publish_policy),
 }
 

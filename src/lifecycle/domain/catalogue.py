@@ -9,9 +9,21 @@ from pydantic import JsonValue
 
 from lifecycle.domain import policy_events
 from lifecycle.domain.event import DomainEvent, Personal, Withheld
-from lifecycle.domain.subject import custody_events, outgoing_events, package_events, request_events
+from lifecycle.domain.incident import events as incident_events
+from lifecycle.domain.subject import (
+    custody_events,
+    duty_events,
+    outgoing_events,
+    package_events,
+    request_events,
+    revision_events,
+    told_events,
+)
 from lifecycle.domain.subject import events as subject_events
+from lifecycle.domain.subject import transfer_events as subject_transfer_events
+from lifecycle.domain.transfer import events as transfer_events
 from lifecycle.domain.trustee import events as trustee_events
+from lifecycle.domain.trustee import supervision_events
 from lifecycle.errors import LifecycleError
 
 
@@ -39,8 +51,15 @@ KINDS: dict[str, type[DomainEvent]] = _kinds(
     outgoing_events,
     package_events,
     request_events,
-    policy_events,
+    duty_events,
+    subject_transfer_events,
+    transfer_events,
+    revision_events,
     trustee_events,
+    supervision_events,
+    policy_events,
+    incident_events,
+    told_events,
 )
 
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,18 +11,25 @@ from lifecycle.domain.subject.events import Effect
 from lifecycle.policy.calendars import Calendars
 from lifecycle.policy.countries import STANDARD
 from lifecycle.policy.model import Policy
+from lifecycle.policy.succession import in_force
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """When it happened (`at`), when it is recorded (`now`), the policy in force, the person's age if known, and the
-    calendars by which working days are counted."""
+    """When it happened (`at`), when it is recorded (`now`), the policy in force for this person, the person's age if
+    known, the calendars by which working days are counted, and all versions published by `now`, oldest first."""
 
     at: datetime
     now: datetime
     policy: Policy
     age: int | None = None
     calendars: Calendars = STANDARD
+    published: tuple[Policy, ...] = ()
+
+    @property
+    def newest(self) -> Policy:
+        """The version in force for whoever comes now; this person may not have been told of it."""
+        return in_force(self.published, self.now) or self.policy
 
     @property
     def is_minor(self) -> bool:
@@ -35,6 +43,9 @@ class Decision:
 
     events: tuple[DomainEvent, ...] = ()
     effects: tuple[Effect, ...] = ()
+
+    def followed_by(self, facts: Iterable[DomainEvent]) -> Decision:
+        return Decision((*self.events, *facts), self.effects)
 
     def telling(self) -> Decision:
         """The same, with the effects said by the first event that can say them: a repeated answer is rebuilt from

@@ -13,7 +13,9 @@ from uuid import UUID
 
 from lifecycle.domain.decision import Asked, Decision
 from lifecycle.domain.event import DomainEvent, Recorded
-from lifecycle.domain.streams import trustee_stream
+from lifecycle.domain.incident.incident import Incident
+from lifecycle.domain.streams import incident_stream, transfer_stream, trustee_stream
+from lifecycle.domain.transfer.transfer import Transfer
 from lifecycle.domain.trustee.trustee import Trustee
 from lifecycle.policy.model import Policy
 
@@ -43,7 +45,11 @@ class Noun:
     born: Callable[[str], OpenRecord]
 
 
-NOUNS: dict[str, Noun] = {"trustee": Noun(trustee_stream, Trustee)}
+NOUNS: dict[str, Noun] = {
+    "trustee": Noun(trustee_stream, Trustee),
+    "transfer": Noun(transfer_stream, Transfer),
+    "incident": Noun(incident_stream, Incident),
+}
 
 Named = tuple[str, str]  # noun and name
 

@@ -34,6 +34,14 @@ def trustee_stream(trustee: str) -> UUID:
     return uuid5(_NAMES, f"trustee:{trustee}")
 
 
+def transfer_stream(transfer: str) -> UUID:
+    return uuid5(_NAMES, f"transfer:{transfer}")
+
+
+def incident_stream(incident: str) -> UUID:
+    return uuid5(_NAMES, f"incident:{incident}")
+
+
 def policy_stream() -> UUID:
     return uuid5(_NAMES, "policy")
 

@@ -14,20 +14,25 @@ from uuid_utils.compat import uuid7
 from lifecycle.commands.document import SubjectCommand
 from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.registry import entry_of
+from lifecycle.commands.transfer.receive_subject import ReceiveSubject
 from lifecycle.domain.decision import Decision
-from lifecycle.domain.event import Recorded
+from lifecycle.domain.event import Judged, Recorded
 from lifecycle.domain.open_records import Named
 from lifecycle.domain.streams import access_stream_of
 from lifecycle.domain.subject.custody import moves_keys
 from lifecycle.domain.subject.custody_events import CustodyOpened
+from lifecycle.domain.subject.duties import instructions
 from lifecycle.domain.subject.events import ErasureOrdered, IdentifierUnlinked, PersonalDataRead
 from lifecycle.domain.subject.refusals import IdReused, SubjectErased, UnknownSubject
+from lifecycle.domain.subject.revising import revisions_until
+from lifecycle.domain.subject.settling import fall_due, revisions_due
 from lifecycle.domain.subject.state import Subject
 from lifecycle.engine import answers
 from lifecycle.engine.asking import Question
 from lifecycle.engine.decided import Decided, VersionConflict
 from lifecycle.engine.person import Batch, Person
 from lifecycle.errors import Invalid, Refused
+from lifecycle.policy.vocabulary import Role
 from lifecycle.storage.idempotency import Seen
 
 
@@ -79,6 +84,24 @@ class AboutPeople:
             return answers.subject_erased(question.command.id)
         return None
 
+    def bring_up(self, question: Question) -> None:
+        """Let a version that came into force for the person take effect before anything else is decided about them, as
+        the sweep would have done: so nothing hangs on when the sweep comes."""
+        person = self._person(question)
+        subject, now = person.subject, self.decided.now
+        policy = self.decided.in_force_for(subject) if person.is_known and subject.erasure is None else None
+        revisions = revisions_until(subject, self.decided.known.policies, now) if policy is not None else []
+        if policy is None or not revisions_due(subject, revisions):
+            return
+        mark = len(self.decided.appending.recorded)
+        judged = Judged(self.decided.known.installation.cmd(secrets.token_hex(16)), Role.SYSTEM.value, policy.judged_by)
+        calendars = self._batch.calendars
+        events = fall_due(subject, now, policy, calendars, revisions).events
+        person.append_late((*events, *instructions(subject, events, now, policy, person.new_instruction)), judged)
+        added = self.decided.appending.recorded[mark:]
+        self._to_destroy(added)
+        self._to_move(person, added)
+
     def must_wait(self, question: Question) -> bool:
         """About somebody whose record the carrying out of an order has yet to complete. Or named by an identifier that
         this batch linked to somebody recorded before: what the command has to compare was not read with the snapshot.
@@ -91,14 +114,17 @@ class AboutPeople:
         return owner is not None and question.identifier not in known.found and owner[0] in known.states
 
     def _judge(self, question: Question, command: SubjectCommand, person: Person) -> tuple[datetime, Decision]:
-        if question.subject_id is not None and not person.is_known:
+        if question.subject_id is not None and not person.is_known and not isinstance(command, ReceiveSubject):
             raise UnknownSubject
         at = self.decided.at(command)
-        person.begin(at, self.decided.policy_at(at))
+        person.begin(at, self.decided.policy_at(at, person.subject), self.decided.known.policies)
         decision: Decision = entry_of(command).handle(command, person)
         if person.subject.erasure is not None and not all(event.after_erasure for event in decision.events):
             raise SubjectErased
-        return at, decision.telling()
+        told = instructions(
+            person.subject, decision.events, self.decided.now, person.asked.policy, person.new_instruction
+        )
+        return at, decision.followed_by(told).telling()
 
     def _accept(self, question: Question, person: Person, decision: Decision, at: datetime) -> Outcome:
         id, before = question.command.id, person.subject.version
@@ -111,10 +137,11 @@ class AboutPeople:
         if isinstance(decision.events[0], PersonalDataRead | CustodyOpened):
             return self._let_read(question, person, decision)
         mark = len(self.decided.appending.recorded)
-        if person.subject.erasure is None:
-            person.append(decision.events, self.decided.judged(question), at)
+        subject = person.subject
+        if subject.erasure is None:
+            person.append(decision.events, self.decided.judged(question, subject=subject), at)
         else:
-            person.append_late(decision.events, self.decided.judged(question, nameless=True))
+            person.append_late(decision.events, self.decided.judged(question, nameless=True, subject=subject))
         self.persons[person.subject.id] = person
         added = self.decided.appending.recorded[mark:]
         self._to_destroy(added)
@@ -127,7 +154,7 @@ class AboutPeople:
     def _let_read(self, question: Question, person: Person, decision: Decision) -> Outcome:
         """Reads go to the person's second stream, so that they neither slow nor conflict with a decision."""
         for event in decision.events:
-            person.append_to_access(event, self.decided.judged(question))
+            person.append_to_access(event, self.decided.judged(question, subject=person.subject))
         kinds = [event.kind for event in decision.events]
         return answers.done(question.command.id, person.subject.id, person.subject.version, decision, kinds)
 
@@ -161,14 +188,15 @@ class AboutPeople:
             known = person.subject.id if person.is_known else None
             return answers.refused(question.command.id, refusal, known, person.subject.version or None)
         event = self.decided.refusal_event(question.command, refusal)
-        place = person.append_to_access(event, self.decided.judged(question))
+        place = person.append_to_access(event, self.decided.judged(question, subject=person.subject))
         outcome = answers.refused(question.command.id, refusal, person.subject.id, person.subject.version)
         self._remember(question, person, "refused", (place, person.subject.version), outcome)
         return outcome
 
     def _refuse_reuse(self, question: Question, person: Person) -> Outcome:
         """Other content under an answered id: the answer stands, the attempt is on record under an id of its own."""
-        judged = replace(self.decided.judged(question), cmd=self.decided.known.installation.cmd(secrets.token_hex(16)))
+        own = self.decided.known.installation.cmd(secrets.token_hex(16))
+        judged = replace(self.decided.judged(question, subject=person.subject), cmd=own)
         person.append_to_access(self.decided.refusal_event(question.command, IdReused()), judged)
         return answers.refused(question.command.id, IdReused(), person.subject.id, None)
 
@@ -198,7 +226,9 @@ class AboutPeople:
             return self._load(subject_id)
         key = question.identifier or question.subject_id
         if key not in self._unknown or self._unknown[key].is_known:
-            self._unknown[key] = Person(self._batch, Subject(uuid7()), named_by=question.identifier)
+            # Who comes from another controller keeps the id that they had.
+            new = question.subject_id if isinstance(question.command, ReceiveSubject) else None
+            self._unknown[key] = Person(self._batch, Subject(new or uuid7()), named_by=question.identifier)
         return self._unknown[key]
 
     def _load(self, subject_id: UUID) -> Person:

@@ -14,6 +14,7 @@ from lifecycle.columns import among
 from lifecycle.commands.document import Command, OpenRecordCommand, SubjectCommand
 from lifecycle.commands.registry import entry_of
 from lifecycle.commands.subject.link_identifier import IdentifierCommand
+from lifecycle.commands.transfer.receive_subject import ReceiveSubject
 from lifecycle.domain import open_records
 from lifecycle.domain.event import Personal, Recorded
 from lifecycle.domain.open_records import Named, OpenRecord, stream_of
@@ -62,6 +63,8 @@ class Question:
             yield self.identifier
         if isinstance(self.command, IdentifierCommand):
             yield self.command.normalised()
+        if isinstance(self.command, ReceiveSubject):
+            yield from self.command.all_normalised()
 
 
 @dataclass(slots=True)

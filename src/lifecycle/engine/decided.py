@@ -16,6 +16,8 @@ from lifecycle.commands.registry import verb_of
 from lifecycle.domain.event import DomainEvent, Judged
 from lifecycle.domain.subject.events import CommandRefused, ErasureOrdered, IdentifierUnlinked
 from lifecycle.domain.subject.refusals import IdReused, InTheFuture, NoPolicyInForce
+from lifecycle.domain.subject.revising import version_for
+from lifecycle.domain.subject.state import Subject
 from lifecycle.engine import answers
 from lifecycle.engine.asking import Known, Question, attempts_on
 from lifecycle.errors import Conflict, Refused
@@ -65,24 +67,34 @@ class Decided:
             raise InTheFuture
         return command.at
 
-    def policy_at(self, at: datetime) -> Policy:
-        """The newest version in force now; if none was in force at `at`, that is a refusal."""
-        if self._in_force(at) is None:
+    def policy_at(self, at: datetime, subject: Subject | None = None) -> Policy:
+        """The newest version in force now, for this person if one is named; if none was in force at `at`, that is a
+        refusal."""
+        if in_force(self.known.policies, at) is None:
             raise NoPolicyInForce
-        policy = self._in_force(self.now)
+        policy = self.in_force_for(subject)
         assert policy is not None, "what was in force is still"
         return policy
 
-    def _in_force(self, at: datetime) -> Policy | None:
-        return in_force(self.known.policies, at)
+    def in_force_for(self, subject: Subject | None) -> Policy | None:
+        """The version in force now for this person, or for whoever comes."""
+        policies = self.known.policies
+        return in_force(policies, self.now) if subject is None else version_for(subject, policies, self.now)
 
     def _newest(self) -> Policy | None:
         return self.known.policies[-1] if self.known.policies else None
 
-    def judged(self, question: Question, *, nameless: bool = False, label: str | None = None) -> Judged:
+    def judged(
+        self,
+        question: Question,
+        *,
+        nameless: bool = False,
+        label: str | None = None,
+        subject: Subject | None = None,
+    ) -> Judged:
         """Without the caller's words if `nameless`: there is no key to seal them under."""
         command = question.command
-        policy = self._in_force(self.now) or self._newest()
+        policy = self.in_force_for(subject) or self._newest()
         label = label or (policy.judged_by if policy is not None else NO_POLICY)
         if nameless:
             return Judged(question.cmd, command.actor.role.value, label)

@@ -56,6 +56,11 @@ class Deciding:
         assert isinstance(command, PublishPolicy), "every command is of one of three sorts"
         return self._about_policy(question, command)
 
+    def bring_up(self, question: Question) -> None:
+        """What time has brought to the person, before the command about them."""
+        if len(self.decided.known.policies) > 1 and isinstance(question.command, SubjectCommand):
+            self.people.bring_up(question)
+
     def _about_nobody(self, question: Question, command: OpenRecordCommand) -> Outcome:
         stream = stream_of(command.named)
         if before := self.decided.seen.get((stream, question.cmd)):
@@ -69,6 +74,10 @@ class Deciding:
             decision: Decision = entry_of(command).handle(command, AboutNobody(asked, record, self._open_record))
         except Refused as refusal:
             self.decided.append_attempt(question, refusal)
+            for event in refusal.facts:
+                record = record.fold(event)
+                self.decided.append_open(stream, event, self.decided.judged(question))
+            self.decided.known.open_records[command.named] = record
             return answers.refused(command.id, refusal, None, record.version or None)
         for event in decision.events:
             record = record.fold(event)
@@ -83,7 +92,7 @@ class Deciding:
         if before := self.decided.seen.get((stream, question.cmd)):
             return self.decided.reused(question, before) or self.decided.repeated(question, before)
         try:
-            decision = publish_policy(command, self.decided.known.policies, self.decided.at(command))
+            decision = publish_policy(command, self.decided.known.policies, self.decided.at(command), self.decided.now)
         except Refused as refusal:
             self.decided.append_attempt(question, refusal)
             return answers.refused(command.id, refusal, None, None)
@@ -120,7 +129,10 @@ def decide_all(
     deciding = Deciding(Decided(known, now, c, calendars))
     outcomes: list[Outcome] = []
     for question in questions:
-        if deciding.decided.is_over or deciding.people.must_wait(question):
+        if deciding.decided.is_over:
+            break
+        deciding.bring_up(question)
+        if deciding.people.must_wait(question):
             break
         outcomes.append(deciding.decide(question))
     return deciding, outcomes

@@ -15,6 +15,7 @@ from uuid import UUID
 import orjson
 from eventsourcing.persistence import IntegrityError
 from pydantic import ValidationError
+from sqlalchemy import Connection
 
 from lifecycle.audit.views import Views
 from lifecycle.clock import Clock, SystemClock
@@ -31,16 +32,22 @@ from lifecycle.engine.asking import Question, Snapshot, question_of
 from lifecycle.engine.custody import OpeningCustody
 from lifecycle.engine.deciding import Deciding, decide_all
 from lifecycle.engine.group_commit import GroupCommit
+from lifecycle.engine.incidents import Incidents
 from lifecycle.engine.packaging import Made, Token
 from lifecycle.engine.publishing import Publishing
 from lifecycle.engine.reading import Reading
 from lifecycle.engine.restoring import Restoring
+from lifecycle.engine.revisions import Revisions
 from lifecycle.engine.sealing_off import compare, refuse_what_came_back
+from lifecycle.engine.transferring import Transferring
 from lifecycle.errors import Conflict, Invalid, StoreUnavailable
 from lifecycle.ledger.checkpoint_rows import Published
 from lifecycle.ledger.sequencer import sequence
+from lifecycle.outbox.delivery import Delivery
+from lifecycle.outbox.files import FileOutbox
 from lifecycle.policy.calendars import Calendars
 from lifecycle.policy.countries import STANDARD, load_calendars
+from lifecycle.processes.deliver_instructions import DeliverInstructions, letter_of
 from lifecycle.processes.erase_what_was_ordered import EraseWhatWasOrdered, ErasureUnfinished
 from lifecycle.processes.expunge_when_evidence_is_over import ExpungeWhenEvidenceIsOver
 from lifecycle.processes.finalise_when_an_epoch_ends import Ended, FinaliseWhenAnEpochEnds
@@ -48,9 +55,11 @@ from lifecycle.processes.reacting import Reacting
 from lifecycle.processes.registry import REACTIONS
 from lifecycle.processes.sinks import ErasureSink
 from lifecycle.processes.take_custody_of_what_is_stored_only import TakeCustodyOfWhatIsStoredOnly
+from lifecycle.projections.duties import Waiting, waiting_for
 from lifecycle.projections.open_calendar import next_open_due
 from lifecycle.projections.registry import PROJECTIONS
 from lifecycle.projections.retention_calendar import Falling, next_due
+from lifecycle.projections.trustees import ever_engaged
 from lifecycle.schedule.sweep import Progress, Sweep, Swept
 from lifecycle.schedule.sweep_open_records import SweepOpenRecords
 from lifecycle.settings import Settings, ledger_beside
@@ -96,6 +105,7 @@ class Engine:
         custody: Path | None = None,
         even_sealed_off: bool = False,
         calendars: Calendars = STANDARD,
+        outbox: Delivery | None = None,
     ) -> None:
         schema.check(database)
         self.database = database
@@ -127,8 +137,12 @@ class Engine:
         self.sweeping = Sweep(
             database, self.streams, self.policies, self.vault, self.erasing, self.taking, self.drain, calendars
         )
-        self.reacting = Reacting(database, REACTIONS, self.execute_many, self.drain)
+        delivering = () if outbox is None else (DeliverInstructions(outbox, self.vault.instruction_token),)
+        self.reacting = Reacting(database, (*REACTIONS, *delivering), self.execute_many, self.drain)
         self.sweeping_open_records = SweepOpenRecords(database, self.execute_many, self.drain)
+        self.incidents = Incidents(
+            database, self.streams, self.vault, self.policies, self.clock, self.execute_many, self.drain
+        )
         self._snapshot = Snapshot(self.streams, self.vault, self.policies)
         self._group = GroupCommit(self._execute_together, BATCH)
         with database.read() as c:
@@ -328,15 +342,17 @@ class Engine:
         unfinished = self._try_again(now)
         swept = self.sweeping(now, progress)
         records = self.sweeping_open_records(now)
+        self.transfers.go_on()
         expunged = self.expunging(now)
-        self.reacting()  # at the end: a process that fails holds up no deadline
+        self.react()  # at the end: a process that fails holds up no deadline
         if unfinished is not None:
             raise unfinished
         return swept.plus(Swept(expunged=expunged, records=records))
 
     def react(self) -> int:
-        """Let the processes follow what has happened; return how many commands they asked."""
-        return self.reacting()
+        """Let the processes follow what has happened, and compute and tell what incidents wait for; return how many
+        commands were asked."""
+        return self.reacting() + self.incidents.follow()
 
     def _try_again(self, now: datetime) -> ErasureUnfinished | None:
         """What a store outside of ours could not erase, and keys that wait to be moved; nobody else waits for it."""
@@ -366,26 +382,50 @@ class Engine:
         return ended
 
     def trustee(self, name: str) -> dict[str, Any]:
-        """A trustee's agreements as they stand."""
-        return standing.told(self.open_record(("trustee", name)))
+        """A trustee as it stands: agreements, findings, whom it entrusts, answers that it owes."""
+        return self._standing([name])[0]
 
-    def open_record(self, named: Named) -> Any:
-        """The state of one record about no person, as it stands; its words are not opened."""
-        return self._snapshot.open_record(named)
+    def open_record(self, named: Named, words_from: Connection | None = None) -> Any:
+        """The state of one record about no person, as it stands; its words are opened only if asked for."""
+        return self._snapshot.open_record(named, words_from)
 
     def trustees(self) -> list[dict[str, Any]]:
         """Every trustee that was ever engaged, as it stands."""
+        self.drain()
         with self.database.read() as c:
-            names = standing.engaged(c)
-        return [self.trustee(name) for name in names]
+            names = ever_engaged(c)
+        return self._standing(names)
+
+    def _standing(self, names: Sequence[str]) -> list[dict[str, Any]]:
+        self.drain()
+        now = self.clock.now()
+        policy = self.policies.in_force(now)
+        with self.database.read() as c:
+            waiting = waiting_for(c, now)
+        found = {name: self.open_record(("trustee", name)) for name in names}
+        return [standing.told(one, now, policy, waiting.get(name, Waiting())) for name, one in found.items()]
+
+    def letter(self, instruction: str) -> dict[str, Any]:
+        """An instruction as it goes out, its token included: for whoever takes it to the recipient by hand."""
+        token = self.vault.instruction_token(instruction)
+        return letter_of(self.read.instructed(instruction), token).as_json()
 
     def vault_status(self) -> dict[str, Any]:
         with self.database.read() as c:
             return standing.vault_standing(c)
 
     @property
+    def transfers(self) -> Transferring:
+        """Transfers to another controller. Policy clause 3.2."""
+        return Transferring(self)
+
+    @property
     def restoring(self) -> Restoring:
         return Restoring(self)
+
+    @property
+    def revisions(self) -> Revisions:
+        return Revisions(self)
 
     def back_up_vault(self, out: IO[bytes]) -> int:
         """Dump the vault's tables on their own (settled rule 1), what is in custody too."""
@@ -446,6 +486,10 @@ def _says(outcome: Outcome, version: int) -> bool:
     return outcome.version is not None and outcome.version - len(outcome.events) < version <= outcome.version
 
 
+def _delivery(outbox: Delivery | str | Path | None) -> Delivery | None:
+    return FileOutbox(Path(outbox)) if isinstance(outbox, str | Path) else outbox
+
+
 def open_engine(
     db: str | None = None,
     *,
@@ -456,13 +500,16 @@ def open_engine(
     custody: str | Path | None = None,
     even_sealed_off: bool = False,
     calendars: str | Path | None = None,
+    outbox: Delivery | str | Path | None = None,
 ) -> Engine:
     """Open an existing store. `db` is a URL; without it LIFECYCLE_DB, LIFECYCLE_KEYS and LIFECYCLE_LEDGER are read.
 
     Errors: StoreUnavailable when the store is missing, older or newer than this program, or its keys are not there;
     SealedOff when the database was restored from a backup. `sinks` are stores outside of ours that have copies: no
     erasure is called completed before each has answered. `even_sealed_off` is for `lifecycle restore` alone.
-    `calendars` is a file of the operator's own working days; without it LIFECYCLE_CALENDARS is read.
+    `calendars` is a file of the operator's own working days; without it LIFECYCLE_CALENDARS is read. `outbox` takes
+    instructions to recipients: a folder, or whatever delivers; without it LIFECYCLE_OUTBOX is read, and without that
+    they wait.
     """
     settings = Settings.read(db, keys, ledger, custody=custody)
     days = load_calendars(calendars or settings.calendars)
@@ -477,6 +524,7 @@ def open_engine(
             custody=settings.custody,
             even_sealed_off=even_sealed_off,
             calendars=days,
+            outbox=_delivery(outbox or settings.outbox),
         )
         if not even_sealed_off:
             engine.resume()

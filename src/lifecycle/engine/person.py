@@ -18,6 +18,7 @@ from lifecycle.domain.subject.events import IdentifierLinked, SubjectRegistered
 from lifecycle.domain.subject.fold import fold
 from lifecycle.domain.subject.refusals import SubjectErased
 from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.subject.transfer_events import SubjectReceived
 from lifecycle.domain.trustee.trustee import Trustee
 from lifecycle.ledger.envelope import SID_BYTES, b64url
 from lifecycle.policy.calendars import Calendars
@@ -102,15 +103,22 @@ class Person:
         self._links[identifier] = (type, normalised)
         return identifier
 
+    def link_as(self, identifier: str, type: IdentifierType, normalised: str) -> None:
+        self._links[identifier] = (type, normalised)
+
     def new_id(self) -> str:
         return secrets.token_hex(8)
 
+    def new_instruction(self) -> tuple[str, str]:
+        return self.batch.installation.new_instruction()
+
     # -- what the batch does -----------------------------------------------------------------------------------------
 
-    def begin(self, at: datetime, policy: Policy) -> Asked:
+    def begin(self, at: datetime, policy: Policy, published: tuple[Policy, ...] = ()) -> Asked:
         """Turn to the next command about this person."""
         self._links.clear()
-        self.current = Asked(at, self.batch.now, policy, self._age(policy.day_of(at)), self.batch.calendars)
+        age = self._age(policy.day_of(at))
+        self.current = Asked(at, self.batch.now, policy, age, self.batch.calendars, published)
         return self.current
 
     def _age(self, day: date) -> int | None:
@@ -164,8 +172,9 @@ class Person:
                 self.values[(holding, self.subject.version)] = value
 
     def append_late(self, events: Sequence[DomainEvent], judged: Judged) -> None:
-        """Place what may still be told of somebody erased: facts without words, as no key is left for them."""
-        assert self.head is not None, "an erased person's record has a head"
+        """Place facts without words: what may still be told of somebody erased, as no key is left for them, and what
+        time brought, which nobody said."""
+        assert self.head is not None, "a known person's record has a head"
         for event in events:
             told = event.without_words()
             recorded, self.head = self.batch.appending.append(self.head, OpenParts(), told, judged, self.batch.now)
@@ -173,12 +182,15 @@ class Person:
 
     def _index(self, events: Sequence[DomainEvent]) -> None:
         """Write look-up rows for identifiers that were linked just now."""
-        for event in events:
-            if isinstance(event, IdentifierLinked) and event.identifier in self._links:
-                named = self._links[event.identifier]
-                row = self.batch.installation.lookup_row(*named, self.subject.id, event.identifier)
+        linked = [event.identifier for event in events if isinstance(event, IdentifierLinked)]
+        if any(isinstance(event, SubjectReceived) for event in events):
+            linked += self._links  # the record that came along names them
+        for identifier in linked:
+            if identifier in self._links:
+                named = self._links[identifier]
+                row = self.batch.installation.lookup_row(*named, self.subject.id, identifier)
                 self.batch.appending.rows.lookups.append(row)
-                self.batch.owners[named] = (self.subject.id, event.identifier)
+                self.batch.owners[named] = (self.subject.id, identifier)
 
     def append_to_access(self, event: DomainEvent, judged: Judged) -> int:
         """Place an event on the person's second stream; return its version there."""

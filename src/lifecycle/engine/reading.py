@@ -13,9 +13,11 @@ from lifecycle.audit.views import MANY, Views
 from lifecycle.commands.document import SubjectRef
 from lifecycle.commands.parsing import Malformed, faults_of
 from lifecycle.domain.streams import is_person_stream
+from lifecycle.domain.subject.duty_refusals import UnknownInstruction
 from lifecycle.domain.subject.refusals import UnknownSubject
 from lifecycle.domain.subject.request_refusals import UnknownRequest
 from lifecycle.policy.values import normalise_identifier
+from lifecycle.projections.duties import Told
 from lifecycle.storage.appending import load_heads
 from lifecycle.storage.database import Database
 from lifecycle.vault.vault import Vault
@@ -79,9 +81,35 @@ class Reading:
         """Who has which holding, since when."""
         return self._views.recipients(self.subject_id(subject), as_of=as_of, as_known_at=as_known_at)
 
+    def duties(
+        self,
+        subject: Named | None = None,
+        limit: int = MANY,
+        recipient: str | None = None,
+        *,
+        only_open: bool = False,
+    ) -> list[Json]:
+        """What recipients have to do with their copies, and what they answered; what waits longest comes first."""
+        if subject is not None:
+            return self._views.duties(self.subject_id(subject), limit, recipient, only_open=only_open)
+        self._drain()
+        return self._views.duties(None, limit, recipient, only_open=only_open)
+
+    def instructed(self, instruction: str) -> Told:
+        """One instruction by its id. Raises UnknownInstruction."""
+        self._drain()
+        found = self._views.told(instruction)
+        if found is None:
+            raise UnknownInstruction
+        return found
+
     def out_of_scope(self, subject: Named) -> list[Json]:
         """Third-party products with the links to their own terms, and what of this person they were given."""
         return self._views.out_of_scope(self.subject_id(subject))
+
+    def explain(self, at: datetime | None = None, subject: Named | None = None, language: str = "en") -> Json:
+        """The rules of processing in force at a moment, in general or for this person; in plain words under `text`."""
+        return self._views.explain(self.subject_id(subject) if subject is not None else None, at, language)
 
     def requests(self, subject: Named | None = None, limit: int = MANY, *, only_open: bool = False) -> list[Json]:
         """Requests with their states, deadlines and the working days left; of one person, or of everybody."""
@@ -89,6 +117,10 @@ class Reading:
             return self._views.requests(self.subject_id(subject), only_open=only_open)
         self._drain()
         return self._views.requests(None, limit, only_open=only_open)
+
+    def incidents(self, subject: Named) -> list[Json]:
+        """The incidents of which the person was told."""
+        return self._views.incidents(self.subject_id(subject))
 
     def requester(self, request: str) -> UUID:
         """Whose request goes by this id of ours. Raises UnknownRequest."""

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select
 
 from lifecycle.columns import among
 from lifecycle.domain.event import DomainEvent, Judged
+from lifecycle.domain.subject.duties import instructions
 from lifecycle.domain.subject.events import Effect, ErasureOrdered, IdentifierUnlinked
 from lifecycle.domain.subject.state import Holding, Subject
 from lifecycle.engine.sealing_off import Findings, compare
@@ -130,15 +131,18 @@ class Restoring:
     def _order(self, people: Sequence[Again], now: datetime) -> None:
         engine = self._engine
         appending, orders = Appending(), []
-        label = engine.policies.label_at(now)
+        label, policy = engine.policies.label_at(now), engine.policies.in_force(now)
         with engine.database.read() as c:
             heads = load_heads(c, [each.subject.id for each in people])
         for each in people:
             head = heads[each.subject.id]
-            for event in each.events(now):
+            facts = list(each.events(now))
+            told = instructions(each.subject, facts, now, policy, engine.vault.new_instruction) if policy else ()
+            for event in (*facts, *told):  # what recipients were told is lost too
                 judged = Judged(engine.vault.cmd(secrets.token_hex(16)), Role.SYSTEM.value, label)
                 recorded, head = appending.append(head, OpenParts(), event, judged, now)
-                orders.append((recorded.originator_id, recorded.originator_version))
+                if event in facts:
+                    orders.append((recorded.originator_id, recorded.originator_version))
         appending.rows.pending_erasures += [
             {"stream_id": stream, "version": version, "at": now} for stream, version in orders
         ]

@@ -7,40 +7,59 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from lifecycle.domain.trustee.events import TrusteeEngaged
-from lifecycle.domain.trustee.trustee import Trustee
-from lifecycle.ledger.envelope import read_header
-from lifecycle.storage.tables import epoch_erasure, event_header, pending_custody, pending_erasure
+from lifecycle.domain.trustee.findings import Finding
+from lifecycle.domain.trustee.standing import standing_of
+from lifecycle.domain.trustee.trustee import Agreement, Trustee
+from lifecycle.policy.model import Policy
+from lifecycle.projections.duties import Waiting
+from lifecycle.storage.tables import epoch_erasure, pending_custody, pending_erasure
 from lifecycle.vault.loading import open_epochs
 from lifecycle.vault.tables import custody_key, epoch, subject_key
 
 
-def told(trustee: Trustee) -> dict[str, Any]:
+def told(trustee: Trustee, now: datetime, policy: Policy | None, waiting: Waiting) -> dict[str, Any]:
+    """A trustee as it stands; without a policy in force nobody can say on which day."""
     return {
         "trustee": trustee.name_id,
         "engaged": trustee.engaged,
         "version": trustee.version,
-        "agreements": [
-            {
-                "id": agreement.id,
-                "purpose": agreement.purpose,
-                "starts": agreement.starts.isoformat(),
-                "ends": agreement.ends.isoformat(),
-                "method": agreement.method,
-                "categories": sorted(agreement.categories),
-                "signed_at": agreement.signed_at.isoformat(),
-                "ended_at": agreement.ended_at.isoformat() if agreement.ended_at is not None else None,
-            }
-            for agreement in trustee.agreements
+        "standing": None if policy is None else standing_of(trustee, now, policy, waiting.overdue),
+        "duties_open": waiting.open,
+        "duties_overdue": waiting.overdue,
+        "agreements": [_agreement(each) for each in trustee.agreements],
+        "findings": [_finding(each) for each in trustee.findings],
+        "sub_trustees": [
+            {"sub_trustee": each, "entrusted": each in trustee.entrusting} for each in sorted(trustee.approved)
         ],
     }
 
 
-def engaged(c: Connection) -> list[str]:
-    """The ids of trustees that were ever engaged, by a walk over all events: asked for seldom, and by people."""
-    column = event_header.c
-    rows = c.execute(select(column.header).where(column.kind == TrusteeEngaged.kind))
-    return sorted({read_header(row.header).data["trustee"] for row in rows})
+def _agreement(agreement: Agreement) -> dict[str, Any]:
+    return {
+        "id": agreement.id,
+        "purpose": agreement.purpose,
+        "starts": agreement.starts.isoformat(),
+        "ends": agreement.ends.isoformat(),
+        "method": agreement.method,
+        "categories": sorted(agreement.categories),
+        "signed_at": agreement.signed_at.isoformat(),
+        "ended_at": agreement.ended_at.isoformat() if agreement.ended_at is not None else None,
+        "warned": agreement.warned,
+        "lapsed": agreement.lapsed,
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "id": finding.id,
+        "because": finding.because,
+        "since": finding.since.isoformat(),
+        "remedy_by": finding.remedy_by.isoformat() if finding.remedy_by is not None else None,
+        "instruction": finding.instruction,
+        "sub_trustee": finding.sub_trustee,
+        "remedied_at": finding.remedied_at.isoformat() if finding.remedied_at is not None else None,
+        "overdue": finding.overdue,
+    }
 
 
 def vault_standing(c: Connection) -> dict[str, Any]:

@@ -75,6 +75,8 @@ def _move(c: Connection, size: int, limit: int) -> int:
 
 
 def _move_on_sqlite(c: Connection, size: int, limit: int) -> int:
+    if not c.exec_driver_sql("SELECT EXISTS (SELECT 1 FROM ledger_queue)").scalar_one():
+        return 0
     entries, *rest = (each.format(size=size, limit=limit, own=SYSTEM.hex) for each in _MOVE_ON_SQLITE)
     moved = c.exec_driver_sql(entries, execution_options={"preserve_rowcount": True}).rowcount
     for each in rest if moved else ():

@@ -109,8 +109,25 @@ class Minors(Assumable):
     law: Id
 
 
+class RecipientDuties(Assumable):
+    """Within how many days a recipient answers an instruction. `warn_days` days before the last day of an agreement
+    somebody is warned. Policy clause 3.1a."""
+
+    days: int = Field(default=14, gt=0, le=366, strict=True)
+    warn_days: int = Field(default=30, gt=0, le=366, strict=True)
+
+
+RECIPIENT_DUTIES = RecipientDuties(assumed=True, reason="no law and no published text names a period")
+
+
 class Incidents(Assumable):
-    """Within how many hours of detection the authority is told. Policy clause 6."""
+    """Within how many hours of detection the authority is told, and people; if nothing is said of people, within as
+    many. Policy clause 6."""
 
     clause: Words
     authority_hours: int = Field(gt=0, le=8_760, strict=True)
+    subject_hours: Annotated[int, Field(gt=0, le=8_760, strict=True)] | None = None
+
+    @property
+    def hours_for_subjects(self) -> int:
+        return self.subject_hours or self.authority_hours

@@ -11,12 +11,14 @@ from pydantic import Field, StringConstraints, field_validator
 
 from lifecycle.policy import periods
 from lifecycle.policy.duties import (
+    RECIPIENT_DUTIES,
     Basis,
     Controller,
     Identifiers,
     Incidents,
     MinimumRule,
     Minors,
+    RecipientDuties,
     ResponseTimes,
     Revisions,
     Right,
@@ -54,6 +56,7 @@ __all__ = [
     "Minors",
     "Policy",
     "Purpose",
+    "RecipientDuties",
     "ResponseTimes",
     "Retention",
     "Revisions",
@@ -94,6 +97,7 @@ class Policy(Part):
     identifiers: Identifiers = Identifiers()
     minors: Minors | None = None
     incidents: Incidents | None = None
+    recipient_duties: RecipientDuties = RECIPIENT_DUTIES
     headers_kept: AssumedPeriod | None = None  # after erasure; then the whole stream is expunged
     channels: tuple[Id, ...] = Field(min_length=1)
     sources: tuple[Id, ...] = Field(min_length=1)

@@ -12,6 +12,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from lifecycle.policy.incident_law import IncidentLaw
 from lifecycle.policy.periods import Period
 
 Words = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
@@ -111,6 +112,7 @@ class Pack(BaseModel):
     authority_address: Words
     laws: dict[str, Words] = Field(min_length=1)  # law id → title and where it was published
     numbers: dict[str, Number] = Field(min_length=1)
+    incidents: IncidentLaw | None = None
 
     @property
     def regulator(self) -> Regulator:
@@ -120,6 +122,13 @@ class Pack(BaseModel):
     def _says_how_far_its_calendars_go(self) -> Self:
         if set(self.calendars) != set(self.published):
             raise ValueError("`published` says of each of `calendars`, and of no other, up to which year it is known")
+        return self
+
+    @model_validator(mode="after")
+    def _has_the_numbers_that_its_incidents_name(self) -> Self:
+        named = set(self.incidents.numbers_named()) if self.incidents is not None else set()
+        if missing := named - self.numbers.keys():
+            raise ValueError(f"[incidents] names numbers that are not there: {', '.join(sorted(missing))}")
         return self
 
     def about(self, topic: Topic) -> dict[str, Number]:

@@ -56,8 +56,8 @@ class ReactionFailed(LifecycleError):
         super().__init__(f"The process {name!r} asked what was answered {outcome.outcome!r} ({outcome.code}).")
 
 
-def id_of(reaction: str, happened: Recorded, number: int = 1) -> str:
-    """The command id of a reaction to an event."""
+def id_of(reaction: str, happened: Recorded, number: int | str = 1) -> str:
+    """The command id of a reaction to an event; of several commands each has a number or a name."""
     return f"{reaction}/{happened.originator_id}/{happened.originator_version}/{number}"
 
 

@@ -59,13 +59,21 @@ class Held:
     grounds: tuple[HeldGround, ...] = ()
     keepers: tuple[Kept, ...] = ()
     obstructed_at: datetime | None = None
+    transferred_at: datetime | None = None
 
-    def state(self, at: datetime) -> Literal["held", "restricted", "erased", "anonymised"]:
+    def state(self, at: datetime) -> Literal["held", "restricted", "erased", "anonymised", "transferred"]:
         if self.erased_at is not None and self.erased_at <= at:
             if self.obstruction(at) is not None:
                 return "restricted"
             return "anonymised" if self.anonymised else "erased"
+        if self._is_elsewhere(at):
+            return "transferred"
         return "held" if self.restriction(at) is None else "restricted"
+
+    def _is_elsewhere(self, at: datetime) -> bool:
+        """Another controller has it, and ours still has a ground: later only law or a hold can keep it here."""
+        gone = self.transferred_at is not None and self.transferred_at <= at
+        return gone and any(ground.is_live(at) for ground in self.grounds)
 
     def obstruction(self, at: datetime) -> Kept | None:
         obstructed = self.obstructed_at is not None and self.obstructed_at <= at
@@ -119,6 +127,7 @@ def _held(subject: Subject, holding: Holding, at: datetime | None) -> Held:
         grounds=tuple(_grounds(subject, holding)),
         keepers=tuple(_keepers(subject, holding)),
         obstructed_at=holding.obstructed_at,
+        transferred_at=holding.transferred_at,
     )
 
 
@@ -132,7 +141,7 @@ def _grounds(subject: Subject, holding: Holding) -> Iterable[HeldGround]:
             ground.basis.value,
             ground.since,
             end,
-            ground.rule.name,
+            subject.ending_rule(ground).name,
             ground.ended,
             kept_until,
             ground.technology,

@@ -30,6 +30,7 @@ current_holding = Table(
     Column("held_by", Text),  # a system that keeps the value: what is sealed here is its locator
     Column("anonymised", Boolean, nullable=False),
     Column("obstructed_at", Instant),
+    Column("transferred_at", Instant),
 )
 
 # `until` is the end as it is known now, fixed or computed. Nothing is rewritten when it comes.
@@ -66,7 +67,7 @@ class Holdings:
     """Rewrites all holdings of each person who changed."""
 
     name = "holdings"
-    version = 3
+    version = 4
     tables = (current_holding, current_ground, current_keeper)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
@@ -87,6 +88,7 @@ _OF_A_HOLDING = (
     "held_by",
     "anonymised",
     "obstructed_at",
+    "transferred_at",
 )
 _OF_A_GROUND = ("number", "purpose", "basis", "since", "until", "rule", "ended", "kept_until", "technology")
 _OF_A_KEEPER = ("because", "since", "until")

@@ -24,23 +24,22 @@ from sqlalchemy import (
     or_,
     select,
     tuple_,
-    update,
 )
 
 from lifecycle.columns import Instant
-from lifecycle.domain.streams import policy_stream
 from lifecycle.domain.subject.request_dues import PROVISIONAL
-from lifecycle.domain.subject.settling import Due, calendar
+from lifecycle.domain.subject.settling import Due, calendar, revisions_due
 from lifecycle.domain.subject.state import Subject
 from lifecycle.policy.calendars import Calendars, is_newer
 from lifecycle.policy.countries import STANDARD
 from lifecycle.policy.model import Policy
-from lifecycle.policy.periods import Period, start_of
-from lifecycle.policy.succession import in_force
+from lifecycle.policy.periods import Period
+from lifecycle.policy.succession import Acquaintance
 from lifecycle.projections.projection import Change, Row, columns, moved, rewrite, tables_of_a_projection
 
 IDENTIFIERS = "identifiers"
 EVIDENCE = "evidence"
+ANYBODY = Acquaintance(None, {})
 
 retention_calendar = Table(
     "retention_calendar",
@@ -53,8 +52,6 @@ retention_calendar = Table(
     Column("ground", Integer),
     Column("purpose", Text),
     Column("rule", Text),
-    Column("counted_from", Instant),  # only where a policy published later may move the day: of identifiers
-    Column("not_before", Instant),  # there, too: what keeps the record whatever the policy says
     Index("ix_retention_calendar_due", "due", "subject_id", "number"),
 )
 column = retention_calendar.c
@@ -83,13 +80,13 @@ class Falling:
 
 
 class RetentionCalendar:
-    """Rewrites the calendar of each person who changed; a new policy moves the days that depend on it for everybody.
+    """Rewrites the calendar of each person who changed.
 
     Before the first policy nobody's data can be recorded, so there is nothing to write then.
     """
 
     name = "retention-calendar"
-    version = 2
+    version = 3
     tables = (retention_calendar,)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
@@ -97,74 +94,46 @@ class RetentionCalendar:
             return
         people = moved(changes, lambda subject: _rows(subject, policies))
         rewrite(c, retention_calendar, people, lambda _, row: [row])
-        if any(change.stream_id == policy_stream() for change in changes):
-            _move_identifiers(c, policies)
 
 
-_OF_A_DUE = tuple(Due.__slots__)
+_OF_A_DUE = tuple(name for name in Due.__slots__ if name != "not_before")
 
 
 def _rows(subject: Subject, policies: Sequence[Policy]) -> list[Row]:
-    rows = []
-    for number, found in enumerate(will_fall_due(subject, policies), start=1):
-        counted = subject.last_event_at if found.what == IDENTIFIERS else None
-        of = {"subject_id": subject.id, "number": number, "counted_from": counted}
-        rows.append(of | columns(found, _OF_A_DUE))
-    return rows
+    """By the versions that bind this person: one that is published later binds nobody who was not told of it, so a
+    publication alone moves no row."""
+    if subject.begun is None:
+        return []
+    found = enumerate(will_fall_due(subject, policies), start=1)
+    return [{"subject_id": subject.id, "number": number} | columns(each, _OF_A_DUE) for number, each in found]
 
 
 def will_fall_due(subject: Subject, policies: Sequence[Policy]) -> list[Due]:
     """Everything that will fall due for this person if nothing else happens, by the policy in force by then."""
-    return [_under_all(found, subject, policies) for found in calendar(subject, policies[-1])]
+    coming = revisions_due(subject, subject.acquaintance.revisions(policies))
+    return [*(_under_all(found, subject, policies) for found in calendar(subject, policies[-1])), *coming]
 
 
 def _under_all(found: Due, subject: Subject, policies: Sequence[Policy]) -> Due:
     if found.what != IDENTIFIERS or subject.last_event_at is None:
         return found
-    return replace(found, due=_not_before(identifiers_due(subject.last_event_at, policies), found.not_before))
+    due = identifiers_due(subject.last_event_at, policies, subject.acquaintance)
+    return replace(found, due=due if found.not_before is None else max(due, found.not_before))
 
 
-def _not_before(due: datetime, instant: datetime | None) -> datetime:
-    return due if instant is None else max(due, instant)
-
-
-def identifiers_due(last_event_at: datetime, policies: Sequence[Policy]) -> datetime:
+def identifiers_due(last_event_at: datetime, policies: Sequence[Policy], known: Acquaintance = ANYBODY) -> datetime:
     """The first instant at which the policy that is in force then lets a person go for whom nothing is left.
 
-    A version that takes effect later may bring the day forward, but not before it takes effect.
+    A version that takes effect later may bring the day forward, but not before it is in force for the person.
     """
-    instants = [(max(_let_go(policy, last_event_at), _begins(policy)), policy) for policy in policies]
-    return min(instant for instant, policy in instants if in_force(policies, instant) is policy)
+    binding = [(since, policy) for policy in policies if (since := known.since(policy)) is not None]
+    instants = [(max(_let_go(policy, last_event_at), since), policy) for since, policy in binding]
+    return min(instant for instant, policy in instants if known.in_force(policies, instant) is policy)
 
 
 def _let_go(policy: Policy, last_event_at: datetime) -> datetime:
     kept = Period(days=policy.identifiers.kept_days_after_last_event)
     return kept.due(last_event_at, policy.time_zone)
-
-
-def _begins(policy: Policy) -> datetime:
-    return start_of(policy.effective, policy.time_zone)
-
-
-_MOVE = (
-    update(retention_calendar)
-    .where(column.subject_id == bindparam("of"), column.number == bindparam("at"))
-    .values(due=bindparam("new_due"))
-)
-
-
-def _move_identifiers(c: Connection, policies: Sequence[Policy]) -> None:
-    resting = select(column.subject_id, column.number, column.counted_from, column.not_before)
-    new_days = [
-        {
-            "of": row.subject_id,
-            "at": row.number,
-            "new_due": _not_before(identifiers_due(row.counted_from, policies), row.not_before),
-        }
-        for row in c.execute(resting.where(column.what == IDENTIFIERS))
-    ]
-    if new_days:
-        c.execute(_MOVE, new_days)
 
 
 def due(

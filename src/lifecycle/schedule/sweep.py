@@ -17,12 +17,15 @@ from eventsourcing.persistence import IntegrityError
 from lifecycle.domain.decision import Decision
 from lifecycle.domain.event import Judged
 from lifecycle.domain.subject.custody import MOVING
+from lifecycle.domain.subject.duties import instructions
 from lifecycle.domain.subject.events import ErasureOrdered, RetentionExpired
+from lifecycle.domain.subject.revising import revisions_until, version_for
 from lifecycle.domain.subject.settling import fall_due
 from lifecycle.errors import StoreUnavailable
 from lifecycle.policy.calendars import Calendars
 from lifecycle.policy.countries import STANDARD
 from lifecycle.policy.model import Policy
+from lifecycle.policy.succession import in_force
 from lifecycle.policy.vocabulary import Role
 from lifecycle.projections.retention_calendar import Falling, due
 from lifecycle.storage.appending import Appending, load_heads
@@ -126,10 +129,10 @@ class Sweep:
         return self._ask(people[:half], now).plus(self._ask(people[half:], now))
 
     def _try(self, people: Sequence[UUID], now: datetime) -> Swept:
-        policy = self._policies.in_force(now)
-        if policy is None:
+        published = self._policies.all()
+        if in_force(published, now) is None:
             return Swept()
-        decisions, appending = self._decide(people, now, policy)
+        decisions, appending = self._decide(people, now, published)
         orders: list[Order] = []
         if not appending.recorded:
             return Swept()
@@ -145,7 +148,10 @@ class Sweep:
         expired = sum(isinstance(recorded.event, RetentionExpired) for recorded in appending.recorded)
         return Swept(sum(bool(decision.events) for decision in decisions), expired, len(orders))
 
-    def _decide(self, people: Sequence[UUID], now: datetime, policy: Policy) -> tuple[list[Decision], Appending]:
+    def _decide(
+        self, people: Sequence[UUID], now: datetime, published: Sequence[Policy]
+    ) -> tuple[list[Decision], Appending]:
+        """Each person by the version that is in force for them."""
         appending = Appending()
         decisions: list[Decision] = []
         with self._database.read() as c:
@@ -154,7 +160,13 @@ class Sweep:
             with self._streams.prefetched(known, c):
                 for person in known:
                     subject = self._streams.repository.get(person, projector_func=folded)
-                    decision = fall_due(subject, now, policy, self._calendars)
+                    policy = version_for(subject, published, now)
+                    if policy is None:
+                        continue
+                    revisions = revisions_until(subject, published, now)
+                    decision = fall_due(subject, now, policy, self._calendars, revisions)
+                    told = instructions(subject, decision.events, now, policy, self._vault.new_instruction)
+                    decision = decision.followed_by(told)
                     decisions.append(decision)
                     # Nobody asked: each decision has a number of its own, as a command would.
                     judged = Judged(self._vault.cmd(secrets.token_hex(16)), Role.SYSTEM.value, policy.judged_by)

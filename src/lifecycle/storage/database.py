@@ -184,3 +184,14 @@ def _prepare(driver: sqlite3.Connection) -> None:
         driver.execute(pragma)
     if driver.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         driver.execute("PRAGMA journal_mode=WAL")
+
+
+@contextmanager
+def taking_role(c: Connection, role: Literal["custodian"]) -> Iterator[None]:
+    """A few statements of a transaction as a role that may see more, and the rest as before."""
+    is_server = c.dialect.name == "postgresql"
+    if is_server:
+        c.exec_driver_sql(f"SET LOCAL ROLE lifecycle_{role}")
+    yield
+    if is_server:
+        c.exec_driver_sql("RESET ROLE")

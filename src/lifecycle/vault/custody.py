@@ -86,19 +86,24 @@ class Custodian:
 
     def open_values(self, db: Connection, wanted: Sequence[Wanted]) -> list[Personal[JsonValue]]:
         """The values of what is in custody. What is not there is withheld, as if it were erased."""
+        opened = zip(wanted, self.open_disclosures(db, wanted), strict=True)
+        return [said if isinstance(said, Withheld) else payload_of(said, one.part.hid) for one, said in opened]
+
+    def open_disclosures(self, db: Connection, wanted: Sequence[Wanted]) -> list[bytes | Withheld]:
+        """The same, the exact bytes that were sealed."""
         rows = {(each.subject_id, each.kid): each for each in _rows(db, {one.keys.subject_id for one in wanted})}
         found = [rows.get((one.keys.subject_id, one.part.kid)) for one in wanted]
         opened = iter(unsealed(self.keys, [row for row in found if row is not None]))
         return [
-            Withheld.ERASED if row is None else _value(one, next(opened))
+            Withheld.ERASED if row is None else _disclosure(one, next(opened))
             for one, row in zip(wanted, found, strict=True)
         ]
 
 
-def _value(one: Wanted, dk: bytes) -> JsonValue:
+def _disclosure(one: Wanted, dk: bytes) -> bytes:
     if one.ciphertext is None:
         raise Tampered("A ciphertext is missing though its key was not destroyed.")
-    return payload_of(open_disclosure(one.sid, one.n, one.part, one.ciphertext, dk), one.part.hid)
+    return open_disclosure(one.sid, one.n, one.part, one.ciphertext, dk)
 
 
 def _rows(db: Connection, people: Collection[UUID]) -> Sequence[Answer]:

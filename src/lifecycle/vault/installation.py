@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hmac
 import os
+import secrets
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import ClassVar, NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -63,9 +65,9 @@ class Installation:
         return self.open[0].epoch
 
     def kek(self, of_epoch: int) -> AESGCM:
-        for secrets in self.open:
-            if secrets.epoch == of_epoch:
-                return secrets.kek
+        for one in self.open:
+            if one.epoch == of_epoch:
+                return one.kek
         raise KeysUnavailable(
             f"A key is wrapped by epoch {of_epoch}, which is not open.",
             "restore vault tables and keys of the same day",
@@ -75,10 +77,20 @@ class Installation:
         """The stored form of a command's id: the caller may have put anything into it."""
         return hmac.digest(self.command_key, command_id.encode(), "sha256").hex()
 
+    def instruction_token(self, instruction: str) -> str:
+        """What whoever answers an instruction has to show. It follows from the instruction's id and from a key that
+        stays, so that an instruction may go out twice. No command's id begins as this does: that byte is not UTF-8."""
+        return hmac.digest(self.command_key, b"\xffinstruction|" + instruction.encode(), "sha256").hex()
+
+    def new_instruction(self) -> tuple[str, str]:
+        """An id for an instruction, and the SHA-256 of its token in hex."""
+        instruction = secrets.token_hex(16)
+        return instruction, sha256(self.instruction_token(instruction).encode()).hexdigest()
+
     def tokens(self, identifiers: Iterable[Identifier]) -> dict[bytes, Identifier]:
         """Every token under which an identifier may be found now."""
         wanted = list(dict.fromkeys(identifiers))
-        return {secrets.token(*identifier): identifier for identifier in wanted for secrets in self.open}
+        return {one.token(*identifier): identifier for identifier in wanted for one in self.open}
 
     def find(self, db: Connection, identifiers: Iterable[Identifier]) -> Found:
         """Whose identifiers these are. One statement reads epochs and look-ups together, so that no rotation

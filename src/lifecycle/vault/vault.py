@@ -98,9 +98,20 @@ class Vault:
 
     def cmd(self, command_id: str) -> str:
         """The stored form of a command's id; needs `installation` to have been called once."""
+        return self._present().cmd(command_id)
+
+    def instruction_token(self, instruction: str) -> str:
+        """What whoever answers this instruction has to show."""
+        return self._present().instruction_token(instruction)
+
+    def new_instruction(self) -> tuple[str, str]:
+        """An id for an instruction, and the SHA-256 of its token in hex."""
+        return self._present().new_instruction()
+
+    def _present(self) -> Installation:
         if self._installation is None:
             raise AssertionError("the vault was not opened")
-        return self._installation.cmd(command_id)
+        return self._installation
 
     def find(self, db: Connection, identifiers: Iterable[Identifier]) -> Found:
         """Whose identifiers these are; who decides to register someone on the answer asks `installation` instead."""

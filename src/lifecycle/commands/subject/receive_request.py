@@ -9,7 +9,7 @@ from pydantic import Field
 from lifecycle.commands.context import PersonContext
 from lifecycle.commands.document import Name, Said, Shape, SubjectCommand, SubjectRef
 from lifecycle.commands.subject.naming import canonical
-from lifecycle.commands.subject.requests import RequestName, id_of
+from lifecycle.commands.subject.requests import RequestName, id_for, id_of
 from lifecycle.domain.decision import Decision
 from lifecycle.domain.subject import requesting
 from lifecycle.policy.vocabulary import RequestKind
@@ -47,7 +47,7 @@ def receive_request(command: ReceiveRequest, person: PersonContext) -> Decision:
     return requesting.receive(
         person.subject,
         person.asked,
-        request=person.new_id() if named is None else person.reference("request", named),
+        request=person.new_id() if named is None else id_for(person, named),
         asks=command.kind,
         channel=command.channel,
         requester=_requester(command, person),

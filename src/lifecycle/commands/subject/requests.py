@@ -24,4 +24,10 @@ def id_of(person: PersonContext, name: str) -> str:
     subject = person.subject
     if name in subject.requests or subject.erasure is not None:
         return name
-    return person.reference("request", name)
+    return id_for(person, name)
+
+
+def id_for(person: PersonContext, name: str) -> str:
+    """A keyed reference to the caller's name of a request. It never begins as an option of a command line does."""
+    reference = person.reference("request", name)
+    return f"_{reference[1:]}" if reference.startswith("-") else reference

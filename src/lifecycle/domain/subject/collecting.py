@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lifecycle.domain.decision import NOTHING, Asked, Decision
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import refusals as r
 from lifecycle.domain.subject.consent import required_consent
 from lifecycle.domain.subject.fold import MINORS
+from lifecycle.domain.subject.revising import accepted_by_use
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.subject.systems import keeps
 from lifecycle.domain.subject.technologies import collects
 from lifecycle.domain.subject.wording import known_categories, known_purposes, known_source, open_record
+from lifecycle.errors import Refused
 from lifecycle.policy.periods import RetentionRule
 from lifecycle.policy.vocabulary import CountsFrom, LegalBasis, Sensitivity
+
+_OF_ONE_S_OWN_ACCORD = (LegalBasis.CONSENT, LegalBasis.CONTRACT)
+"""On these bases data comes from a person who uses the service; on the others it may come without any doing of theirs.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,8 @@ def collect(
         evidence=evidence,
         values={item.new_id: item.value for item in new},
     )
-    return Decision((collected,))
+    by_use = accepted_by_use(subject, asked, "collect", purpose) if basis in _OF_ONE_S_OWN_ACCORD else ()
+    return Decision((collected, *by_use))
 
 
 def _is_held(subject: Subject, asked: Asked, holding: str) -> bool:
@@ -85,6 +92,21 @@ def _allowed(
     technology: str | None,
 ) -> None:
     open_record(subject)
+    try:
+        _declared(asked, purpose, basis, categories, source, technology)
+    except Refused:
+        _needs_no_newer(asked, purpose, basis, categories, source, technology)
+        raise
+    if basis is not LegalBasis.CONSENT and not (evidence or "").strip():
+        raise r.EvidenceMissing(basis)
+    if basis is LegalBasis.CONSENT:
+        required_consent(subject, asked, purpose, sensitive_among(asked, categories), technology)
+
+
+def _declared(
+    asked: Asked, purpose: str, basis: LegalBasis, categories: Sequence[str], source: str, technology: str | None
+) -> None:
+    """What the policy says without looking at the person."""
     known_purposes(asked.policy, [purpose])
     known_categories(asked.policy, categories)
     known_source(asked.policy, source)
@@ -94,10 +116,20 @@ def _allowed(
         necessary(asked, purpose, categories)
     if basis not in asked.policy.purposes[purpose].bases:
         raise r.BasisNotAllowed(purpose, basis)
-    if basis is not LegalBasis.CONSENT and not (evidence or "").strip():
-        raise r.EvidenceMissing(basis)
-    if basis is LegalBasis.CONSENT:
-        required_consent(subject, asked, purpose, sensitive_among(asked, categories), technology)
+
+
+def _needs_no_newer(
+    asked: Asked, purpose: str, basis: LegalBasis, categories: Sequence[str], source: str, technology: str | None
+) -> None:
+    """Refuse by what is really lacking if only a version that the person was not told of allows it. Clause 9.1."""
+    newest = asked.newest
+    if newest.version == asked.policy.version:
+        return
+    try:
+        _declared(replace(asked, policy=newest), purpose, basis, categories, source, technology)
+    except Refused:
+        return
+    raise r.NoticeMissing(newest.version, needed=True)
 
 
 def necessary(asked: Asked, purpose: str, categories: Sequence[str]) -> None:
@@ -122,7 +154,8 @@ def record_activity(subject: Subject, asked: Asked, *, purpose: str) -> Decision
         return NOTHING
     if known is not None and asked.at <= known:
         return NOTHING
-    return Decision((e.ActivityRecorded(occurred_at=asked.at, purpose=purpose),))
+    by_use = accepted_by_use(subject, asked, "record-activity", purpose)
+    return Decision((e.ActivityRecorded(occurred_at=asked.at, purpose=purpose), *by_use))
 
 
 def record_birth_date(

@@ -4,6 +4,7 @@ young."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from lifecycle.domain.decision import NOTHING, Asked, Decision
@@ -18,9 +19,14 @@ from lifecycle.domain.subject.technologies import (
     known_technologies,
     objects_of,
 )
-from lifecycle.domain.subject.wording import known_channel, known_purposes, open_record
+from lifecycle.domain.subject.wording import (
+    known_channel,
+    known_purposes,
+    open_record,
+    told_by_showing,
+    version_shown,
+)
 from lifecycle.errors import Refused
-from lifecycle.policy.model import Policy
 from lifecycle.policy.vocabulary import LegalBasis
 
 
@@ -36,12 +42,15 @@ def give_consent(
     guardian_reference: str | None = None,
     technologies: Sequence[str] = (),
 ) -> Decision:
-    """Record consent to what is not covered yet: to each purpose, or to the technologies for it. `guardian_reference`
-    is the keyed form of `guardian`."""
+    """Record consent to what is not covered yet, as the version that was shown words it: to each purpose, or to the
+    technologies for it; whoever consents to a revision was told of it. `guardian_reference` is the keyed form of
+    `guardian`."""
     open_record(subject)
+    shown = version_shown(asked, notice)
+    told = told_by_showing(subject, asked, shown, channel)
+    asked = replace(asked, policy=shown)
     known_purposes(asked.policy, purposes)
     known_channel(asked.policy, channel)
-    _known_notice(asked.policy, notice)
     for purpose in purposes:
         if LegalBasis.CONSENT not in asked.policy.purposes[purpose].bases:
             raise r.BasisNotAllowed(purpose, LegalBasis.CONSENT)
@@ -53,7 +62,7 @@ def give_consent(
     by_guardian = guardian is not None
     missing = [one for one in objects if not _covered(subject, asked, one, separate, by_guardian)]
     if not missing:
-        return NOTHING
+        return Decision(told)
     given = e.ConsentGiven(
         occurred_at=asked.at,
         purposes=tuple(dict.fromkeys(one.purpose for one in missing)),
@@ -66,13 +75,7 @@ def give_consent(
         lapses=_lapses(asked, missing),
         guardian=guardian,
     )
-    return Decision((given,))
-
-
-def _known_notice(policy: Policy, notice: str) -> None:
-    """The notice shown is a policy version; the one in force is the one that can be shown."""
-    if notice != policy.version:
-        raise r.NoticeMissing(notice)
+    return Decision((*told, given))
 
 
 def _covered(subject: Subject, asked: Asked, one: ConsentObject, separate: bool, by_guardian: bool) -> bool:
@@ -102,10 +105,11 @@ def refuse_consent(
 ) -> Decision:
     """Record the no that is not on record yet; of technologies each for itself."""
     open_record(subject)
-    known_purposes(asked.policy, purposes)
-    known_channel(asked.policy, channel)
-    _known_notice(asked.policy, notice)
-    objects = objects_of(asked.policy, purposes, technologies)
+    shown = version_shown(asked, notice)
+    told = told_by_showing(subject, asked, shown, channel)
+    known_purposes(shown, purposes)
+    known_channel(shown, channel)
+    objects = objects_of(shown, purposes, technologies)
     in_force = [one.key for one in objects if subject.consent_for(one.purpose, asked.now, one.technology)]
     if in_force:
         raise r.ConsentInForce(in_force)
@@ -113,28 +117,32 @@ def refuse_consent(
     for one in objects:
         if one.key not in subject.refusals:
             fresh.setdefault(one.technology, []).append(one.purpose)
-    return Decision(
-        tuple(
-            e.ConsentRefused(
-                occurred_at=asked.at,
-                purposes=tuple(refused),
-                technologies=None if technology is None else (technology,),
-                notice=notice,
-                channel=channel,
-            )
-            for technology, refused in fresh.items()
+    refused = [
+        e.ConsentRefused(
+            occurred_at=asked.at,
+            purposes=tuple(refused),
+            technologies=None if technology is None else (technology,),
+            notice=notice,
+            channel=channel,
         )
-    )
+        for technology, refused in fresh.items()
+    ]
+    return Decision((*told, *refused))
 
 
 def withdraw_consent(
     subject: Subject, asked: Asked, *, purposes: Sequence[str], channel: str, technologies: Sequence[str] = ()
 ) -> Decision:
     """End consents and the grounds that stand on them; no purposes means all. Policy clause 7.5. Technologies narrow
-    it to themselves; whoever withdraws a purpose switches off what serves it, too."""
+    it to themselves; whoever withdraws a purpose switches off what serves it, too.
+
+    What was agreed to can be taken back also where only another version names it.
+    """
     open_record(subject)
-    known_purposes(asked.policy, purposes)
-    known_technologies(asked.policy, technologies)
+    agreed = {consent.purpose for consent in subject.consents}
+    used = {consent.technology for consent in subject.consents}
+    known_purposes(asked.policy, [purpose for purpose in purposes if purpose not in agreed])
+    known_technologies(asked.policy, [technology for technology in technologies if technology not in used])
     known_channel(asked.policy, channel)
     affected = {
         one

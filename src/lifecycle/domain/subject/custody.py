@@ -13,13 +13,14 @@ from lifecycle.domain.subject.custody_events import CopyPreserved, CustodyOpened
 from lifecycle.domain.subject.custody_refusals import CustodyClosed
 from lifecycle.domain.subject.settling import BY_LAW, COPY, HOLD, STATUTORY, effects_of, keepers
 from lifecycle.domain.subject.state import Holding, Subject
+from lifecycle.domain.subject.transfer_events import SubjectTransferred
 from lifecycle.domain.subject.wording import chosen, known_categories, open_record
 from lifecycle.policy.model import Policy
 from lifecycle.policy.packs import Topic, known_packs
 from lifecycle.policy.vocabulary import Role
 
 CUSTODIANS = frozenset({Role.CUSTODIAN, Role.OFFICER})
-MOVING = (e.ProcessingRestricted, e.RestrictionLifted, RestrictionLapsed, MandatoryCopyKept)
+MOVING = (e.ProcessingRestricted, e.RestrictionLifted, RestrictionLapsed, MandatoryCopyKept, SubjectTransferred)
 Because = Literal["legal-hold", "statutory-minimum", "restricted-by-law", "mandatory-copy"]
 
 

@@ -32,13 +32,16 @@ class GroundRef(BaseModel):
 
 
 class Effect(BaseModel):
-    """What an ending means for one holding. `because` names a rule or what still keeps it, never a value."""
+    """What an ending, or the policy of another controller, means for one holding.
+
+    `because` names a rule or what still keeps it, never a value.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     holding: str
     category: str
-    result: Literal["erased", "kept", "restricted", "anonymised"]
+    result: Literal["erased", "kept", "restricted", "anonymised", "left"]
     because: str
     until: datetime | None = None
 

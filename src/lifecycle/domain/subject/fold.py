@@ -9,7 +9,15 @@ from typing import Any
 from uuid import UUID
 
 from lifecycle.domain.event import DomainEvent, Recorded
-from lifecycle.domain.subject import access_tokens, custody_changes, request_fold
+from lifecycle.domain.subject import (
+    access_tokens,
+    custody_changes,
+    duty_fold,
+    request_fold,
+    revised,
+    told_of_incidents,
+    transfer_fold,
+)
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject.outgoing_fold import CHANGES as OUTGOING
 from lifecycle.domain.subject.state import Consent, Generation, Ground, Hold, Holding, Restriction, Share, Subject
@@ -32,7 +40,8 @@ def replay(subject: Subject | None, events: Iterable[Recorded]) -> Subject | Non
 
 def fold(subject: Subject, event: DomainEvent, recorded_at: datetime) -> Subject:
     """Return the state after one more fact; facts that change nothing here still count as versions."""
-    subject = replace(subject, version=subject.version + 1, last_event_at=recorded_at)
+    begun = subject.begun or recorded_at
+    subject = replace(subject, version=subject.version + 1, begun=begun, last_event_at=recorded_at)
     change = _CHANGES.get(type(event))
     return change(subject, event, recorded_at) if change else subject
 
@@ -68,8 +77,9 @@ def _birth_date(subject: Subject, event: e.BirthDateRecorded, _: datetime) -> Su
     return replace(subject.with_holdings([holding]), birth_date=event.holding)
 
 
-def _notice(subject: Subject, event: e.NoticeGiven, _: datetime) -> Subject:
-    return replace(subject, notices=subject.notices | {(event.notice, event.channel)})
+def _notice(subject: Subject, event: e.NoticeGiven, recorded_at: datetime) -> Subject:
+    told = {event.notice: recorded_at, **subject.told}
+    return replace(subject, notices=subject.notices | {(event.notice, event.channel)}, told=told)
 
 
 def _accepted(subject: Subject, event: e.PolicyAccepted, _: datetime) -> Subject:
@@ -184,7 +194,7 @@ def _with_copies(holding: Holding, event: e.PersonalDataCollected) -> Holding:
     """Who collects for us, and who keeps for us, has a copy. Policy clause 2."""
     copies = []
     if event.technology is not None:
-        copies.append(Share(event.technology, event.occurred_at, RecipientKind.TECHNOLOGY))
+        copies.append(Share(event.technology, event.occurred_at, RecipientKind.TECHNOLOGY, purpose=event.purpose))
     if event.held_by is not None:
         copies.append(Share(event.held_by, event.occurred_at, RecipientKind.SYSTEM))
     return replace(holding, shares=(*holding.shares, *copies)) if copies else holding
@@ -201,7 +211,7 @@ def _with_ground(subject: Subject, holding: Holding, event: e.PersonalDataCollec
             and subject.is_live(ground, recorded_at)
         ):
             counted = max(ground.counted_from, event.occurred_at)
-            renewed = replace(ground, counted_from=counted, rule=event.rule, minimum=event.minimum)
+            renewed = replace(ground, counted_from=counted, rule=event.rule, minimum=event.minimum, limits=())
             grounds = tuple(renewed if ground.number == other.number else other for other in holding.grounds)
             return replace(holding, grounds=grounds)
     at = event.occurred_at
@@ -232,7 +242,9 @@ def _freeze_due(subject: Subject, purpose: str, recorded_at: datetime) -> Subjec
     """Fix the end of grounds that are due already, so that activity after the due instant never revives them."""
 
     def frozen(ground: Ground) -> Ground:
-        moves = ground.purpose == purpose and ground.rule.counts_from is CountsFrom.LAST_ACTIVITY
+        rules = (ground.rule, *(limit.rule for limit in ground.limits))
+        counts = any(rule.counts_from is CountsFrom.LAST_ACTIVITY for rule in rules)
+        moves = ground.purpose == purpose and counts
         end = subject.end_of(ground)
         return replace(ground, until=end) if moves and end is not None and end <= recorded_at else ground
 
@@ -307,7 +319,7 @@ def _annotated(subject: Subject, event: e.CorrectionAnnotated, _: datetime) -> S
 
 
 def _shared(subject: Subject, event: e.PersonalDataShared, _: datetime) -> Subject:
-    share = Share(event.trustee, event.occurred_at)
+    share = Share(event.trustee, event.occurred_at, purpose=event.purpose, agreement=event.agreement)
     return subject.with_holdings(
         replace(subject.holdings[id], shares=(*subject.holdings[id].shares, share)) for id in event.holdings
     )
@@ -405,4 +417,8 @@ _CHANGES: dict[type[DomainEvent], Callable[[Subject, Any, datetime], Subject]] =
     **custody_changes.CHANGES,
     **request_fold.CHANGES,
     **access_tokens.CHANGES,
+    **duty_fold.CHANGES,
+    **transfer_fold.CHANGES,
+    **told_of_incidents.CHANGES,
+    **revised.CHANGES,
 }

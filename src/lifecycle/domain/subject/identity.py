@@ -6,7 +6,7 @@ from lifecycle.domain.decision import NOTHING, Asked, Decision
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import refusals as r
 from lifecycle.domain.subject.state import Subject
-from lifecycle.domain.subject.wording import known_channel, open_record
+from lifecycle.domain.subject.wording import known_channel, open_record, version_shown
 from lifecycle.policy.vocabulary import IdentifierType
 
 
@@ -41,20 +41,19 @@ def record_guardian(subject: Subject, asked: Asked, *, guardian: str, reference:
 
 
 def give_notice(subject: Subject, asked: Asked, *, notice: str, channel: str) -> Decision:
+    """Policy clause 9.1. A version that is to come can be told of; one that was replaced cannot."""
     open_record(subject)
-    known_channel(asked.policy, channel)
-    if notice != asked.policy.version:
-        raise r.NoticeMissing(notice)
+    known_channel(version_shown(asked, notice), channel)
     if (notice, channel) in subject.notices:
         return NOTHING
     return Decision((e.NoticeGiven(occurred_at=asked.at, notice=notice, channel=channel),))
 
 
 def accept_policy(subject: Subject, asked: Asked, *, notice: str, channel: str) -> Decision:
-    """Going on using the service after a revision counts as accepting it, never as consent. Policy clause 9.2."""
+    """Somebody says yes to a version that is in force for them or that they were told of; never consent. Clause 9.2."""
     open_record(subject)
-    known_channel(asked.policy, channel)
-    if notice != asked.policy.version:
+    known_channel(version_shown(asked, notice), channel)
+    if notice != asked.policy.version and notice not in subject.told:
         raise r.NoticeMissing(notice)
     if notice in subject.acceptances:
         return NOTHING

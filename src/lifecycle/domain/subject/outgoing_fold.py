@@ -17,7 +17,7 @@ ANONYMISED = "anonymised"
 
 
 def _provided(subject: Subject, event: o.PersonalDataProvided, _: datetime) -> Subject:
-    return _given(subject, event.holdings, Share(event.recipient, event.occurred_at, event.to))
+    return _given(subject, event.holdings, Share(event.recipient, event.occurred_at, event.to, purpose=event.purpose))
 
 
 def _given(subject: Subject, holdings: Iterable[str], share: Share) -> Subject:

@@ -6,7 +6,7 @@ from lifecycle.domain.decision import Asked, Decision
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import refusals as r
 from lifecycle.domain.subject.state import Subject
-from lifecycle.domain.subject.wording import known_purposes, open_record
+from lifecycle.domain.subject.wording import known_purposes, open_record, still_ours
 from lifecycle.policy.vocabulary import Role
 
 
@@ -21,6 +21,8 @@ def read_clear(subject: Subject, asked: Asked, *, role: Role, purpose: str) -> D
         for holding in subject.kept()
         if any(ground.purpose == purpose for ground in subject.live_grounds(holding, asked.now))
     ]
+    if with_ground and all(holding.transferred_at is not None for holding in with_ground):
+        still_ours(with_ground)
     readable = [holding for holding in with_ground if not subject.is_restricted(holding, asked.now)]
     if with_ground and not readable:
         raise r.HoldingRestricted({holding.category for holding in with_ground})

@@ -17,6 +17,26 @@ class SubjectErased(Refused):
         super().__init__("This person's data has been erased.")
 
 
+class SubjectTransferred(Refused):
+    code = "subject-transferred"
+    clause = "3.2"
+    rule = "policy clause 3.2; PIPL Art. 22"
+    remedy = "turn to the recipient of the transfer: `lifecycle transfer show` names its contact"
+
+    def __init__(self) -> None:
+        super().__init__("This person's data went to another controller.")
+
+
+class HoldingTransferred(Refused):
+    code = "holding-transferred"
+    clause = "3.2"
+    rule = "policy clause 3.2; PIPL Art. 22"
+    remedy = "turn to the recipient of the transfer: `lifecycle transfer show` names its contact"
+
+    def __init__(self, categories: Iterable[str]) -> None:
+        super().__init__(f"These went to another controller: {listed(categories)}.")
+
+
 class UnknownSubject(Refused):
     code = "unknown-subject"
     remedy = "name the person by e-mail, phone or your own reference"
@@ -120,10 +140,14 @@ class NoticeMissing(Refused):
     code = "notice-missing"
     clause = "9.1"
     rule = "policy clause 9.1; PIPL Art. 17"
-    remedy = "name a policy version that is published and in force"
+    remedy = (
+        "tell the person of a version that is published and in force, or to come (`give-notice`), and name that one"
+    )
 
-    def __init__(self, notice: str) -> None:
-        super().__init__(f"No published policy version {shown(notice)} is in force.")
+    def __init__(self, notice: str, *, needed: bool = False) -> None:
+        """`needed`: only that version allows what was asked."""
+        why = f"Only policy version {shown(notice)} allows this, and the person was not told of it."
+        super().__init__(why if needed else f"No published policy version {shown(notice)} is in force.")
 
 
 class ConsentInForce(Refused):

@@ -13,7 +13,7 @@ from lifecycle.domain.subject import request_refusals as r
 from lifecycle.domain.subject.refusals import UnknownWord
 from lifecycle.domain.subject.requests import ALLOWED, ALREADY, Act, Request, original_of
 from lifecycle.domain.subject.state import Subject
-from lifecycle.domain.subject.wording import known_channel, open_record
+from lifecycle.domain.subject.wording import known_channel, recorded_here
 from lifecycle.policy.deadlines import Clock, Deadline
 from lifecycle.policy.periods import Period
 from lifecycle.policy.vocabulary import PauseReason, RequestKind
@@ -113,7 +113,7 @@ def _again(known: Request, asked: Asked, asks: RequestKind, channel: str) -> Dec
 
 def verify_requester(subject: Subject, asked: Asked, *, request: str, evidence: str, authority: str | None) -> Decision:
     """Who asks has proven who they are; the clock goes on if it waited for that."""
-    open_record(subject)
+    recorded_here(subject)
     known = named(subject, request)
     if not may(known, Act.VERIFY) or known.verified:
         return NOTHING
@@ -174,7 +174,7 @@ def extend_request(
     subject: Subject, asked: Asked, *, request: str, until: date, reason: str, channel: str | None
 ) -> Decision:
     """Once, before the first deadline is over, with a reason and a new day of which the person is told at once."""
-    open_record(subject)
+    recorded_here(subject)
     known = named(subject, request)
     known_channel(asked.policy, channel or known.channel)
     may(known, Act.EXTEND)  # nothing is ever extended already: that is refused

@@ -20,7 +20,7 @@ from lifecycle.domain.subject.settling import (
     settle,
 )
 from lifecycle.domain.subject.state import Holding, Subject
-from lifecycle.domain.subject.wording import chosen, known_categories, open_record
+from lifecycle.domain.subject.wording import chosen, known_categories, recorded_here
 
 
 def place_hold(
@@ -34,7 +34,7 @@ def place_hold(
     categories: Sequence[str],
 ) -> Decision:
     """Cover present and future holdings of the categories (all, if none); stops erasure and correction only."""
-    open_record(subject)
+    recorded_here(subject)
     known_categories(asked.policy, categories)
     if _holds_already(subject, hold, categories):
         return NOTHING
@@ -62,7 +62,7 @@ def _holds_already(subject: Subject, hold: str, categories: Sequence[str]) -> bo
 
 def release_hold(subject: Subject, asked: Asked, *, hold: str, reason: str, authority: str) -> Decision:
     """What only the hold kept is erased at once."""
-    open_record(subject)
+    recorded_here(subject)
     placed = [one for one in subject.holds.values() if one.reference == hold]
     if not placed:
         raise r.HoldMissing
@@ -93,7 +93,7 @@ def restrict(
     law_reference: str | None = None,
 ) -> Decision:
     """Storage only for whole holdings; the clocks of their grounds run on. Prolongs life only if `law` is given."""
-    open_record(subject)
+    recorded_here(subject)
     known_categories(asked.policy, categories)
     fresh = [
         holding.id
@@ -128,7 +128,7 @@ def lift_restriction(
     subject: Subject, asked: Asked, *, categories: Sequence[str], holdings: Sequence[str], reason: str
 ) -> Decision:
     """End a restriction that somebody asked for; what law or a hold imposes cannot be lifted by asking."""
-    open_record(subject)
+    recorded_here(subject)
     known_categories(asked.policy, categories)
     named = chosen(subject, categories, holdings)
     lifted = [holding.id for holding in named if subject.is_restricted(holding, asked.now)]

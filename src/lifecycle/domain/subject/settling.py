@@ -6,24 +6,27 @@ as long as its last ground, or as what law or a hold imposes (the law of design.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from lifecycle.domain.decision import Decision
 from lifecycle.domain.event import DomainEvent
+from lifecycle.domain.subject import duty_dues, request_dues
 from lifecycle.domain.subject import events as e
-from lifecycle.domain.subject import request_dues
 from lifecycle.domain.subject.custody_changes import MANDATORY_COPY
 from lifecycle.domain.subject.custody_events import MandatoryCopyKept, RestrictionLapsed
 from lifecycle.domain.subject.delayed_notices import delayed, notices_due
 from lifecycle.domain.subject.fold import MINORS, TERM_OVER, fold
 from lifecycle.domain.subject.requests import open_ones
+from lifecycle.domain.subject.revising import REVISED, consequences, touched
+from lifecycle.domain.subject.revision_events import RevisionTookEffect
 from lifecycle.domain.subject.state import Ground, Holding, Subject
 from lifecycle.policy.calendars import Calendars
 from lifecycle.policy.countries import STANDARD
 from lifecycle.policy.model import Policy
 from lifecycle.policy.periods import Period, day_of
+from lifecycle.policy.succession import Revision
 
 STATUTORY = "statutory-minimum"
 HOLD = "legal-hold"
@@ -110,7 +113,7 @@ def _retention_expired(
         holding=holding.id,
         ground=ground.number,
         purpose=ground.purpose,
-        rule=ground.rule.name,
+        rule=unfolding.subject.ending_rule(ground).name,
         due=due,
         due_on=day_of(due, zone),
         done_on=day_of(unfolding.now, zone),
@@ -235,8 +238,8 @@ def _effect(subject: Subject, holding: Holding, now: datetime) -> e.Effect:
 class Due:
     """One thing that time will bring: what, from which instant on, and for what."""
 
-    # "retention", "restriction-end", "storage-only-end", "consent-lapse", "disclosure-notice", "identifiers", or what
-    # request_dues names
+    # "retention", "restriction-end", "storage-only-end", "consent-lapse", "revision", "disclosure-notice",
+    # "identifiers", or what request_dues and duty_dues name
     what: str
     due: datetime
     holding: str | None = None
@@ -249,6 +252,7 @@ class Due:
 def calendar(subject: Subject, policy: Policy) -> tuple[Due, ...]:
     """Everything that will fall due for this person if nothing else happens, in no particular order."""
     asked = [Due(each.what, each.due, each.request, rule=each.counted_by) for each in request_dues.calendar(subject)]
+    asked += [Due(duty_dues.OVERDUE, duty.due, duty.instruction) for duty in duty_dues.waiting(subject)]
     if subject.version == 0 or subject.erasure is not None:
         return tuple(asked)
     found = asked + [
@@ -268,7 +272,7 @@ def _due_of(subject: Subject, holding: Holding) -> Iterable[Due]:
     for ground in open_grounds:
         end = subject.end_of(ground)
         if end is not None:
-            yield Due("retention", end, holding.id, ground.number, ground.purpose, ground.rule.name)
+            yield Due("retention", end, holding.id, ground.number, ground.purpose, subject.ending_rule(ground).name)
     if open_grounds and holding.id != subject.birth_date:
         ends = (each.until for each in holding.restrictions if each.until is not None and not each.over)
         yield from (Due("restriction-end", end, holding.id) for end in ends)
@@ -304,11 +308,22 @@ def _identifiers_due(subject: Subject, policy: Policy) -> Due | None:
     return Due("identifiers", max(rested, not_before), not_before=not_before)
 
 
-def fall_due(subject: Subject, now: datetime, policy: Policy, calendars: Calendars = STANDARD) -> Decision:
-    """Decide what time has brought for this person by `now`. Asked twice, the second time nothing is left to do."""
+def fall_due(
+    subject: Subject,
+    now: datetime,
+    policy: Policy,
+    calendars: Calendars = STANDARD,
+    revisions: Sequence[Revision] = (),
+) -> Decision:
+    """Decide what time has brought for this person by `now`. Asked twice, the second time nothing is left to do.
+
+    `policy` is the version in force for the person, `revisions` those that came into force after their first.
+    """
     unfolding = Unfolding(subject, now)
     while (event := request_dues.next_event(unfolding.subject, now, policy, calendars)) is not None:
         unfolding.add(event)
+    for silence in duty_dues.overdue(subject, now):
+        unfolding.add(silence)
     if subject.version == 0 or subject.erasure is not None:
         return unfolding.decided()
     lapsed = dict.fromkeys(
@@ -319,6 +334,7 @@ def fall_due(subject: Subject, now: datetime, policy: Policy, calendars: Calenda
     if lapsed:
         unfolding.add(e.ConsentExpired(occurred_at=now, purposes=tuple(lapsed), because=TERM_OVER))
     expire(unfolding, policy.time_zone)
+    concerned = _revised(unfolding, revisions, policy.time_zone)
     lapse(unfolding, policy.time_zone)
     settle(unfolding, RETENTION)
     for notice in notices_due(subject, now, policy.time_zone):
@@ -328,7 +344,47 @@ def fall_due(subject: Subject, now: datetime, policy: Policy, calendars: Calenda
     gone = _identifiers_due(subject, policy)
     if gone is not None and gone.due <= now and not unfolding.events:
         settle(unfolding, "identifiers", whole=True)
+    return _telling(unfolding, effects_of(subject, unfolding.subject, concerned, now))
+
+
+def _telling(unfolding: Unfolding, effects: tuple[e.Effect, ...]) -> Decision:
+    """What became of the holdings that a revision concerns is told by the event that says it took effect."""
+    for place, event in enumerate(unfolding.events):
+        if effects and isinstance(event, RevisionTookEffect):
+            unfolding.events[place] = event.model_copy(update={"effects": effects})
+            break
     return unfolding.decided()
+
+
+def _revised(unfolding: Unfolding, revisions: Sequence[Revision], zone: str) -> list[str]:
+    """Record what each revision changed, in their order, and return the holdings that it concerns.
+
+    What a revision leaves without a ground is erased, or stored only, because of it; what its shorter periods end
+    expires.
+    """
+    concerned: list[str] = []
+    for revision in revisions:
+        overdue = over(unfolding, zone)
+        events = consequences(unfolding.subject, revision, unfolding.now)
+        for event in events:
+            unfolding.add(event)
+        if events:
+            without_cover = touched([event for event in events if isinstance(event, e.GroundEnded)])
+            by_time = over(unfolding, zone) - set(without_cover)
+            settle(unfolding, REVISED, overdue=overdue | by_time)
+            concerned += touched(events)
+    return list(dict.fromkeys(concerned))
+
+
+def revisions_due(subject: Subject, revisions: Sequence[Revision]) -> tuple[Due, ...]:
+    """The instants at which a version comes into force for this person and changes what is held already."""
+    if subject.version == 0 or subject.erasure is not None:
+        return ()
+    return tuple(
+        Due("revision", each.since, rule=each.policy.version)
+        for each in revisions
+        if consequences(subject, each, each.since)
+    )
 
 
 def next_instant(subject: Subject, policy: Policy) -> datetime | None:

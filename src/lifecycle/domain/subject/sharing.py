@@ -7,8 +7,16 @@ from collections.abc import Sequence
 from lifecycle.domain.decision import Asked, Decision
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import refusals as r
+from lifecycle.domain.subject.fold import TERM_OVER
 from lifecycle.domain.subject.state import Ground, Holding, Subject
-from lifecycle.domain.subject.wording import chosen, known_categories, known_method, known_purposes, open_record
+from lifecycle.domain.subject.wording import (
+    chosen,
+    known_categories,
+    known_method,
+    known_purposes,
+    open_record,
+    still_ours,
+)
 from lifecycle.domain.trustee.trustee import Agreement, Trustee
 from lifecycle.errors import listed, shown
 from lifecycle.policy.model import Policy
@@ -86,7 +94,7 @@ def _agreed_to(
         if all(ground.basis is LegalBasis.CONSENT for ground in _grounds(subject, asked, purpose, holding))
     ]
     given = [c for c in subject.consents if (c.purpose, c.technology) == (purpose, None) and c.since <= asked.at]
-    standing = [c for c in given if c.until is None or asked.at < c.until]
+    standing = [c for c in given if c.until is None or asked.at < c.until or c.ended == TERM_OVER]
     if on_consent and not any(trustee in c.scope.recipients and method in c.scope.methods for c in standing):
         raise r.ConsentMissing(purpose, f"names recipient {shown(trustee)} and method {shown(method)}")
 
@@ -103,6 +111,7 @@ def shareable(
     """Those with a live ground of the purpose; by category, others of the same category are simply not meant."""
     live = [holding for holding in named if _grounds(subject, asked, purpose, holding)]
     meant = live if by_category else named
+    still_ours(holding for holding in meant if subject.is_restricted(holding, asked.at))
     restricted = [holding.category for holding in meant if subject.is_restricted(holding, asked.at)]
     if restricted:
         raise r.HoldingRestricted(restricted)

@@ -9,10 +9,22 @@ from uuid import UUID
 
 from lifecycle.domain.subject.access_tokens import AccessToken
 from lifecycle.domain.subject.disclosures import Disclosure
+from lifecycle.domain.subject.duty import Duty
 from lifecycle.domain.subject.requests import Request
+from lifecycle.domain.subject.told_of_incidents import ToldOfIncident
+from lifecycle.domain.subject.transfers import Moving
 from lifecycle.policy.model import ConsentScope
 from lifecycle.policy.periods import RetentionRule, StatutoryMinimum
+from lifecycle.policy.succession import Acquaintance
 from lifecycle.policy.vocabulary import CountsFrom, IdentifierType, LegalBasis, RecipientKind
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A shorter rule of a later policy version; `since` it is in force for the person, it ends no ground before."""
+
+    rule: RetentionRule
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +32,8 @@ class Ground:
     """Why a holding may be processed: one purpose, one basis, since, until.
 
     `counted_from` is where a period that counts from collection begins. `until` is an end that is fixed already;
-    `ended` says by which recorded fact, and stays None while only time has ended the ground.
+    `ended` says by which recorded fact, and stays None while only time has ended the ground. `limits` are what later
+    policy versions shortened.
     """
 
     number: int
@@ -33,6 +46,7 @@ class Ground:
     until: datetime | None = None
     ended: str | None = None
     technology: str | None = None  # that collected it: the ground stands and falls with the consent to it
+    limits: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +81,15 @@ class Copy:
 @dataclass(frozen=True, slots=True)
 class Share:
     """Somebody was given a copy. Of a trustee, technology, system, product or third party that the policy declares
-    `recipient` is the id; of anybody else, an authority among them, a keyed reference to the name."""
+    `recipient` is the id; of anybody else, an authority among them, a keyed reference to the name. `purpose` and
+    `agreement` say what it was given for; a trustee has both."""
 
     recipient: str
     at: datetime
     kind: RecipientKind = RecipientKind.TRUSTEE
     gag_until: datetime | None = None  # an authority forbade telling the person until then
+    purpose: str | None = None
+    agreement: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +110,7 @@ class Holding:
     anonymised: bool = False  # it ended by anonymisation; `erased_at` says when its key was ordered destroyed
     erased_at: datetime | None = None  # ordered: from here on nobody may read it
     erased_by: int | None = None  # version of the order
+    transferred_at: datetime | None = None  # another controller has it: here it is sealed and unread
     obstructed_at: datetime | None = None  # since when a store outside of ours says that it cannot erase it
 
     @property
@@ -140,6 +158,7 @@ class Subject:
     id: UUID
     version: int = 0
     access_sid: str | None = None
+    begun: datetime | None = None  # when the first event was recorded
     last_event_at: datetime | None = None
     identifiers: Mapping[str, IdentifierType] = field(default_factory=dict)
     holdings: Mapping[str, Holding] = field(default_factory=dict)
@@ -148,25 +167,50 @@ class Subject:
     activity: Mapping[str, datetime] = field(default_factory=dict)
     holds: Mapping[str, Hold] = field(default_factory=dict)
     notices: frozenset[tuple[str, str]] = frozenset()
+    told: Mapping[str, datetime] = field(default_factory=dict)  # policy version → when the first notice was recorded
     acceptances: frozenset[str] = frozenset()
     guardians: frozenset[str] = frozenset()
+    duties: Mapping[str, Duty] = field(default_factory=dict)
     disclosures: tuple[Disclosure, ...] = ()
     mandatory_copies: Mapping[str, Copy] = field(default_factory=dict)  # by holding
     requests: Mapping[str, Request] = field(default_factory=dict)
     access_tokens: Mapping[str, AccessToken] = field(default_factory=dict)  # by their SHA-256
+    transfers: Mapping[str, Moving] = field(default_factory=dict)
+    incidents: tuple[ToldOfIncident, ...] = ()  # of which the person was told
     birth_date: str | None = None  # id of the holding that seals it
     erasure: str | None = None  # of the whole person: "ordered", "completed" or "finalised"
+
+    @property
+    def acquaintance(self) -> Acquaintance:
+        """What decides which policy version is in force for this person."""
+        return Acquaintance(self.begun, self.told)
 
     # -- what time makes of it ---------------------------------------------------------------------------------------
 
     def end_of(self, ground: Ground) -> datetime | None:
         """When the ground ends or ended: the earliest of a fixed end and its retention (settled rule 20)."""
-        start = ground.counted_from
-        if ground.rule.counts_from is CountsFrom.LAST_ACTIVITY:
-            start = max(start, self.activity.get(ground.purpose, start))
-        due = ground.rule.due(start)
-        ends = [end for end in (ground.until, due) if end is not None]
+        due = self.due_by(ground)
+        ends = [end for end in (ground.until, due[0] if due is not None else None) if end is not None]
         return min(ends) if ends else None
+
+    def due_by(self, ground: Ground) -> tuple[datetime, RetentionRule] | None:
+        """When retention ends the ground, and by which rule: its own, or a shorter one of a later version."""
+        found = [(self._due(ground, ground.rule), ground.rule)]
+        found += [(self._due(ground, limit.rule, limit.since), limit.rule) for limit in ground.limits]
+        dues = [(due, rule) for due, rule in found if due is not None]
+        return min(dues, key=lambda one: one[0], default=None)
+
+    def ending_rule(self, ground: Ground) -> RetentionRule:
+        """The rule by which time ends the ground, as far as that is known now."""
+        due = self.due_by(ground)
+        return due[1] if due is not None else ground.rule
+
+    def _due(self, ground: Ground, rule: RetentionRule, since: datetime | None = None) -> datetime | None:
+        start = ground.counted_from
+        if rule.counts_from is CountsFrom.LAST_ACTIVITY:
+            start = max(start, self.activity.get(ground.purpose, start))
+        due = rule.due(start)
+        return due if due is None or since is None else max(due, since)
 
     def is_live(self, ground: Ground, at: datetime) -> bool:
         end = self.end_of(ground)
@@ -181,7 +225,10 @@ class Subject:
         return any(hold.covers(holding.category, at) for hold in self.holds.values())
 
     def is_restricted(self, holding: Holding, at: datetime) -> bool:
-        """By request; a holding without a live ground is storage only in any case."""
+        """By request, or because another controller has it now; a holding without a live ground is storage only in any
+        case."""
+        if holding.transferred_at is not None and holding.transferred_at <= at:
+            return True
         return any(r.since <= at and (r.until is None or at < r.until) for r in holding.restrictions)
 
     def consent_for(self, purpose: str, at: datetime, technology: str | None = None) -> Consent | None:
@@ -189,12 +236,19 @@ class Subject:
         found = [c for c in self.consents if (c.purpose, c.technology) == (purpose, technology) and c.in_force(at)]
         return max(found, key=lambda consent: consent.since) if found else None
 
+    @property
+    def is_transferred(self) -> bool:
+        """Whether the whole record went to another controller."""
+        return any(each.whole and each.transferred_at is not None for each in self.transfers.values())
+
     def kept(self) -> tuple[Holding, ...]:
         """Holdings whose erasure has not been ordered."""
         return tuple(holding for holding in self.holdings.values() if holding.erased_at is None)
 
     def of_category(self, category: str) -> tuple[Holding, ...]:
-        return tuple(holding for holding in self.kept() if holding.category == category)
+        """Those that are still ours."""
+        ours = (holding for holding in self.kept() if holding.transferred_at is None)
+        return tuple(holding for holding in ours if holding.category == category)
 
     def sealed_in(self, id: str) -> tuple[int, ...]:
         """Versions of the events that may have sealed parts of this holding, or words of this request."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
+from lifecycle.domain.decision import Asked
+from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import refusals as r
 from lifecycle.domain.subject.state import Holding, Subject
 from lifecycle.policy.model import Policy
 from lifecycle.policy.periods import age_on
+from lifecycle.policy.succession import to_come
 from lifecycle.policy.values import WrongFormat, check_value, normalise_value
 
 OLDEST = 130
@@ -16,8 +19,21 @@ OLDEST = 130
 
 
 def open_record(subject: Subject) -> None:
+    recorded_here(subject)
+    if subject.is_transferred:
+        raise r.SubjectTransferred
+
+
+def recorded_here(subject: Subject) -> None:
+    """For what still has to be possible once another controller has the data: holds that bind us, answers we owe."""
     if subject.erasure is not None:
         raise r.SubjectErased
+
+
+def still_ours(holdings: Iterable[Holding]) -> None:
+    gone = {holding.category for holding in holdings if holding.transferred_at is not None}
+    if gone:
+        raise r.HoldingTransferred(gone)
 
 
 def known_purposes(policy: Policy, purposes: Iterable[str]) -> None:
@@ -45,6 +61,23 @@ def known_source(policy: Policy, source: str) -> None:
 def known_method(policy: Policy, method: str) -> None:
     if method not in policy.methods:
         raise r.UnknownWord("method", method)
+
+
+def version_shown(asked: Asked, version: str) -> Policy:
+    """The published version that the person was shown: the one in force for them, the newest, or one that is to come.
+    An older one says nothing that still counts."""
+    offered = [asked.policy, asked.newest, *to_come(asked.published, asked.now)]
+    found = next((policy for policy in offered if policy.version == version), None)
+    if found is None:
+        raise r.NoticeMissing(version)
+    return found
+
+
+def told_by_showing(subject: Subject, asked: Asked, shown: Policy, channel: str) -> tuple[e.NoticeGiven, ...]:
+    """Whoever answers a version that is not in force for them yet was told of it by being shown it."""
+    if shown is asked.policy or shown.version in subject.told:
+        return ()
+    return (e.NoticeGiven(occurred_at=asked.at, notice=shown.version, channel=channel),)
 
 
 def possible_birth_date(policy: Policy, category: str, value: str, now: datetime) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from typing import Any, TypeVar
 
 from lifecycle.domain.decision import NOTHING, Asked, Decision
 from lifecycle.domain.event import DomainEvent, Personal, Recorded, Withheld
 from lifecycle.domain.subject.refusals import AgreementMissing, UnknownCategory, UnknownPurpose, UnknownWord
+from lifecycle.domain.trustee import dues
 from lifecycle.domain.trustee import events as e
+from lifecycle.domain.trustee import supervision_events as s
+from lifecycle.domain.trustee.findings import Finding, next_id
 from lifecycle.errors import Refused, listed, shown
 from lifecycle.policy.model import Policy
 
@@ -48,6 +52,8 @@ class Agreement:
     categories: frozenset[str]
     signed_at: datetime
     ended_at: datetime | None = None
+    warned: bool = field(default=False, compare=False)  # of its last day; no term of it
+    lapsed: bool = field(default=False, compare=False)  # said so
     measures: Personal[str | None] = field(default=Withheld.SEALED, repr=False)
     rights_and_obligations: Personal[str | None] = field(default=Withheld.SEALED, repr=False)
 
@@ -91,12 +97,15 @@ class Trustee:
     version: int = 0
     engaged: bool = False
     agreements: tuple[Agreement, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    approved: frozenset[str] = frozenset()  # whom it may entrust
+    entrusting: frozenset[str] = frozenset()  # whom it does
 
     def calendar(self, policy: Policy) -> Sequence[tuple[datetime, str]]:
-        return ()
+        return [(each.due, each.what) for each in dues.dues(self, policy)]
 
     def fall_due(self, asked: Asked) -> Decision:
-        return NOTHING
+        return Decision(tuple(dues.fallen(self, asked.policy, asked.now)))
 
     def fold(self, event: DomainEvent) -> Trustee:
         trustee = replace(self, version=self.version + 1)
@@ -109,8 +118,40 @@ class Trustee:
                 return replace(trustee, agreements=_end(self.agreements, at, id))
             case e.TrusteeDismissed(occurred_at=at):
                 return replace(trustee, engaged=False, agreements=_end(self.agreements, at))
+            case e.TrusteeReviewed(remedy_by=day) if day is not None:
+                found = Finding(next_id(self.findings), "review", event.occurred_at, day)
+                return replace(trustee, findings=(*self.findings, found))
             case _:
-                return trustee
+                return _supervised(trustee, event)
+
+
+def _supervised(trustee: Trustee, event: DomainEvent) -> Trustee:
+    change = _SUPERVISED.get(type(event))
+    return trustee if change is None else replace(trustee, **change(trustee, event))
+
+
+def _found(trustee: Trustee, event: s.TrusteeFoundWanting) -> dict[str, Any]:
+    told, entrusted = event.instruction, event.sub_trustee
+    found = Finding(event.finding, event.because, event.occurred_at, instruction=told, sub_trustee=entrusted)
+    return {"findings": (*trustee.findings, found)}
+
+
+_SUPERVISED: dict[type[DomainEvent], Callable[[Trustee, Any], dict[str, Any]]] = {
+    s.TrusteeFoundWanting: _found,
+    s.FindingRemedied: lambda t, e: {"findings": _changed(t.findings, e.finding, remedied_at=e.occurred_at)},
+    s.RemedyOverdue: lambda t, e: {"findings": _changed(t.findings, e.finding, overdue=True)},
+    s.AgreementEnding: lambda t, e: {"agreements": _changed(t.agreements, e.agreement, warned=True)},
+    s.AgreementLapsed: lambda t, e: {"agreements": _changed(t.agreements, e.agreement, lapsed=True)},
+    s.SubTrusteeApproved: lambda t, e: {"approved": t.approved | {e.sub_trustee}},
+    s.SubTrusteeReported: lambda t, e: {"entrusting": t.entrusting | {e.sub_trustee}},
+}
+
+
+T = TypeVar("T", Agreement, Finding)
+
+
+def _changed(all: tuple[T, ...], id: str, **how: Any) -> tuple[T, ...]:
+    return tuple(replace(one, **how) if one.id == id else one for one in all)
 
 
 def _agreement(event: e.AgreementSigned) -> Agreement:

@@ -1,0 +1,1 @@
+"""An incident: what happened, who was hit, what was done, who was told."""

@@ -1,0 +1,1 @@
+"""What is sent out: instructions to whoever has a copy."""

@@ -1,0 +1,152 @@
+"""Which incidents are there, how far have they come, and who may have been hit? Nobody's name, and no value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Boolean, Column, Connection, Index, Integer, Select, Table, Text, Uuid, delete, insert, select
+
+from lifecycle.columns import Instant
+from lifecycle.domain.incident.exposure import OURS, Reach
+from lifecycle.domain.incident.incident import Incident
+from lifecycle.policy.model import Policy
+from lifecycle.projections.holdings import current_holding
+from lifecycle.projections.projection import Change, columns, tables_of_a_projection
+from lifecycle.projections.recipients import recipient_of_holding
+
+incident = Table(
+    "incident",
+    tables_of_a_projection(),
+    Column("stream_id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("nature", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("detected_at", Instant, nullable=False),
+    Column("severity", Text),
+    Column("risk", Text),
+    Column("people", Integer),
+    Column("minors", Integer),
+    Column("told", Integer, nullable=False),
+    Column("untold", Integer),
+    Column("to_count", Boolean, nullable=False),
+    Column("to_tell", Boolean, nullable=False),
+    Column("next_due", Instant),
+    Column("missed", Integer, nullable=False),
+    Column("closed_at", Instant),
+    Index("ix_incident_detected", "detected_at", "name"),
+)
+column = incident.c
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One incident as it stands. `next_due` is the earliest limit that runs; `missed` counts those that passed."""
+
+    name: str
+    nature: str
+    status: str
+    detected_at: datetime
+    severity: str | None
+    risk: str | None
+    people: int | None
+    minors: int | None
+    told: int
+    untold: int | None
+    to_count: bool
+    to_tell: bool
+    next_due: datetime | None
+    missed: int
+    closed_at: datetime | None
+
+
+_FIELDS = tuple(Standing.__slots__)
+
+
+class Incidents:
+    """Rewrites the row of each incident that changed."""
+
+    name = "incidents"
+    version = 1
+    tables = (incident,)
+
+    def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
+        told = [change for change in changes if isinstance(change.record, Incident)]
+        if not told:
+            return
+        c.execute(delete(incident).where(column.stream_id.in_([change.stream_id for change in told])))
+        c.execute(insert(incident), [_row(change) for change in told])
+
+
+def _row(change: Change) -> dict[str, Any]:
+    assert isinstance(change.record, Incident)
+    return {"stream_id": change.stream_id} | columns(standing(change.record), _FIELDS)
+
+
+def standing(record: Incident) -> Standing:
+    assert record.detected is not None, "an incident begins by being detected"
+    return Standing(
+        name=record.name_id,
+        nature=record.detected.nature,
+        status=record.status.value,
+        detected_at=record.detected.occurred_at,
+        severity=record.assessed.severity if record.assessed is not None else None,
+        risk=record.assessed.risk if record.assessed is not None else None,
+        people=record.counted.people if record.counted is not None else None,
+        minors=record.counted.minors if record.counted is not None else None,
+        told=record.told,
+        untold=record.untold,
+        to_count=record.to_count,
+        to_tell=record.to_tell,
+        next_due=min((clock.due.due for clock in record.clocks if clock.runs), default=None),
+        missed=sum(clock.missed for clock in record.clocks),
+        closed_at=record.closed_at,
+    )
+
+
+def all_incidents(c: Connection) -> list[Standing]:
+    """The newest first."""
+    chosen = select(*(column[name] for name in _FIELDS)).order_by(column.detected_at.desc(), column.name)
+    return [Standing(*row) for row in c.execute(chosen)]
+
+
+def waiting(c: Connection) -> list[str]:
+    """Incidents for which somebody has to be counted or told."""
+    return list(c.execute(select(column.name).where(column.to_count | column.to_tell).order_by(column.name)).scalars())
+
+
+def candidates(c: Connection, reach: Reach, after: UUID | None, limit: int) -> list[UUID]:
+    """The next people, in the order of their ids, of whom something may have been within reach: their records
+    decide. Too many rather than too few."""
+    queries = [_holders(reach, after), _given(reach, after)]
+    found = {id for query in queries if query is not None for id in c.execute(query.limit(limit)).scalars()}
+    return sorted(found, key=lambda id: id.bytes)[:limit]
+
+
+def _holders(reach: Reach, after: UUID | None) -> Select[Any] | None:
+    if reach.scope.store is None and not reach.scope.keys:
+        return None
+    held = current_holding.c
+    query = select(held.subject_id).where(held.since <= reach.window.ends)
+    if reach.scope.categories:
+        query = query.where(held.category.in_(reach.scope.categories))
+    if after is not None:
+        query = query.where(held.subject_id > after)
+    return query.distinct().order_by(held.subject_id)
+
+
+def _given(reach: Reach, after: UUID | None) -> Select[Any] | None:
+    outside = [reach.scope.store] if reach.scope.store not in (None, *OURS) else []
+    names = [name for name in (reach.scope.trustee, *outside) if name is not None]
+    if not names:
+        return None
+    given = recipient_of_holding.c
+    query = select(given.subject_id).where(given.recipient.in_(names), given.first <= reach.window.ends)
+    if reach.scope.categories:
+        query = query.where(given.category.in_(reach.scope.categories))
+    if after is not None:
+        query = query.where(given.subject_id > after)
+    return query.distinct().order_by(given.subject_id)

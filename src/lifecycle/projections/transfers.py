@@ -1,0 +1,204 @@
+"""Which transfers are there, how far is each, whom does it concern, and who was told or went?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    Index,
+    Integer,
+    Table,
+    Text,
+    Uuid,
+    delete,
+    distinct,
+    func,
+    insert,
+    select,
+)
+
+from lifecycle.columns import Instant
+from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.transfer.transfer import Status, Transfer
+from lifecycle.policy.model import Policy
+from lifecycle.projections.projection import Change, Row, moved, rewrite, tables_of_a_projection
+
+metadata = tables_of_a_projection()
+
+transfer_standing = Table(
+    "transfer_standing",
+    metadata,
+    Column("transfer", Text, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("announced_at", Instant),
+    Column("skipped", Integer, nullable=False),
+    Column("handed_over", Integer),  # people in the newest archive
+)
+
+# Whom a transfer has reached. `version` is that of the event by which their data went.
+transfer_person = Table(
+    "transfer_person",
+    metadata,
+    Column("transfer", Text, primary_key=True),
+    Column("subject_id", Uuid, primary_key=True),
+    Column("notified_at", Instant, nullable=False),
+    Column("transferred_at", Instant),
+    Column("version", Integer),
+    Column("erased", Boolean, nullable=False),
+)
+
+# Whom a transfer of this purpose would concern; under no purpose, everybody who is on record.
+transfer_scope = Table(
+    "transfer_scope",
+    metadata,
+    Column("purpose", Text, primary_key=True),
+    Column("subject_id", Uuid, primary_key=True),
+    Index("ix_transfer_scope_subject", "subject_id"),
+)
+EVERYBODY = ""
+
+person, scope = transfer_person.c, transfer_scope.c
+
+
+class Transfers:
+    """Rewrites the rows of each transfer and each person that changed."""
+
+    name = "transfers"
+    version = 1
+    tables = (transfer_standing, transfer_person, transfer_scope)
+
+    def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
+        rewrite(c, transfer_person, moved(changes, _reached), lambda _, row: [row])
+        rewrite(c, transfer_scope, moved(changes, _concerned), lambda _, row: [row])
+        records = {one.name_id: one for change in changes if isinstance(one := change.record, Transfer)}
+        if records:
+            c.execute(delete(transfer_standing).where(transfer_standing.c.transfer.in_(list(records))))
+            c.execute(insert(transfer_standing), [_standing(record) for record in records.values()])
+
+
+def _reached(subject: Subject) -> list[Row]:
+    return [
+        {
+            "transfer": each.transfer,
+            "subject_id": subject.id,
+            "notified_at": each.notified_at,
+            "transferred_at": each.transferred_at,
+            "version": each.transferred_in,
+            "erased": subject.erasure is not None,
+        }
+        for each in subject.transfers.values()
+    ]
+
+
+def _concerned(subject: Subject) -> list[Row]:
+    if subject.version == 0 or subject.erasure is not None:
+        return []
+    held = {ground.purpose for holding in subject.kept() for ground in holding.grounds}
+    agreed = {consent.purpose for consent in subject.consents if consent.ended is None}
+    return [{"purpose": purpose, "subject_id": subject.id} for purpose in (EVERYBODY, *sorted(held | agreed))]
+
+
+_STANDING = ("transfer", "status", "cause", "announced_at", "skipped", "handed_over")
+
+
+def _standing(record: Transfer) -> Row:
+    return {
+        "transfer": record.name_id,
+        "status": record.status.value,
+        "cause": record.cause,
+        "announced_at": record.announced_at,
+        "skipped": len(record.skipped),
+        "handed_over": record.handovers[-1].people if record.handovers else None,
+    }
+
+
+# -- what is asked ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """People by how far they are. `concerned` may also count some of whom nothing that moves is left."""
+
+    concerned: int
+    notified: int
+    transferred: int
+    erased: int  # who had been told, and whose data was erased before it went
+
+
+class Reached(NamedTuple):
+    subject_id: UUID
+    erased: bool
+
+
+def concerned(purposes: Sequence[str] | None) -> ColumnElement[bool]:
+    return scope.purpose.in_([EVERYBODY] if purposes is None else list(purposes))
+
+
+def to_notify(
+    c: Connection, transfer: str, purposes: Sequence[str] | None, after: UUID | None, limit: int
+) -> list[UUID]:
+    """The next people in scope who were not told yet."""
+    told = select(person.subject_id).where(person.transfer == transfer, person.subject_id == scope.subject_id)
+    chosen = select(scope.subject_id).distinct().where(concerned(purposes), ~told.exists())
+    if after is not None:
+        chosen = chosen.where(scope.subject_id > after)
+    return list(c.execute(chosen.order_by(scope.subject_id).limit(limit)).scalars())
+
+
+def to_transfer(c: Connection, transfer: str, after: UUID | None, limit: int) -> list[Reached]:
+    """The next people who were told and have not gone."""
+    waiting = (person.transfer == transfer) & person.transferred_at.is_(None)
+    chosen = select(person.subject_id, person.erased).where(waiting)
+    if after is not None:
+        chosen = chosen.where(person.subject_id > after)
+    return [Reached(row[0], row[1]) for row in c.execute(chosen.order_by(person.subject_id).limit(limit))]
+
+
+def gone(c: Connection, transfer: str, after: UUID | None, limit: int) -> list[tuple[UUID, int]]:
+    """The next people who went and are still on record here, with the version of the event by which they went."""
+    there = person.transferred_at.is_not(None) & ~person.erased
+    chosen = select(person.subject_id, person.version).where(there, person.transfer == transfer)
+    if after is not None:
+        chosen = chosen.where(person.subject_id > after)
+    return [(row[0], row[1]) for row in c.execute(chosen.order_by(person.subject_id).limit(limit))]
+
+
+def still_waiting(c: Connection, transfer: str, people: Sequence[UUID]) -> list[UUID]:
+    """Those of the people who have not gone."""
+    waiting = (person.transfer == transfer) & person.transferred_at.is_(None)
+    return list(c.execute(select(person.subject_id).where(waiting, person.subject_id.in_(people))).scalars())
+
+
+def progress_of(c: Connection, transfer: str, purposes: Sequence[str] | None) -> Progress:
+    everybody = c.execute(select(func.count(distinct(scope.subject_id))).where(concerned(purposes))).scalar_one()
+    mine = person.transfer == transfer
+    went = person.transferred_at.is_not(None)
+    return Progress(
+        everybody,
+        _count(c, mine),
+        _count(c, mine & went),
+        _count(c, mine & ~went & person.erased),
+    )
+
+
+def _count(c: Connection, which: ColumnElement[bool]) -> int:
+    return c.execute(select(func.count()).select_from(transfer_person).where(which)).scalar_one()
+
+
+def all_transfers(c: Connection) -> list[Row]:
+    rows = c.execute(select(transfer_standing).order_by(transfer_standing.c.announced_at, transfer_standing.c.transfer))
+    return [dict(zip(_STANDING, row, strict=True)) for row in rows]
+
+
+def confirmed(c: Connection) -> list[str]:
+    """Transfers that the recipient confirmed, and that are not completed here."""
+    mine = transfer_standing.c.status == Status.CONFIRMED.value
+    return list(c.execute(select(transfer_standing.c.transfer).where(mine)).scalars())
