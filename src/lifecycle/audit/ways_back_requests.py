@@ -31,7 +31,7 @@ def _receive(past: Past) -> Iterator[Fields]:
     said = _said(past, received, received.request, "text")
     if said is None:
         return
-    withheld = isinstance(received.values.get(received.request), Withheld)
+    withheld = not isinstance(received.values.get(received.request), str)  # of somebody erased nothing was kept at all
     name = said.get("name")
     if name is not None:
         past.name(name, received.request)

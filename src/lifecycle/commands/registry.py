@@ -69,7 +69,6 @@ from lifecycle.commands.transfer.cancel_transfer import CancelTransfer, cancel_t
 from lifecycle.commands.transfer.complete_transfer import CompleteTransfer, complete_transfer
 from lifecycle.commands.transfer.confirm_transfer import ConfirmTransfer, confirm_transfer
 from lifecycle.commands.transfer.hand_over import HandOver, hand_over
-from lifecycle.commands.transfer.leave_transferred import LeaveTransferred, leave_transferred
 from lifecycle.commands.transfer.notify_transfer import NotifyTransfer, notify_transfer
 from lifecycle.commands.transfer.receive_subject import ReceiveSubject, receive_subject
 from lifecycle.commands.transfer.skip_in_transfer import SkipInTransfer, skip_in_transfer
@@ -105,7 +104,6 @@ INTERNAL: dict[str, Entry] = {
     "find-fault": Entry(FindFault, find_fault),
     "skip-in-transfer": Entry(SkipInTransfer, skip_in_transfer),
     "hand-over": Entry(HandOver, hand_over),
-    "leave-transferred": Entry(LeaveTransferred, leave_transferred),
     "complete-transfer": Entry(CompleteTransfer, complete_transfer),
     "receive-subject": Entry(ReceiveSubject, receive_subject),
     "tell-of-incident": Entry(TellOfIncident, tell_of_incident),

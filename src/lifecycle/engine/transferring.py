@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
@@ -18,11 +19,11 @@ from lifecycle.commands.document import Actor, SubjectRef
 from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.transfer.begin_transfer import BeginTransfer
 from lifecycle.commands.transfer.complete_transfer import CompleteTransfer
-from lifecycle.commands.transfer.leave_transferred import LeaveTransferred
 from lifecycle.commands.transfer.notify_transfer import NotifyTransfer
 from lifecycle.commands.transfer.skip_in_transfer import SkipInTransfer
 from lifecycle.commands.transfer.transfer_subject import TransferSubject
 from lifecycle.domain.subject.transfer_events import SubjectReceived, SubjectTransferNotified, SubjectTransferred
+from lifecycle.domain.subject.transferring import leave
 from lifecycle.domain.transfer.events import Why
 from lifecycle.domain.transfer.refusals import TransferUnknown
 from lifecycle.domain.transfer.transfer import Act, Status, Transfer, allowed
@@ -237,6 +238,7 @@ class Transferring:
             return Done()
         assert record.confirmed is not None, "leaving follows the confirmation"
         size, total = record.confirmed.size, record.confirmed.people
+        leaving = partial(leave, transfer=record)
         self._engine.drain()
         done = Done()
 
@@ -244,16 +246,14 @@ class Transferring:
             return archived(c, transfer, after, size)
 
         for people in self._pages(page, lambda each: each[0]):
-            asked = [
-                LeaveTransferred(
-                    id=f"transfer/{transfer}/leave/{each}", actor=SYSTEM, subject=_ref(each), transfer=transfer
-                )
-                for each, is_in in people
-                if is_in
-            ]
-            self._count(done, self._engine.execute_many(asked))
+            there = [each for each, is_in in people if is_in]
+            swept = self._engine.sweeping.together(there, self._engine.clock.now(), leaving)
+            done.done += swept.people
+            done.refused += swept.busy
             if progress is not None:
                 progress(done.done, total)
+        if done.refused:
+            return done  # somebody else was writing about them all the time: the next tick asks them again
         self._ask(CompleteTransfer(id=f"transfer/{transfer}/complete", actor=SYSTEM, transfer=transfer))
         return done
 

@@ -14,13 +14,14 @@ from uuid import UUID
 
 from eventsourcing.persistence import IntegrityError
 
-from lifecycle.domain.decision import Decision
+from lifecycle.domain.decision import Asked, Decision
 from lifecycle.domain.event import Judged
 from lifecycle.domain.subject.custody import MOVING
 from lifecycle.domain.subject.duties import instructions
 from lifecycle.domain.subject.events import ErasureOrdered, RetentionExpired
 from lifecycle.domain.subject.revising import revisions_until, version_for
 from lifecycle.domain.subject.settling import fall_due
+from lifecycle.domain.subject.state import Subject
 from lifecycle.errors import StoreUnavailable
 from lifecycle.policy.calendars import Calendars
 from lifecycle.policy.countries import STANDARD
@@ -41,6 +42,7 @@ TOGETHER = 500
 TRIES = 8
 Order = tuple[UUID, int]
 Progress = Callable[[int, int], None]
+Decide = Callable[[Subject, Asked], Decision]
 
 
 class CalendarStands(StoreUnavailable):
@@ -117,22 +119,26 @@ class Sweep:
                 progress(swept.people, swept.people + len(people))
         return swept
 
-    def _ask(self, people: Sequence[UUID], now: datetime) -> Swept:
+    def together(self, people: Sequence[UUID], now: datetime, decide: Decide) -> Swept:
+        """What is decided of these people without their asking, and the erasures that follow, in one go."""
+        return self._ask(people, now, decide)
+
+    def _ask(self, people: Sequence[UUID], now: datetime, decide: Decide | None = None) -> Swept:
         for _ in range(TRIES):
             try:
-                return self._try(people, now)
+                return self._try(people, now, decide)
             except IntegrityError:
                 continue
         if len(people) == 1:
             return Swept(busy=1)
         half = len(people) // 2
-        return self._ask(people[:half], now).plus(self._ask(people[half:], now))
+        return self._ask(people[:half], now, decide).plus(self._ask(people[half:], now, decide))
 
-    def _try(self, people: Sequence[UUID], now: datetime) -> Swept:
+    def _try(self, people: Sequence[UUID], now: datetime, decide: Decide | None = None) -> Swept:
         published = self._policies.all()
         if in_force(published, now) is None:
             return Swept()
-        decisions, appending = self._decide(people, now, published)
+        decisions, appending = self._decide(people, now, published, decide)
         orders: list[Order] = []
         if not appending.recorded:
             return Swept()
@@ -149,7 +155,7 @@ class Sweep:
         return Swept(sum(bool(decision.events) for decision in decisions), expired, len(orders))
 
     def _decide(
-        self, people: Sequence[UUID], now: datetime, published: Sequence[Policy]
+        self, people: Sequence[UUID], now: datetime, published: Sequence[Policy], decide: Decide | None = None
     ) -> tuple[list[Decision], Appending]:
         """Each person by the version that is in force for them."""
         appending = Appending()
@@ -164,9 +170,12 @@ class Sweep:
                     if policy is None:
                         continue
                     revisions = revisions_until(subject, published, now)
-                    decision = fall_due(subject, now, policy, self._calendars, revisions)
-                    told = instructions(subject, decision.events, now, policy, self._vault.new_instruction)
-                    decision = decision.followed_by(told)
+                    if decide is None:
+                        decision = fall_due(subject, now, policy, self._calendars, revisions)
+                        told = instructions(subject, decision.events, now, policy, self._vault.new_instruction)
+                        decision = decision.followed_by(told)
+                    else:
+                        decision = decide(subject, Asked(now, now, policy, calendars=self._calendars))
                     decisions.append(decision)
                     # Nobody asked: each decision has a number of its own, as a command would.
                     judged = Judged(self._vault.cmd(secrets.token_hex(16)), Role.SYSTEM.value, policy.judged_by)
