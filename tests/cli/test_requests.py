@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from hashlib import sha256
+from pathlib import Path
+
 from cli.doors import Door
 
 BOB = "bob.canary@example.com"
@@ -32,6 +36,46 @@ def test_a_request_from_its_receipt_to_its_answer(door: Door):
     door("request", "fulfil", id, "--note", "sent")
     assert door("request", "list", "--open").out == "Requests: none\n"
     assert [row["state"] for row in door("request", "list", *SUBJECT, "--json").json] == ["fulfilled"]
+
+
+def test_a_token_opens_a_package_once(door: Door, tmp_path: Path):
+    id = received(door)
+    out = tmp_path / "package.zip"
+    assert "not proven" in door("request", "token", id, code=1).err
+    door("request", "verify", id, "--evidence", "passport")
+    assert "until" in door("request", "token", id).out
+    issued = door("request", "token", id, "--json").json
+    assert issued["request"] == id
+    fetch = ("subject", "package", *SUBJECT, "--request", id, "--token", issued["token"], "--out", str(out))
+    made = door(*fetch, "--language", "zh", "--json").json
+    assert made["sha256"] == sha256(out.read_bytes()).hexdigest()
+    again = door(*fetch, code=1).err
+    assert "has been used" in again
+    assert issued["token"] not in again
+
+
+def test_a_consent_receipt_is_written_and_checked(door: Door, tmp_path: Path):
+    given = {
+        "command": "give-consent",
+        "id": "c-1",
+        "actor": {"id": "web", "role": "service"},
+        "subject": {"email": BOB},
+    }
+    said = {"purposes": ["free-trial"], "notice": "1.0", "channel": "web-form"}
+    door("apply", "-", "--now", NEW_YEAR, stdin=json.dumps(given | said))
+    out = tmp_path / "receipt.json"
+    written = door("subject", "receipt", *SUBJECT, "--purpose", "free-trial", "--out", str(out), "--json").json
+    assert written["path"] == str(out)
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert BOB not in out.read_text()
+    (log,) = tmp_path.rglob("log.vkey")
+    keys = ("--key", str(log), "--receipt-key", str(log.with_name("receipt.vkey")))
+    assert door("verify", "--consent", str(out), *keys).out.startswith("GOOD: ConsentGiven")
+    assert door("verify", "--consent", str(out), *keys, "--json").json["verdict"] == "ok"
+    out.write_text(out.read_text().replace("free-trial", "other-trial"))
+    assert "INVALID R2" in door("verify", "--consent", str(out), *keys, code=3).out
+    refused = door("subject", "receipt", *SUBJECT, "--purpose", "quotation", "--out", str(tmp_path / "none"), code=1)
+    assert "about no consent" in refused.err
 
 
 def test_the_other_acts(door: Door):

@@ -16,6 +16,7 @@ from lifecycle.audit.telling import instant
 from lifecycle.audit.ways_back import WAYS
 from lifecycle.audit.ways_back_duties import INTERNAL_WAYS
 from lifecycle.audit.ways_back_from_endings import Fields
+from lifecycle.audit.ways_back_packages import PACKAGE_WAYS
 from lifecycle.commands.registry import COMMANDS, INTERNAL
 from lifecycle.domain.decision import Asked, Decision
 from lifecycle.domain.event import DomainEvent, Recorded, Withheld
@@ -237,7 +238,7 @@ def _registration(
 def _asked_again(past: Past, group: Sequence[Recorded], registered: Sequence[DomainEvent]) -> Iterator[Verdict]:
     for now in _nows(past.record, group):
         then = replace(past, now=now, lacks=set())
-        for verb, way in (*WAYS.items(), *INTERNAL_WAYS.items()):
+        for verb, way in (*WAYS.items(), *INTERNAL_WAYS.items(), *PACKAGE_WAYS.items()):
             for fields in way(then):
                 yield _made_again(then, verb, fields, group[0].judged.role, registered)
 

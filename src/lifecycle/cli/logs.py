@@ -119,9 +119,14 @@ def timestamp(
 
 
 def verify(context: typer.Context) -> None:
-    """Check a bundle of evidence: lifecycle verify BUNDLE --key FILE. It opens no store; --help says the rest."""
+    """Check a bundle of evidence: lifecycle verify BUNDLE --key FILE. It opens no store; --help says the rest.
+    A consent receipt: lifecycle verify --consent RECEIPT --key FILE --receipt-key FILE."""
     from lifecycle import verify as verifier  # noqa: PLC0415 -- the same file runs alone
+    from lifecycle import verify_receipt  # noqa: PLC0415
 
     said = here(context)
     moved = [*(["--json"] if said.json else []), *(["--now", said.now] if said.now else [])]
+    if "--consent" in context.args:
+        asked = [each for each in context.args if each != "--consent"]
+        raise typer.Exit(verify_receipt.main([*asked, *moved[: int(said.json)]], "lifecycle verify --consent"))
     raise typer.Exit(verifier.main([*context.args, *moved], "lifecycle verify"))

@@ -19,6 +19,7 @@ from lifecycle.cli import (
     incidents,
     logs,
     operations,
+    packages,
     policies,
     questions,
     requests,
@@ -70,6 +71,9 @@ stores.add_to(app)
 times.add_to(app)
 logs.add_to(app)
 subjects.app.command()(custody.custody)
+subjects.app.command()(packages.package)
+subjects.app.command()(packages.receipt)
+requests.app.command()(packages.token)
 app.add_typer(subjects.app, name="subject")
 app.add_typer(trustees.app, name="trustee")
 app.add_typer(transfers.app, name="transfer")

@@ -39,8 +39,10 @@ from lifecycle.commands.subject.fulfil_request import FulfilRequest, fulfil_requ
 from lifecycle.commands.subject.give_consent import GiveConsent, give_consent
 from lifecycle.commands.subject.give_notice import GiveNotice, give_notice
 from lifecycle.commands.subject.instruct import Instruct, instruct
+from lifecycle.commands.subject.issue_access_token import IssueAccessToken, issue_access_token
 from lifecycle.commands.subject.lift_restriction import LiftRestriction, lift_restriction
 from lifecycle.commands.subject.link_identifier import LinkIdentifier, link_identifier
+from lifecycle.commands.subject.make_access_package import MakeAccessPackage, make_access_package
 from lifecycle.commands.subject.open_custody import OpenCustody, open_custody
 from lifecycle.commands.subject.pause_request import PauseRequest, pause_request
 from lifecycle.commands.subject.place_hold import PlaceHold, place_hold
@@ -95,6 +97,8 @@ class Entry:
 INTERNAL: dict[str, Entry] = {
     "read-clear": Entry(ReadClear, read_clear),
     "open-custody": Entry(OpenCustody, open_custody),
+    "issue-access-token": Entry(IssueAccessToken, issue_access_token),
+    "make-access-package": Entry(MakeAccessPackage, make_access_package),
     "fall-due": Entry(FallDue, fall_due),
     "ask-back": Entry(AskBack, ask_back),
     "find-fault": Entry(FindFault, find_fault),

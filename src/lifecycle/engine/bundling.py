@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -22,6 +21,7 @@ from lifecycle.audit.summary import summary
 from lifecycle.domain.event import Judged
 from lifecycle.domain.streams import access_stream_of, is_person_stream
 from lifecycle.domain.subject.events import PersonalDataRead
+from lifecycle.engine.archives import add_member, beside
 from lifecycle.errors import Invalid
 from lifecycle.ledger.envelope import SID_BYTES, unb64url
 from lifecycle.ledger.subject_map import State
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from lifecycle.engine.engine import Engine
 
 PURPOSE = "evidence-bundle"  # no purpose of the policy: whoever asks for evidence asks for all of it
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the same evidence makes the same file
 
 
 class NotAReceipt(Invalid):
@@ -123,11 +122,11 @@ def write_bundle(
             for name, chunks in evidence_of.bundle(
                 c, evidence, streams, keys=keys, disclosed=disclosed, previous=previous
             ):
-                _add(archive, name, chunks)
+                add_member(archive, name, chunks)
             told = summary(
                 c, evidence, streams, keys, now=engine.clock.now(), simulated=engine.is_simulated, state=state
             )
-            _add(archive, "summary.html", [told.html.encode()])
+            add_member(archive, "summary.html", [told.html.encode()])
         if explode:
             _explode(c, evidence, streams, out)
     is_expunged = state is State.EXPUNGED
@@ -172,25 +171,11 @@ def _keys(engine: Engine, c: Connection, streams: list[Stream]) -> Keys | None:
 
 @contextmanager
 def _zip(out: Path) -> Iterator[zipfile.ZipFile]:
-    """A file that is there under its name only when it is finished; readable by its owner alone."""
-    with NamedTemporaryFile(dir=out.parent, prefix=f".{out.name}.", delete=False) as file:
-        try:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-                yield archive
-            file.flush()
-            os.fsync(file.fileno())
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
-    Path(file.name).replace(out)
-
-
-def _add(archive: zipfile.ZipFile, name: str, chunks: Any) -> None:
-    member = zipfile.ZipInfo(name, EPOCH)
-    member.compress_type = zipfile.ZIP_DEFLATED
-    with archive.open(member, "w", force_zip64=True) as file:
-        for chunk in chunks:
-            file.write(chunk)
+    with beside(out) as unfinished, unfinished.open("r+b") as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            yield archive
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _explode(c: Connection, evidence: Evidence, streams: list[Stream], out: Path) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
+from uuid import UUID
 
 import orjson
 from eventsourcing.persistence import IntegrityError
@@ -24,13 +25,15 @@ from lifecycle.commands.parsing import Malformed, faults_of, parse_command
 from lifecycle.commands.subject.read_clear import ReadClear
 from lifecycle.domain.open_records import Named
 from lifecycle.domain.subject.events import ErasureOrdered
-from lifecycle.engine import answers, standing, vault_dumps
+from lifecycle.domain.subject.state import Subject
+from lifecycle.engine import answers, packaging, receipts, standing, vault_dumps
 from lifecycle.engine.answers import NotRead
 from lifecycle.engine.asking import Question, Snapshot, question_of
 from lifecycle.engine.custody import OpeningCustody
 from lifecycle.engine.deciding import Deciding, decide_all
 from lifecycle.engine.group_commit import GroupCommit
 from lifecycle.engine.incidents import Incidents
+from lifecycle.engine.packaging import Made, Token
 from lifecycle.engine.publishing import Publishing
 from lifecycle.engine.reading import Reading
 from lifecycle.engine.restoring import Restoring
@@ -64,6 +67,7 @@ from lifecycle.storage import facts, idempotency, schema, simulated
 from lifecycle.storage.application import Streams
 from lifecycle.storage.custody_orders import Moving
 from lifecycle.storage.database import Database
+from lifecycle.storage.folding import folded
 from lifecycle.storage.following import Follower
 from lifecycle.storage.policies import Policies
 from lifecycle.storage.simulated import SimulatedClock
@@ -79,6 +83,7 @@ TRIES = 8
 TRIES_ALONE = 64
 PAUSE = 0.005  # seconds
 BATCH = 1_000
+REQUESTER = {"id": "requester", "role": "subject"}
 AT_ONCE = 4_096  # entries that are given their places in one transaction
 
 
@@ -280,6 +285,32 @@ class Engine:
         """
         named = {"hold": hold, "law": law, "categories": tuple(categories), "holdings": tuple(holdings)}
         return self.custody.open(subject, actor, reason=reason, **named)
+
+    def issue_package_token(self, subject: Mapping[str, str], request: str, actor: Mapping[str, str]) -> Token:
+        """A token with which the requester is given one access package, for as long as the policy says. Clause 7.1."""
+        return packaging.issue_token(self, subject, request, actor)
+
+    def access_package(
+        self,
+        subject: Mapping[str, str],
+        request: str,
+        token: str,
+        out: Path,
+        *,
+        actor: Mapping[str, str] = REQUESTER,
+        language: str = "en",
+    ) -> Made:
+        """Everything on record about a person, in a file for that person; recorded before the file is there."""
+        return packaging.make_package(self, subject, request, token, out, actor, language)
+
+    def consent_receipt(self, subject: Mapping[str, str] | UUID, version: int) -> bytes:
+        """What the person keeps of the event of that version: signed, and checkable without us. Policy clause 1.4."""
+        return receipts.consent_receipt(self, subject, version)
+
+    def subject_state(self, subject_id: UUID) -> Subject:
+        """The state that a person's record adds up to; values are not part of it."""
+        state: Subject = self.streams.repository.get(subject_id, projector_func=folded)
+        return state
 
     # -- what follows ------------------------------------------------------------------------------------------------
 

@@ -67,7 +67,7 @@ class ResponseTimes(Assumable):
     `warn_days` working days before the end somebody is warned. Kinds of `identity_for` are answered only to who has
     proven who they are. The clock may rest for the reasons of `pauses`, at most `pause_days` calendar days at a
     time. An extension is for `extension_days` further working days at most, if that is said. What was said in words is
-    destroyed when `records_kept` after the answer is over.
+    destroyed when `records_kept` after the answer is over. The token for an access package lasts `package_hours`.
     """
 
     clause: Words
@@ -81,6 +81,7 @@ class ResponseTimes(Assumable):
     pause_days: Days = 30
     extension_days: Annotated[int, Field(gt=0, le=366, strict=True)] | None = None
     records_kept: AssumedPeriod = RECORDS_KEPT
+    package_hours: Annotated[int, Field(gt=0, le=8_760, strict=True)] = 72
 
     def days_for(self, kind: RequestKind) -> int:
         return self.kinds.get(kind, self.days)

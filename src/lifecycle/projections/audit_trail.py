@@ -13,11 +13,13 @@ from sqlalchemy import Column, Connection, Index, Integer, Table, Text, Uuid, in
 from lifecycle.columns import Instant
 from lifecycle.domain.subject.custody_events import CustodyOpened
 from lifecycle.domain.subject.events import CommandRefused, PersonalDataRead
+from lifecycle.domain.subject.package_events import AccessPackageMade
 from lifecycle.ledger.tables import Position
 from lifecycle.policy.model import Policy
 from lifecycle.projections.projection import Change, Sequenced, tables_of_a_projection
 
 Outcome = Literal["done", "refused", "read"]
+READS = (PersonalDataRead, CustodyOpened, AccessPackageMade)
 
 audit_trail = Table(
     "audit_trail",
@@ -86,7 +88,7 @@ def _row(change: Change, sequenced: Sequenced) -> dict[str, Any]:
         "kind": event.kind,
         "command": refused.command if refused else None,
         "role": judged.role,
-        "outcome": "refused" if refused else "read" if isinstance(event, PersonalDataRead | CustodyOpened) else "done",
+        "outcome": "refused" if refused else "read" if isinstance(event, READS) else "done",
         "code": refused.code if refused else None,
         "clause": refused.clause if refused else None,
         "purpose": _purpose(event),

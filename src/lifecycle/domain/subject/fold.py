@@ -10,6 +10,7 @@ from uuid import UUID
 
 from lifecycle.domain.event import DomainEvent, Recorded
 from lifecycle.domain.subject import (
+    access_tokens,
     custody_changes,
     duty_fold,
     request_fold,
@@ -415,6 +416,7 @@ _CHANGES: dict[type[DomainEvent], Callable[[Subject, Any, datetime], Subject]] =
     **OUTGOING,
     **custody_changes.CHANGES,
     **request_fold.CHANGES,
+    **access_tokens.CHANGES,
     **duty_fold.CHANGES,
     **transfer_fold.CHANGES,
     **told_of_incidents.CHANGES,

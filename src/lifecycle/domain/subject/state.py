@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
+from lifecycle.domain.subject.access_tokens import AccessToken
 from lifecycle.domain.subject.disclosures import Disclosure
 from lifecycle.domain.subject.duty import Duty
 from lifecycle.domain.subject.requests import Request
@@ -173,6 +174,7 @@ class Subject:
     disclosures: tuple[Disclosure, ...] = ()
     mandatory_copies: Mapping[str, Copy] = field(default_factory=dict)  # by holding
     requests: Mapping[str, Request] = field(default_factory=dict)
+    access_tokens: Mapping[str, AccessToken] = field(default_factory=dict)  # by their SHA-256
     transfers: Mapping[str, Moving] = field(default_factory=dict)
     incidents: tuple[ToldOfIncident, ...] = ()  # of which the person was told
     birth_date: str | None = None  # id of the holding that seals it

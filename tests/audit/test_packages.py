@@ -1,0 +1,120 @@
+"""An access package: its schema is published, its words are complete, and nobody's data is in another's."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zipfile
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from founding import InAFile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from whole.stores import Store
+
+from lifecycle.audit.package import package_of
+from lifecycle.audit.package_model import Package
+from lifecycle.audit.package_page import page
+from lifecycle.audit.package_words import LANGUAGES, package_words
+from lifecycle.domain.catalogue import KINDS
+from lifecycle.domain.streams import is_person_stream
+from lifecycle.engine.packaging import archive
+
+DOCS = Path(__file__).parents[2] / "docs"
+SCHEMA = DOCS / "access-package.schema.json"
+GOLDEN = Path(__file__).parents[1] / "golden" / "access-package-v1.json"
+ON_THE_SECOND_STREAM = {"command-refused", "personal-data-read", "custody-opened"}
+AT = "2024-08-01T10:00:00+08:00"
+
+
+def schema() -> dict[str, Any]:
+    return Package.model_json_schema(mode="serialization")
+
+
+def test_the_published_schema_is_that_of_the_program():
+    assert json.loads(SCHEMA.read_text("utf-8")) == schema()
+
+
+def test_the_golden_package_is_read_and_written_the_same_and_somebody_elses_validator_accepts_it():
+    stored = json.loads(GOLDEN.read_text("utf-8"))
+    assert Package.model_validate_json(GOLDEN.read_text("utf-8")).model_dump(mode="json") == stored
+    published = json.loads(SCHEMA.read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(published)
+    jsonschema.validate(stored, published, jsonschema.Draft202012Validator)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(stored | {"subject": 7}, published, jsonschema.Draft202012Validator)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_golden_package_is_told_in_every_language(language: Any):
+    package = Package.model_validate_json(GOLDEN.read_text("utf-8")).model_copy(update={"language": language})
+    told = page(package, "Asia/Singapore")
+    for one in package.holdings:
+        assert one.no_value is not None or str(one.value) in told
+    assert package_words(language).headings["title"] in told
+
+
+def test_both_languages_say_the_same_things_and_have_words_for_every_act():
+    first, *others = map(package_words, LANGUAGES)
+    for other in others:
+        for part in ("headings", "columns", "kinds", "codes"):
+            assert getattr(first, part).keys() == getattr(other, part).keys()
+    about_people = {kind for kind, event in KINDS.items() if ".domain.subject." in event.__module__}
+    assert {kind.partition("/")[0] for kind in about_people} - ON_THE_SECOND_STREAM == first.kinds.keys()
+
+
+@pytest.fixture(scope="module")
+def people(founded_file: InAFile, tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("people")
+    with founded_file.store(folder, folder / "keys") as store:
+        yield store
+
+
+WORD = st.text(st.characters(codec="utf-8", categories=("Lu", "Ll", "Lo", "Nd")), min_size=1, max_size=8)
+values = st.fixed_dictionaries({"name": WORD, "company": WORD})
+
+
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(several=st.lists(values, min_size=2, max_size=4))
+def test_the_package_of_one_person_has_nothing_of_any_other_in_any_encoding(people: Store, several: list[Any]):
+    distinct = [_marked(people, number, each) for number, each in enumerate(several)]
+    for person in distinct:
+        subject = {"email": person["email"]}
+        given = {"purposes": ["free-trial"], "notice": "1.0", "channel": "web-form"}
+        assert people.do("give-consent", AT, subject=subject, **given).outcome == "done"
+        assert people.collect(subject=subject, data=person, at=AT).outcome == "done"
+        text = f"I am {person['name']}"
+        asked = {"kind": "access", "channel": "email", "text": text, "identity": "passport"}
+        assert people.do("receive-request", subject=subject, **asked).outcome == "done"
+    for person in distinct:
+        told = everything(people, {"email": person["email"]})
+        for other in distinct:
+            for value in other.values():
+                found = any(form in content for form in encodings(value) for content in told)
+                assert found is (other is person), "a package has its own person's values, and nobody else's"
+
+
+def _marked(store: Store, number: int, each: dict[str, str]) -> dict[str, str]:
+    """No value is a part of another's: each has a number of its own."""
+    mark = f"q{next(store._numbers)}x{number}q"
+    return {name: f"{value}{mark}{name}" for name, value in each.items()} | {"email": f"{mark}@example.com"}
+
+
+def everything(store: Store, subject: dict[str, str]) -> list[bytes]:
+    engine = store.engine
+    id = engine.read.subject_id(subject)
+    assert is_person_stream(id)
+    with engine.database.read() as c:
+        how = {"request": "r", "language": "zh", "now": engine.clock.now(), "simulated": True}
+        written = archive(package_of(c, engine.vault, engine.policies, id, **how).package, "UTC")
+    with zipfile.ZipFile(BytesIO(written)) as file:
+        return [written, *(name.encode() for name in file.namelist()), *(file.read(name) for name in file.namelist())]
+
+
+def encodings(value: str) -> list[bytes]:
+    raw = value.encode()
+    return [raw, base64.b64encode(raw), raw.hex().encode(), json.dumps(value)[1:-1].encode(), value.encode("utf-16-le")]
