@@ -175,7 +175,7 @@ STORY: tuple[Step, ...] = (
          act="end-epoch"),
     _about("2025-09-10T09:00:00+08:00", DORA, "comes back: for the engine she is a new person",
            "give-consent", **_consent("quotation")),
-    Step("2026-05-04T09:00:00+08:00", "", "version 1.1 of the policy is published: support keeps data for a shorter time",
+    Step("2026-05-04T09:00:00+08:00", "", "version 1.1 of the policy is published: support keeps data less long",
          {"command": "publish-policy"}, act="revise"),
     _about("2026-05-05T09:00:00+08:00", ANN, "is told of it before it takes effect",
            "give-notice", policy="1.1", channel="email"),
