@@ -71,6 +71,12 @@ def test_another_content_under_the_same_id_is_refused(store: Store, together: bo
     assert store.engine.execute(first).outcome == "done"  # the first answer stands
 
 
+def test_what_stands_at_its_default_is_no_other_content(store: Store):
+    first = store.engine.execute(document("give-consent", "r-1", ANN, **CONSENT))
+    spelt_out = {"separate": False, "technologies": [], "guardian": None, "correlation": None}
+    assert same(first, store.engine.execute(document("give-consent", "r-1", ANN, **CONSENT, **spelt_out)))
+
+
 @pytest.mark.parametrize("together", [True, False], ids=["one-batch", "one-by-one"])
 def test_one_id_may_be_used_for_each_person(store: Store, together: bool):
     """Known people, strangers and people named by our id: each has answers of their own."""

@@ -22,6 +22,7 @@ from lifecycle.clock import Clock, SystemClock
 from lifecycle.commands.document import Command
 from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.parsing import Malformed, faults_of, parse_command
+from lifecycle.commands.registry import verb_of
 from lifecycle.commands.subject.read_clear import ReadClear
 from lifecycle.domain.open_records import Named
 from lifecycle.domain.subject.events import ErasureOrdered
@@ -175,7 +176,7 @@ class Engine:
         try:
             parsed = command if isinstance(command, Command) else parse_command(command)
             id = parsed.id
-            content = orjson.dumps(parsed.model_dump(mode="json", exclude={"id"}), option=orjson.OPT_SORT_KEYS)
+            content = orjson.dumps(_content(parsed), option=orjson.OPT_SORT_KEYS)
             return question_of(parsed, self.vault.cmd(parsed.id), content)
         except Malformed as error:
             return answers.failed(error.id, "invalid", error)
@@ -479,6 +480,13 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _content(command: Command) -> dict[str, Any]:
+    """What a repeat has to say again. Without what stands at its default: a field that a later program adds must not
+    make a late repeat another content."""
+    said = command.model_dump(mode="json", exclude={"id"}, exclude_defaults=True)
+    return {"command": verb_of(command), **said}
 
 
 def _says(outcome: Outcome, version: int) -> bool:
