@@ -869,11 +869,13 @@ class Key:
     """What is remembered of one key that sealed something: enough to ask whether its absence is explained."""
 
     kc: str
+    hid: str
     last_index: int
     n: int
     stream: int
     missing: bool
     shown: bool
+    bare: bool  # of some part not even the ciphertext is here
 
 
 @dataclass(slots=True)
@@ -935,6 +937,8 @@ class Found:
     completed: list[Completed] = field(default_factory=list)
     keys: dict[str, Key] = field(default_factory=dict)  # by kid
     values_hidden: int = 0
+    closed: int = 0  # values shown sealed in a bundle that discloses the others
+    stored_only: set[str] = field(default_factory=set)  # holdings that the record once put into storage only
     prove_previous_by_mirror: bool = False
     stale: Verdict | None = None
     audited: bool = False
@@ -1414,6 +1418,8 @@ ERASURE_ORDERED = "erasure-ordered"
 ERASURE_COMPLETED = "erasure-completed"
 ERASURE_FINALISED = "erasure-finalised"
 _UNDERSTOOD = frozenset({SUBJECT_REGISTERED, ERASURE_ORDERED, ERASURE_COMPLETED, ERASURE_FINALISED})
+_RECEIVED = "subject-received"
+_STORES_ONLY = frozenset({"processing-restricted", "mandatory-copy-kept", "subject-transferred", _RECEIVED})
 
 
 def v5_to_v8_events(found: Found) -> None:
@@ -1545,7 +1551,7 @@ class Walk:
         """V8, and what V9 and V10 will ask."""
         if type(shown) is not dict or not shown.keys() <= _SHOWN:
             raise Malformed("what it shows of a part is not ct and disclosure")
-        pinned, _, kc, kid, _ = part
+        pinned, hid, kc, kid, _ = part
         disclosed = "disclosure" in shown
         if "ct" in shown and (not kid or _digest(unb64url(shown["ct"])) != pinned):
             raise Malformed("a ciphertext is not the one that the header pins")
@@ -1556,8 +1562,9 @@ class Walk:
                 raise _invalid("V9", f"{self._where()}: an open part is missing, and nothing can explain that.")
             return
         self.found.values_hidden += not disclosed
-        missing = not disclosed and (self.found.disclosed or "ct" not in shown)
-        self._key(kid, kc, missing=missing, shown=bool(shown))
+        bare = not shown
+        missing = not disclosed and (self.found.disclosed or bare)
+        self._key(kid, Key(kc, hid, self.index, self.n, self.stream.number, missing, bool(shown), bare))
 
     def _disclosed(self, part: Part, text: Any) -> None:
         pinned, hid, _, kid, committed = part
@@ -1572,18 +1579,17 @@ class Walk:
         if type(read[0]) is not str or len(read[0]) != 86:
             raise Malformed("a disclosed value has no salt of 64 bytes")
 
-    def _key(self, kid: str, kc: str, *, missing: bool, shown: bool) -> None:
-        known = self.found.keys.get(kid)
-        number = self.stream.number
-        if known is None:
-            self.found.keys[kid] = Key(kc, self.index, self.n, number, missing, shown)
+    def _key(self, kid: str, key: Key) -> None:
+        known = self.found.keys.setdefault(kid, key)
+        if known is key:
             return
-        if known.kc != kc:
+        if known.kc != key.kc:
             raise _invalid("V9", f"{self._where()}: a key is named with another commitment than before.")
         known.last_index = max(known.last_index, self.index)
-        known.shown = known.shown or shown
-        if missing and not known.missing:
-            known.missing, known.n, known.stream = True, self.n, number
+        known.shown = known.shown or key.shown
+        known.bare = known.bare or key.bare
+        if key.missing and not known.missing:
+            known.missing, known.n, known.stream = True, self.n, key.stream
 
     def _remember(self, header: Header) -> None:
         found, stream, kind = self.found, self.stream, header.type
@@ -1596,6 +1602,8 @@ class Walk:
         if kind in _UNDERSTOOD:
             with _in("V10", self._where()):
                 self._understand(kind, header.data)
+        elif kind in _STORES_ONLY and stream.number == 0:
+            found.stored_only |= _put_into_storage(kind, header.data)
         erasure = found.erasure if found.completed else None
         if erasure is not None and self.index > erasure.index:
             v10_after_erasure(self._where(), kind, header.parts)
@@ -1630,6 +1638,16 @@ class Walk:
         if whole:
             _v10_names_every_key(self.found, keys)
         return Completed(self.n, self.index, order, whole, epoch, keys)
+
+
+def _put_into_storage(kind: str, data: dict[str, Any]) -> set[str]:
+    """Whose values are kept closed from here on, so that a bundle that discloses values may show them sealed."""
+    if kind == _RECEIVED:  # the record as another controller told it
+        told = [each for each in _list(data.get("history", []), "history") if type(each) is dict]
+        past = [(str(each.get("kind")).partition("/")[0], each.get("data")) for each in told]
+        inner = [_put_into_storage(name, of) for name, of in past if name in _STORES_ONLY - {kind} and type(of) is dict]
+        return {hid for each in inner for hid in each}
+    return {hid for hid in _list(data.get("holdings", []), "holdings") if type(hid) is str}
 
 
 Part = tuple[str, str, str, str, str]  # what a header pins of one part, as in _PART: ct, hid, kc, kid, pc
@@ -1735,6 +1753,8 @@ def v9_explained(found: Found) -> None:
         _v9_key(found, key, destroyed.get(kid))
     if found.values_hidden and not found.disclosed:
         found.not_checked.append("Values: they are sealed here, so that they still open was not checked.")
+    if found.closed:
+        found.not_checked.append(f"Values kept in storage only, {found.closed}: they are shown sealed, not in clear.")
 
 
 def _v9_key(found: Found, key: Key, destroyed: tuple[str, int] | None) -> None:
@@ -1746,7 +1766,9 @@ def _v9_key(found: Found, key: Key, destroyed: tuple[str, int] | None) -> None:
     if not key.missing:
         return
     named = destroyed is not None and destroyed[0] == key.kc and destroyed[1] > key.last_index
-    if not named and not by_whole:
+    if key.stream == 0 and key.hid in found.stored_only and not key.bare:
+        found.closed += 1
+    elif not named and not by_whole:
         raise _invalid("V9", f"A payload is missing and nothing explains it: {where}.")
 
 

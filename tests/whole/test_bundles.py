@@ -60,6 +60,18 @@ def test_a_disclosed_bundle_says_the_values_and_a_sealed_one_none(store: Store, 
     assert "<script" not in page
 
 
+def test_what_is_stored_only_is_shown_sealed_in_a_bundle_that_discloses_the_rest(
+    store: Store, tmp_path: Path, capsys: Any
+):
+    store.do("restrict", subject=ANN, categories=["company"], reason="disputed")
+    bundle = written(store, tmp_path, ANN, disclosed=True)
+    code, said = verdict(store, bundle, capsys)
+    assert code == OK, said
+    assert "Values kept in storage only, 1: they are shown sealed, not in clear." in said["not_checked"]
+    with zipfile.ZipFile(bundle) as archive:
+        assert not any(b"Acme" in archive.read(name) for name in archive.namelist())
+
+
 def test_an_erased_person_s_certificate_is_had_by_the_receipt_alone(store: Store, tmp_path: Path, capsys: Any):
     erased = store.do("erase", subject=ANN, ground="7.3c")
     assert erased.receipt is not None
