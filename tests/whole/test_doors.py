@@ -102,14 +102,14 @@ def test_documents_are_applied_and_read_back_in_the_shapes_of_the_contract(folde
     done = run(folder, "apply", "-", "--clock", "follow", stdin=lines(CONSENT, COLLECT))
     assert [outcome["outcome"] for outcome in outcomes(done)] == ["done", "done"]
     assert set(outcomes(done)[0]) == {
-        "id", "outcome", "subject", "version", "events", "code", "clause", "message", "remedy", "effects", "receipt",
+        "id", "outcome", "subject", "version", "events", "code", "clause", "message", "remedy", "effects", "receipt", "request",
     }  # fmt: skip
     who = ("--subject", f"email={ANN['email']}")
     held = told(run(folder, "subject", "holdings", *who, "--json"))
     assert set(held[0]) == {
-        "holding", "category", "state", "value", "masked", "grounds", "recipients", "source", "restriction",
+        "holding", "category", "state", "value", "masked", "grounds", "recipients", "source", "restriction", "held_by",
     }  # fmt: skip
-    assert set(held[0]["grounds"][0]) == {"purpose", "basis", "since", "until", "rule", "ended"}
+    assert set(held[0]["grounds"][0]) == {"purpose", "basis", "since", "until", "rule", "ended", "technology"}
     assert {row["value"] for row in held if row["category"] == "email"} == {"c***@example.com"}
     history = told(run(folder, "--json", "subject", "history", *who))
     assert set(history[0]) == {"version", "position", "kind", "occurred_at", "recorded_at", "actor", "policy", "data"}

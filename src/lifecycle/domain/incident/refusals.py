@@ -34,7 +34,7 @@ class IncidentOutOfOrder(Refused):
     remedy = "see how far it has come: `lifecycle incident show`"
 
     def __init__(self, command: str, status: str) -> None:
-        super().__init__(f"`{command}` has no place while the incident is {status}.")
+        super().__init__(f"{shown(command)} has no place while the incident is {shown(status)}.")
 
 
 class ScopeMissing(Refused):
@@ -119,8 +119,8 @@ class IncidentNoticeMissing(NoticeMissing):
     rule = "policy clause 6; PIPL Art. 57; GDPR Arts. 33, 34; PDPA s 26D"
     remedy = "notify the authority, and notify the people or waive their notice with its reason"
 
-    def __init__(self, whom: str) -> None:
-        Refused.__init__(self, f"An incident is not closed before it was told: {whom}.")
+    def __init__(self, why: str = "the authority, the people") -> None:
+        Refused.__init__(self, f"An incident is not closed before it was told: {why}.")
 
 
 class PeopleNotTold(Refused):

@@ -92,6 +92,8 @@ def _accepted(subject: Subject, event: e.PolicyAccepted, _: datetime) -> Subject
 def _consented(subject: Subject, event: e.ConsentGiven, _: datetime) -> Subject:
     objects = [ConsentObject(purpose, t) for t in event.technologies or (None,) for purpose in event.purposes]
     agreed = [one for one in objects if one.key in event.scopes]
+    if {one.purpose for one in agreed} != set(event.purposes):
+        raise KeyError("scopes")  # a consent to nothing: no program of ours wrote this
     given = tuple(
         Consent(
             purpose=one.purpose,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lifecycle.domain.subject import duty_refusals
 from lifecycle.errors import Refused
 
 
@@ -14,13 +15,15 @@ class NotForAccess(Refused):
         super().__init__("This request asks for no access and for no copy.")
 
 
-class TokenWrong(Refused):
-    code = "token-wrong"
+class TokenWrong(duty_refusals.TokenWrong):
+    """The same code as for the token of an instruction, but of clause 7.1."""
+
+    rule = ""
     clause = "7.1"
     remedy = "use the token as it was issued for this request, or let a new one be issued"
 
     def __init__(self) -> None:
-        super().__init__("No such token was issued for this request.")
+        Refused.__init__(self, "No such token was issued for this request.")
 
 
 class TokenUsed(Refused):
