@@ -91,3 +91,14 @@ def test_a_command_that_is_refused_stays_undone_and_is_said(store: Store) -> Non
         wrong()
     assert wrong.behind()["show-the-policy-to-who-is-new"] > 0
     assert store.kinds().count("notice-given") == 0
+
+
+def test_a_process_that_fails_holds_up_no_other(store: Store) -> None:
+    store.consent()
+    failing = ShowThePolicyToWhoIsNew(name="fails", shown="9.9")
+    going_on = ShowThePolicyToWhoIsNew()
+    both = Reacting(store.engine.database, [failing, going_on], store.engine.execute_many, store.engine.drain)
+    with pytest.raises(ReactionFailed, match="fails"):
+        both()
+    assert store.kinds().count("notice-given") == 1
+    assert [name for name, left in both.behind().items() if left] == ["fails"]

@@ -353,7 +353,8 @@ class Engine:
     def react(self) -> int:
         """Let the processes follow what has happened, and compute and tell what incidents wait for; return how many
         commands were asked."""
-        return self.reacting() + self.incidents.follow()
+        told = self.incidents.follow()  # first: a process that fails holds up nobody's notice
+        return self.reacting() + told
 
     def _try_again(self, now: datetime) -> ErasureUnfinished | None:
         """What a store outside of ours could not erase, and keys that wait to be moved; nobody else waits for it."""

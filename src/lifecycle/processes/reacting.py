@@ -73,14 +73,26 @@ class Reacting:
         self._follow = follow
 
     def __call__(self) -> int:
-        """React to everything that has happened; return how many commands were asked. Reactions may cause reactions."""
+        """React to everything that has happened; return how many commands were asked. Reactions may cause reactions.
+
+        Errors: ReactionFailed, once every other reaction has done its work.
+        """
         asked = 0
+        failed: dict[str, ReactionFailed] = {}
         while True:
             self._follow()
             behind = self.behind()
-            if not any(behind.values()):
-                return asked
-            asked += sum(self._catch_up(reaction) for reaction in self._reactions if behind[reaction.name])
+            going = [each for each in self._reactions if behind[each.name] and each.name not in failed]
+            if not going:
+                break
+            for reaction in going:
+                try:
+                    asked += self._catch_up(reaction)
+                except ReactionFailed as failure:
+                    failed[reaction.name] = failure
+        for first in failed.values():
+            raise first
+        return asked
 
     def behind(self) -> dict[str, int]:
         """How many positions each reaction has still to look through."""
