@@ -282,11 +282,15 @@ def test_an_interruption_in_the_middle_of_a_query_comes_through_and_the_next_rea
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), database.read() as c:
-        event.listen(database.engine, "before_cursor_execute", interrupt)
-        try:
-            c.execute(text("SELECT 1"))
-        finally:
-            event.remove(database.engine, "before_cursor_execute", interrupt)
+    def read() -> None:
+        with database.read() as c:
+            event.listen(database.engine, "before_cursor_execute", interrupt)
+            try:
+                c.execute(text("SELECT 1"))
+            finally:
+                event.remove(database.engine, "before_cursor_execute", interrupt)
+
+    with pytest.raises(KeyboardInterrupt):
+        read()
     with database.read() as c:
         assert c.execute(text("SELECT 1")).scalar_one() == 1

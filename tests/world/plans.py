@@ -56,10 +56,12 @@ class Plan:
 
     @classmethod
     def of(cls, seed: int, days: int) -> Plan:
-        return cls(seed, days, seed % 2 == 0, tuple(_Planning(Random(seed), days, seed % 2 == 0).moments()))
+        return cls(seed, days, seed % 2 == 0, tuple(Planning(Random(seed), days, seed % 2 == 0).moments()))
 
 
-class _Planning:
+class Planning:
+    """Invents what is said, as `random` has it."""
+
     def __init__(self, random: Random, days: int, is_plain: bool) -> None:
         self.random, self.is_plain = random, is_plain
         self.now, self.end = BEGIN, BEGIN + timedelta(days=days)
@@ -112,10 +114,10 @@ class _Planning:
 
     def _known_to_the_oracle(self, person: int, clock: datetime) -> Iterator[Said]:
         late = timedelta(hours=self.random.choice([0, 0, 0, 1, 30, 5 * 24, 12 * 24]))
-        for fact in self._facts(self.random.choice(WORDS), clock - late, clock):
-            yield Said(person, self._document(person, fact.at, _fields(fact)), fact)
+        for fact in self.facts(self.random.choice(WORDS), clock - late, clock):
+            yield Said(person, self._document(person, fact.at, fields_of(fact)), fact)
 
-    def _facts(self, word: str, at: datetime, now: datetime) -> Iterator[Fact]:
+    def facts(self, word: str, at: datetime, now: datetime) -> Iterator[Fact]:
         choice, fact = self.random.choice, partial(Fact, word, at, now)
         purpose = choice(PURPOSES)
         match word:
@@ -187,7 +189,7 @@ class _Planning:
             )
 
 
-def _fields(fact: Fact) -> dict[str, Any]:
+def fields_of(fact: Fact) -> dict[str, Any]:
     """By category: who says it does not know our ids."""
     if fact.what == "correct":
         return {"command": "correct", "data": dict(fact.items), "reason": "misspelt"}
