@@ -304,9 +304,9 @@ class Engine:
         """Everything on record about a person, in a file for that person; recorded before the file is there."""
         return packaging.make_package(self, subject, request, token, out, actor, language)
 
-    def consent_receipt(self, subject: Mapping[str, str] | UUID, version: int) -> bytes:
+    def consent_receipt(self, subject: Mapping[str, str] | UUID, version: int, *, opened: bool = False) -> bytes:
         """What the person keeps of the event of that version: signed, and checkable without us. Policy clause 1.4."""
-        return receipts.consent_receipt(self, subject, version)
+        return receipts.consent_receipt(self, subject, version, opened=opened)
 
     def subject_state(self, subject_id: UUID) -> Subject:
         """The state that a person's record adds up to; values are not part of it."""
