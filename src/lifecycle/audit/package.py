@@ -40,7 +40,7 @@ from lifecycle.storage.policies import Policies
 from lifecycle.vault import revealing
 from lifecycle.vault.vault import Vault
 
-SAID = ("text", "reason", "note", "route")
+SAID = ("text", "reason", "note", "otherwise", "route")
 """Of a request's words what may be shown: not who asked for the person, nor how anybody proved who they are."""
 
 
