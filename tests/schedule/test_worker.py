@@ -10,6 +10,8 @@ import pytest
 from schedule.leading import leads_soon, loses_the_lead
 from whole.stores import Store
 
+from lifecycle.errors import NeedsAnother
+from lifecycle.schedule import worker
 from lifecycle.schedule.leader import Leader, leader_of
 from lifecycle.schedule.worker import Duty, Worker
 
@@ -47,6 +49,28 @@ class Noted:
 
     def failed(self, name: str, error: Exception) -> None:
         self.failures.append((name, type(error).__name__))
+
+
+def test_a_worker_that_lacks_what_another_may_have_lets_that_one_lead_and_comes_back(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(worker, "STANDS_BACK", 0.2)
+    noted = Noted()
+
+    def lacks() -> None:
+        raise NeedsAnother("The key is not here.")
+
+    with leader_of(store.engine.database) as one, leader_of(store.engine.database) as other:
+        lacking = Worker(one, [Duty("epoch", OFTEN, lacks), noted.duty("drain")], noted.failed)
+        standing_by = Worker(other, [noted.duty("epoch")], noted.failed)
+        lacking.tick_all()
+        assert (noted.done, noted.failures) == ([], [("epoch", "NeedsAnother")])
+        standing_by.tick_all()
+        assert noted.done == ["epoch"]
+        other.step_down()
+        time.sleep(0.3)
+        lacking.tick(noted.duty("sweep"))
+        assert noted.done == ["epoch", "sweep"]
 
 
 def test_a_failing_duty_is_reported_and_does_not_stop_the_others():

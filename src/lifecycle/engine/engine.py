@@ -195,13 +195,21 @@ class Engine:
         reason: str,
         hold: str | None = None,
         law: str | None = None,
+        request: str | None = None,
         categories: Sequence[str] = (),
         holdings: Sequence[str] = (),
     ) -> list[dict[str, Any]]:
-        """What is stored only, in clear, for a custodian who names the hold or the law that keeps it; on record before
-        the values are returned. Raises the refusal `custody-closed`. Policy clauses 5 and 7.3.
+        """What is stored only, in clear, for a custodian who names the hold or the law that keeps it, or, of what is
+        merely disputed, a request of the person's; on record before the values are returned. Raises the refusal
+        `custody-closed`. Policy clauses 5 and 7.3.
         """
-        named = {"hold": hold, "law": law, "categories": tuple(categories), "holdings": tuple(holdings)}
+        named = {
+            "hold": hold,
+            "law": law,
+            "request": request,
+            "categories": tuple(categories),
+            "holdings": tuple(holdings),
+        }
         return self.custody.open(subject, actor, reason=reason, **named)
 
     def issue_package_token(self, subject: Mapping[str, str], request: str, actor: Mapping[str, str]) -> Token:
@@ -297,7 +305,7 @@ class Engine:
 
     def vault_status(self) -> dict[str, Any]:
         with self.database.read() as c:
-            return standing.vault_standing(c)
+            return standing.vault_standing(c, self.custody.custodian.keys)
 
     @property
     def transfers(self) -> Transferring:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 
+from lifecycle.errors import NeedsAnother
 from lifecycle.schedule.leader import Leader
 
 SWEEP_EVERY = timedelta(seconds=60)
 DRAIN_EVERY = timedelta(seconds=1)
 PUBLISH_EVERY = timedelta(seconds=5)
+STANDS_BACK = 5.0  # seconds: long enough for the next tick of whoever stands by
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class Worker:
         self._duties = duties
         self._failed = failed
         self._one_at_a_time = threading.Lock()
+        self._back_at = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Tick until `stop` is set; a tick under way is finished first."""
@@ -54,10 +58,15 @@ class Worker:
             self.tick(duty)
 
     def tick(self, duty: Duty) -> None:
-        """A failing duty is reported and tried again at its next tick; it never ends the worker."""
+        """A failing duty is reported and tried again at its next tick; it never ends the worker. One that lacks what
+        another worker may have lets that one lead."""
         with self._one_at_a_time:
             try:
-                if self._leader.leads():
+                if time.monotonic() >= self._back_at and self._leader.leads():
                     duty.act()
+            except NeedsAnother as error:
+                self._failed(duty.name, error)
+                self._leader.step_down()
+                self._back_at = time.monotonic() + STANDS_BACK
             except Exception as error:  # noqa: BLE001 -- whatever it is, tomorrow's deadlines must still be met
                 self._failed(duty.name, error)
