@@ -16,7 +16,7 @@ NoValue = Literal["storage-only", "held-elsewhere", "erased", "transferred"]
 class Told(BaseModel):
     """Base of everything in a package."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, hide_input_in_errors=True)
 
 
 class Named(Told):
@@ -178,7 +178,7 @@ class RightTold(Named):
 class Package(Told):
     """Everything that is on record about one person, for that person."""
 
-    model_config = ConfigDict(title="Access package")
+    model_config = ConfigDict(title="Access package", defer_build=True)
 
     schema_version: Literal["lifecycle/access-package/1"] = SCHEMA  # type: ignore[assignment]
     language: Language

@@ -51,7 +51,7 @@ Said = Annotated[str, Field(min_length=1, max_length=4096)]  # the caller's own 
 class Shape(BaseModel):
     """Base of everything a document is made of; a field that nobody knows is malformed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, hide_input_in_errors=True)
 
     def __repr__(self) -> str:
         """Nothing of what the caller wrote: personal data never reaches a log by accident."""

@@ -12,8 +12,8 @@ from typing import Any, Protocol, cast
 from uuid import UUID
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from lifecycle.columns import insert_of
 from lifecycle.commands.document import Command
 from lifecycle.commands.outcome import Outcome
 from lifecycle.domain.event import Recorded
@@ -128,8 +128,7 @@ class Reacting:
     def _move(self, name: str, old: int, new: int) -> None:
         """Somebody else who reacts too may have been faster: then it has moved already."""
         with self._database.write("writer") as c:
-            insert = (sqlite if c.dialect.name == "sqlite" else postgresql).insert(reaction_position)
-            c.execute(insert.on_conflict_do_nothing(), {"name": name, "position": 0})
+            c.execute(insert_of(c, reaction_position).on_conflict_do_nothing(), {"name": name, "position": 0})
             column = reaction_position.c
             c.execute(update(reaction_position).where(column.name == name, column.position == old).values(position=new))
 
