@@ -26,6 +26,7 @@ from lifecycle.domain.open_records import Named
 from lifecycle.domain.subject.state import Subject
 from lifecycle.engine import standing
 from lifecycle.engine.answers import NotRead
+from lifecycle.engine.asking import Question
 from lifecycle.engine.executing import Executing
 from lifecycle.engine.group_commit import GroupCommit
 from lifecycle.engine.publishing import Publishing
@@ -133,9 +134,9 @@ class Engine:
         self.sweeping_open_records = SweepOpenRecords(database, self.execute_many, self.drain)
         self.executing = Executing(
             database, self.streams, self.vault, self.policies, self.clock, calendars, self.erasing, self.taking,
-            resume=self.resume, drain=self.drain,
+            resume=self.resume,
         )  # fmt: skip
-        self._group = GroupCommit(self.executing.together, BATCH)
+        self._group = GroupCommit(self._together, BATCH)
         self._ticking = Ticking(self)
         with database.read() as c:
             self.vault.installation(c)
@@ -198,10 +199,20 @@ class Engine:
         """Decide and append many commands in order, a transaction for each thousand."""
         outcomes: list[Outcome] = []
         for start in range(0, len(commands), BATCH):
-            outcomes += self.executing.answer_all(
-                [self.executing.question(each) for each in commands[start : start + BATCH]]
-            )
+            questions = [self.executing.question(each) for each in commands[start : start + BATCH]]
+            outcomes += self.executing.answer_all(questions)
+        self._follow()
         return outcomes
+
+    def _together(self, questions: Sequence[Question]) -> list[Outcome]:
+        outcomes = self.executing.together(questions)
+        self._follow()
+        return outcomes
+
+    def _follow(self) -> None:
+        """A SQLite store has no worker beside it that sequences and projects (settled rule 13)."""
+        if self.database.is_sqlite:
+            self.drain()
 
     def read_clear(self, subject: Mapping[str, str], purpose: str, actor: Mapping[str, str]) -> list[dict[str, Any]]:
         """The holdings that `actor` may see in clear for `purpose`; the read is on record before they are returned.

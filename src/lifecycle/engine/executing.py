@@ -54,7 +54,6 @@ class Executing:
         taking: TakeCustodyOfWhatIsStoredOnly,
         *,
         resume: Callable[[], object],
-        drain: Callable[[], None],
     ) -> None:
         self._database = database
         self._streams = streams
@@ -64,7 +63,6 @@ class Executing:
         self._erasing = erasing
         self._taking = taking
         self._resume = resume
-        self._drain = drain
         self.snapshot = Snapshot(streams, vault, policies)
 
     def question(self, command: Command | Mapping[str, Any]) -> Question | Outcome:
@@ -82,6 +80,7 @@ class Executing:
             return answers.failed(id, "invalid", Invalid("A string of the document is not Unicode text."))
 
     def answer_all(self, questions: Sequence[Question | Outcome]) -> list[Outcome]:
+        """One outcome for each; what is malformed has its own already."""
         answered = iter(self.together([q for q in questions if isinstance(q, Question)]))
         return [next(answered) if isinstance(question, Question) else question for question in questions]
 
@@ -89,8 +88,6 @@ class Executing:
         outcomes: list[Outcome] = []
         while len(outcomes) < len(questions):
             outcomes += self._one_transaction(questions[len(outcomes) :])
-        if self._database.is_sqlite:
-            self._drain()
         return outcomes
 
     def _one_transaction(self, questions: Sequence[Question]) -> list[Outcome]:

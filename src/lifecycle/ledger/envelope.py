@@ -57,6 +57,18 @@ class Part(NamedTuple):
         return {"ct": self.ct, "hid": self.hid, "kc": self.kc, "kid": self.kid, "pc": self.pc}
 
 
+class Fact(NamedTuple):
+    """What a header says has happened, without what proves it: `hids` name what is sealed."""
+
+    at: datetime
+    kind: str
+    data: dict[str, Any]
+    cmd: str
+    role: str
+    policy: str
+    hids: list[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """A header, read. `prev` is the previous commitment in base64url, None for the first event of a stream."""
@@ -127,6 +139,14 @@ def read_header(header: bytes, *, strict: bool = False) -> Header:
     return read
 
 
+def read_fact(header: bytes) -> Fact:
+    """Read what a fold needs, in a third of the time. Errors: MalformedHeader."""
+    try:
+        return _fact(orjson.loads(header))
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+        raise MalformedHeader("These bytes are not a header.") from None
+
+
 def commitment(salt: bytes, header: bytes) -> bytes:
     """C: statistically hiding, because the salt is 64 random bytes that are never published."""
     return sha256(LEAF + b"\x00" + salt + header).digest()
@@ -195,6 +215,19 @@ def _read(said: Any) -> Header:
         raise ValueError("prev")
     kind = f"{said['type']}/{version}"
     return Header(datetime.fromisoformat(at), said["data"], said["meta"], n, parts, prev, unb64url(said["sid"]), kind)
+
+
+def _fact(said: Any) -> Fact:
+    at, data, meta, name, version = said["at"], said["data"], said["meta"], said["type"], said["v"]
+    cmd, role, policy = meta["cmd"], meta["role"], meta["policy"]
+    hids = [part["hid"] for part in said["parts"]]
+    if said.keys() != _FIELDS or len(meta) != len(_META) or type(data) is not dict:
+        raise ValueError("fields")
+    if type(version) is not int or version < 1 or any(type(hid) is not str for hid in hids):
+        raise ValueError("version, parts")
+    if not type(at) is type(name) is type(cmd) is type(role) is type(policy) is str or not at.endswith("Z"):
+        raise ValueError("texts")
+    return Fact(datetime.fromisoformat(at), f"{name}/{version}", data, cmd, role, policy, hids)
 
 
 def _is_canonical(read: Header, header: bytes) -> bool:

@@ -68,7 +68,7 @@ class Period(BaseModel):
 
     def due(self, counted_from: datetime, zone: str) -> datetime:
         """The instant at which the period is over: the start of the day after its last day, in `zone`."""
-        return _due(self.days, self.months, day_of(counted_from, zone), zone)
+        return _due(self.days, self.months, counted_from, zone)
 
     def over_if_begun_before(self, now: datetime, zone: str) -> datetime:
         """The other way round: what began before this instant, and nothing else, has `due` at `now` or earlier."""
@@ -85,8 +85,14 @@ class Period(BaseModel):
 
 
 @lru_cache(maxsize=4_096)
-def _due(days: int | None, months: int | None, first: date, zone: str) -> datetime:
-    """Asked for several times an event, and alike for all that began on one day."""
+def _due(days: int | None, months: int | None, counted_from: datetime, zone: str) -> datetime:
+    """Asked for several times an event, of the same instants."""
+    return _due_of_day(days, months, day_of(counted_from, zone), zone)
+
+
+@lru_cache(maxsize=4_096)
+def _due_of_day(days: int | None, months: int | None, first: date, zone: str) -> datetime:
+    """Alike for all that began on one day."""
     last = Period.model_construct(days=days, months=months).last_day(first)
     return start_of(last + timedelta(days=1), zone)
 
