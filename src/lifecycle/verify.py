@@ -904,6 +904,25 @@ class Stream:
     after_erasure: list[tuple[int, int, str, bool]] = field(default_factory=list)
 
 
+class Order(NamedTuple):
+    """An `erasure-ordered/1` of the record."""
+
+    whole: bool
+    leaf: int
+    at: str
+    holdings: frozenset[str]
+
+    def covers(self, key: Key) -> bool:
+        """Is this key among those that carrying out the order destroys, with all that it sealed? What callers wrote in
+        words is sealed on the access stream until the person is fenced, a moment after a whole erasure was ordered."""
+        before = key.last_index < self.leaf
+        theirs = before or key.hid == _WORDS if self.whole else before and key.stream == 0 and key.hid in self.holdings
+        return theirs and not key.shown
+
+
+_WORDS = "record"  # the holding of what callers wrote
+
+
 @dataclass(slots=True)
 class Completed:
     """An `erasure-completed/1` of the record."""
@@ -940,7 +959,7 @@ class Found:
     final: set[tuple[int, int]] = field(default_factory=set)  # (stream, epoch) proved destroyed
     access_sid: str | None = None
     is_person: bool = False
-    orders: dict[int, bool] = field(default_factory=dict)  # n of erasure-ordered: whole
+    orders: dict[int, Order] = field(default_factory=dict)  # by n
     completed: list[Completed] = field(default_factory=list)
     keys: dict[str, Key] = field(default_factory=dict)  # by kid
     values_hidden: int = 0
@@ -960,6 +979,12 @@ class Found:
     @property
     def erasure(self) -> Completed | None:
         return next((each for each in self.completed if each.whole), None)
+
+    @property
+    def carried_out(self) -> dict[int, Order]:
+        """Orders of which nothing says yet that they are completed."""
+        done = {each.order for each in self.completed}
+        return {n: order for n, order in self.orders.items() if n not in done}
 
 
 # -- V1: the checkpoint ------------------------------------------------------------------------------------------------
@@ -1613,7 +1638,7 @@ class Walk:
             stream.last.append(row)
         if kind in _UNDERSTOOD:
             with _in("V10", self._where()):
-                self._understand(kind, header.data)
+                self._understand(header)
         elif kind in _STORES_ONLY and stream.number == 0:
             with _in("V9", self._where()):
                 found.stored_only |= _put_into_storage(kind, header.data)
@@ -1621,8 +1646,8 @@ class Walk:
         if erasure is not None and self.index > erasure.index:
             v10_after_erasure(self._where(), kind, header.parts)
 
-    def _understand(self, kind: str, data: dict[str, Any]) -> None:
-        found = self.found
+    def _understand(self, header: Header) -> None:
+        found, kind, data = self.found, header.type, header.data
         if kind == ERASURE_FINALISED:
             self.stream.finalised.append(_number(data.get("epoch"), "epoch"))
         elif self.stream.number != 0:
@@ -1633,7 +1658,8 @@ class Walk:
             unb64url(data.get("access_sid"), 32)
             found.is_person, found.access_sid = True, data["access_sid"]
         elif kind == ERASURE_ORDERED:
-            found.orders[self.n] = _flag(data.get("whole", False))
+            holdings = frozenset(_texts(data.get("holdings", []), "holdings"))
+            found.orders[self.n] = Order(_flag(data.get("whole", False)), self.index, header.at, holdings)
         else:
             found.completed.append(self._completion(data))
 
@@ -1646,7 +1672,8 @@ class Walk:
             keys[said["kid"]] = said["kc"]
         order, epoch = _number(data.get("order"), "order"), _number(data.get("epoch"), "epoch")
         whole = _flag(data.get("whole", False))
-        if self.found.orders.get(order) is not whole:
+        ordered = self.found.orders.get(order)
+        if ordered is None or ordered.whole is not whole:
             raise Malformed("an erasure is completed that was not ordered")
         if whole:
             _v10_names_every_key(self.found, keys)
@@ -1800,6 +1827,12 @@ def _digest(raw: bytes) -> str:
     return b64url(sha256(raw).digest())
 
 
+def _texts(value: Any, what: str) -> list[str]:
+    if not all(type(each) is str for each in _list(value, what)):
+        raise Malformed(f"{what} are not texts")
+    return list(value)
+
+
 def _flag(value: Any) -> bool:
     if type(value) is not bool:
         raise Malformed("a yes or no is neither")
@@ -1814,15 +1847,29 @@ def v9_explained(found: Found) -> None:
     for completed in found.completed:
         for kid, kc in completed.keys.items():
             destroyed.setdefault(kid, (kc, completed.index))
+    pending = found.carried_out
+    gone = dict.fromkeys(pending, 0)
     for kid, key in found.keys.items():
-        _v9_key(found, key, destroyed.get(kid))
+        _v9_key(found, key, destroyed.get(kid), pending, gone)
+    found.remarks.extend(_v9_pending(n, order, gone[n]) for n, order in pending.items())
     if found.values_hidden and not found.disclosed:
         found.not_checked.append("Values: they are sealed here, so that they still open was not checked.")
     if found.closed:
         found.not_checked.append(f"Values kept in storage only, {found.closed}: they are shown sealed, not in clear.")
 
 
-def _v9_key(found: Found, key: Key, destroyed: tuple[str, int] | None) -> None:
+def _v9_pending(n: int, order: Order, gone: int) -> str:
+    what = "of the whole person" if order.whole else f"of {len(order.holdings)} holdings"
+    left = f"{gone} keys' values are gone by it" if gone else "nothing is gone by it"
+    return (
+        f"Event n={n}: an erasure {what} was ordered at {order.at} and is not completed: {left}, and nothing says that "
+        "every copy is. If the log is much newer than the order, ask why."
+    )
+
+
+def _v9_key(
+    found: Found, key: Key, destroyed: tuple[str, int] | None, pending: dict[int, Order], gone: dict[int, int]
+) -> None:
     where = f"event n={key.n} of the {found.streams[key.stream].role} stream"
     whole = found.erasure
     by_whole = whole is not None and key.stream == 1 and key.last_index < whole.index
@@ -1834,7 +1881,10 @@ def _v9_key(found: Found, key: Key, destroyed: tuple[str, int] | None) -> None:
     if key.stream == 0 and key.hid in found.stored_only and not key.bare:
         found.closed += 1
     elif not named and not by_whole:
-        raise _invalid("V9", f"A payload is missing and nothing explains it: {where}.")
+        by_order = next((n for n, order in pending.items() if order.covers(key)), None)
+        if by_order is None or destroyed is not None:
+            raise _invalid("V9", f"A payload is missing and nothing explains it: {where}.")
+        gone[by_order] += 1
 
 
 # -- V10: erasure ------------------------------------------------------------------------------------------------------
@@ -1869,8 +1919,6 @@ def v10_erasure(found: Found) -> None:
         found.remarks.append(
             "The erasure is completed and not yet final: the epoch in which it happened has not ended."
         )
-    pending = set(found.orders) - {each.order for each in found.completed}
-    found.remarks.extend(f"Event n={n}: an erasure is ordered, not completed." for n in sorted(pending))
 
 
 def _v10_expunged(found: Found) -> None:
