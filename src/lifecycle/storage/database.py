@@ -98,7 +98,8 @@ class Database:
             try:
                 yield c
             finally:
-                c.exec_driver_sql("PRAGMA query_only=OFF")
+                if not c.invalidated:  # an interruption in the middle of a query: the connection is thrown away
+                    c.exec_driver_sql("PRAGMA query_only=OFF")
 
     @contextmanager
     def write(self, role: Role) -> Iterator[Connection]:
