@@ -1,41 +1,37 @@
-"""The engine: commands in, outcomes out; each batch one snapshot, one decision after the other, one transaction."""
+"""The engine: commands in, outcomes out; each batch one snapshot, one decision after the other, one transaction.
+
+What only some commands of the line need (reading, packages, transfers, incidents) is loaded when it is first asked for:
+every command of the line opens an engine, and most want little of it.
+"""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from lifecycle.audit.views import Views
 from lifecycle.clock import Clock, SystemClock
 from lifecycle.commands.document import Command
 from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.parsing import Malformed, faults_of
-from lifecycle.commands.subject.read_clear import ReadClear
 from lifecycle.domain.open_records import Named
 from lifecycle.domain.subject.state import Subject
-from lifecycle.engine import packaging, receipts, standing, vault_dumps
+from lifecycle.engine import standing
 from lifecycle.engine.answers import NotRead
 from lifecycle.engine.asking import Question
-from lifecycle.engine.custody import OpeningCustody
 from lifecycle.engine.executing import Executing
 from lifecycle.engine.group_commit import GroupCommit
-from lifecycle.engine.incidents import Incidents
-from lifecycle.engine.packaging import Made, Token
 from lifecycle.engine.publishing import Publishing
-from lifecycle.engine.reading import Reading
-from lifecycle.engine.restoring import Restoring
-from lifecycle.engine.revisions import Revisions
 from lifecycle.engine.sealing_off import compare, refuse_what_came_back
 from lifecycle.engine.ticking import Ticking
-from lifecycle.engine.transferring import Transferring
 from lifecycle.errors import StoreUnavailable
 from lifecycle.ledger.checkpoint_rows import Published
 from lifecycle.ledger.sequencer import sequence
@@ -68,6 +64,15 @@ from lifecycle.vault.epochs import EpochKeys
 from lifecycle.vault.journal import ErasureJournal
 from lifecycle.vault.spent import forget_spent
 from lifecycle.vault.vault import Vault
+
+if TYPE_CHECKING:
+    from lifecycle.engine.custody import OpeningCustody
+    from lifecycle.engine.incidents import Incidents
+    from lifecycle.engine.packaging import Made, Token
+    from lifecycle.engine.reading import Reading
+    from lifecycle.engine.restoring import Restoring
+    from lifecycle.engine.revisions import Revisions
+    from lifecycle.engine.transferring import Transferring
 
 TRIES = 8
 TRIES_ALONE = 64
@@ -114,10 +119,7 @@ class Engine:
         self.streams = Streams(database)
         self.policies = Policies(database)
         self.follower = Follower(database, self.streams, self.policies, PROJECTIONS)
-        views = Views(database, self.vault, self.policies, self.clock, self.follower, calendars)
-        self.read = Reading(database, self.vault, views, self.drain)
-        custodian = Custodian(CustodyKeys(custody or keys))
-        self.custody = OpeningCustody(database, self.streams, self.vault, custodian, self.execute)
+        self._custodian = custodian = Custodian(CustodyKeys(custody or keys))
         self.taking = TakeCustodyOfWhatIsStoredOnly(database, self.streams, self.vault, custodian)
         self.erasing = EraseWhatWasOrdered(database, self.streams, self.vault, self.journal, self.policies, sinks)
         self.ending = FinaliseWhenAnEpochEnds(
@@ -130,9 +132,6 @@ class Engine:
         delivering = () if outbox is None else (DeliverInstructions(outbox, self.vault.instruction_token),)
         self.reacting = Reacting(database, (*REACTIONS, *delivering), self.execute_many, self.drain)
         self.sweeping_open_records = SweepOpenRecords(database, self.execute_many, self.drain)
-        self.incidents = Incidents(
-            database, self.streams, self.vault, self.policies, self.clock, self.execute_many, self.drain
-        )
         self.executing = Executing(
             database, self.streams, self.vault, self.policies, self.clock, calendars, self.erasing, self.taking,
             resume=self.resume,
@@ -141,6 +140,49 @@ class Engine:
         self._ticking = Ticking(self)
         with database.read() as c:
             self.vault.installation(c)
+
+    # -- what is loaded when it is needed ----------------------------------------------------------------------------
+
+    @cached_property
+    def read(self) -> Reading:
+        from lifecycle.audit.views import Views  # noqa: PLC0415
+        from lifecycle.engine.reading import Reading  # noqa: PLC0415
+
+        views = Views(self.database, self.vault, self.policies, self.clock, self.follower, self.calendars)
+        return Reading(self.database, self.vault, views, self.drain)
+
+    @cached_property
+    def custody(self) -> OpeningCustody:
+        from lifecycle.engine.custody import OpeningCustody  # noqa: PLC0415
+
+        return OpeningCustody(self.database, self.streams, self.vault, self._custodian, self.execute)
+
+    @cached_property
+    def incidents(self) -> Incidents:
+        from lifecycle.engine.incidents import Incidents  # noqa: PLC0415
+
+        return Incidents(
+            self.database, self.streams, self.vault, self.policies, self.clock, self.execute_many, self.drain
+        )
+
+    @property
+    def transfers(self) -> Transferring:
+        """Transfers to another controller. Policy clause 3.2."""
+        from lifecycle.engine.transferring import Transferring  # noqa: PLC0415
+
+        return Transferring(self)
+
+    @property
+    def restoring(self) -> Restoring:
+        from lifecycle.engine.restoring import Restoring  # noqa: PLC0415
+
+        return Restoring(self)
+
+    @property
+    def revisions(self) -> Revisions:
+        from lifecycle.engine.revisions import Revisions  # noqa: PLC0415
+
+        return Revisions(self)
 
     # -- commands ----------------------------------------------------------------------------------------------------
 
@@ -177,6 +219,8 @@ class Engine:
 
         Raises the refusal that says what is lacking: role, ground, or that it is storage only. Policy clause 4.
         """
+        from lifecycle.commands.subject.read_clear import ReadClear  # noqa: PLC0415
+
         document = {"id": secrets.token_hex(16), "subject": subject, "purpose": purpose, "actor": actor}
         try:
             asked = ReadClear.model_validate(document)
@@ -195,17 +239,27 @@ class Engine:
         reason: str,
         hold: str | None = None,
         law: str | None = None,
+        request: str | None = None,
         categories: Sequence[str] = (),
         holdings: Sequence[str] = (),
     ) -> list[dict[str, Any]]:
-        """What is stored only, in clear, for a custodian who names the hold or the law that keeps it; on record before
-        the values are returned. Raises the refusal `custody-closed`. Policy clauses 5 and 7.3.
+        """What is stored only, in clear, for a custodian who names the hold or the law that keeps it, or, of what is
+        merely disputed, a request of the person's; on record before the values are returned. Raises the refusal
+        `custody-closed`. Policy clauses 5 and 7.3.
         """
-        named = {"hold": hold, "law": law, "categories": tuple(categories), "holdings": tuple(holdings)}
+        named = {
+            "hold": hold,
+            "law": law,
+            "request": request,
+            "categories": tuple(categories),
+            "holdings": tuple(holdings),
+        }
         return self.custody.open(subject, actor, reason=reason, **named)
 
     def issue_package_token(self, subject: Mapping[str, str], request: str, actor: Mapping[str, str]) -> Token:
         """A token with which the requester is given one access package, for as long as the policy says. Clause 7.1."""
+        from lifecycle.engine import packaging  # noqa: PLC0415
+
         return packaging.issue_token(self, subject, request, actor)
 
     def access_package(
@@ -219,11 +273,15 @@ class Engine:
         language: str = "en",
     ) -> Made:
         """Everything on record about a person, in a file for that person; recorded before the file is there."""
+        from lifecycle.engine import packaging  # noqa: PLC0415
+
         return packaging.make_package(self, subject, request, token, out, actor, language)
 
-    def consent_receipt(self, subject: Mapping[str, str] | UUID, version: int) -> bytes:
+    def consent_receipt(self, subject: Mapping[str, str] | UUID, version: int, *, opened: bool = False) -> bytes:
         """What the person keeps of the event of that version: signed, and checkable without us. Policy clause 1.4."""
-        return receipts.consent_receipt(self, subject, version)
+        from lifecycle.engine import receipts  # noqa: PLC0415
+
+        return receipts.consent_receipt(self, subject, version, opened=opened)
 
     def subject_state(self, subject_id: UUID) -> Subject:
         """The state that a person's record adds up to; values are not part of it."""
@@ -297,23 +355,12 @@ class Engine:
 
     def vault_status(self) -> dict[str, Any]:
         with self.database.read() as c:
-            return standing.vault_standing(c)
-
-    @property
-    def transfers(self) -> Transferring:
-        """Transfers to another controller. Policy clause 3.2."""
-        return Transferring(self)
-
-    @property
-    def restoring(self) -> Restoring:
-        return Restoring(self)
-
-    @property
-    def revisions(self) -> Revisions:
-        return Revisions(self)
+            return standing.vault_standing(c, self.custody.custodian.keys)
 
     def back_up_vault(self, out: IO[bytes]) -> int:
         """Dump the vault's tables on their own (settled rule 1), what is in custody too."""
+        from lifecycle.engine import vault_dumps  # noqa: PLC0415
+
         with self.database.read("eraser") as c:
             return vault_dumps.dump(c, out)
 

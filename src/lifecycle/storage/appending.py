@@ -188,7 +188,7 @@ def load_heads(c: Connection, stream_ids: Iterable[UUID]) -> dict[UUID, Head]:
     heads: dict[UUID, Head] = {}
     for some in in_chunks(stream_ids):
         rows = c.execute(_HEADS.where(stream_head.c.stream_id.in_(some)))
-        heads |= {row[0]: Head(*row, stored=True) for row in rows}
+        heads |= {row[0]: Head._make((*row, True)) for row in rows}
     return heads
 
 
