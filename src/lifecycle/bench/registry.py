@@ -26,6 +26,7 @@ class Entry(NamedTuple):
 
 
 BENCHES: dict[str, Entry] = {
+    "append": Entry("single_appends", 1_000, "commands", "Single durable commands from 1, 8 and 32 threads."),
     "import": Entry("importing", 10_000, "commands", "Commands in bulk, from lines of a file to the commit."),
 }
 
