@@ -165,11 +165,11 @@ def test_a_correction_of_what_is_restricted_goes_into_custody_too(store: Store):
 def decided_only(store: Store, command: str, **fields: Any) -> None:
     """What a crash right behind the commit leaves."""
     engine = store.engine
-    (question,) = [engine._question(document(command, f"crash-{command}", ANN, **fields))]
+    (question,) = [engine.executing.question(document(command, f"crash-{command}", ANN, **fields))]
     with engine.database.read() as c:
-        known = engine._snapshot.read(c, [question], engine.clock.now())
+        known = engine.executing.snapshot.read(c, [question], engine.clock.now())
         deciding, _ = decide_all(known, [question], engine.clock.now(), c)
-    engine._commit(deciding)
+    engine.executing.commit(deciding)
 
 
 def test_a_crash_between_the_event_and_the_move_is_made_good_at_the_next_start_in_both_directions(store: Store):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 
 import pytest
-from schedule.leading import leads_soon, loses_the_lead
+from schedule.leading import dies, leads_soon
 from whole.stores import Store
 
 from lifecycle.schedule.leader import Leader, leader_of
@@ -26,6 +27,9 @@ class Alone(Leader):
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
+
+    def acting(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def step_down(self) -> None: ...
 
@@ -113,7 +117,7 @@ def test_of_two_workers_over_one_store_only_the_one_that_leads_acts(store: Store
             for worker in workers:
                 worker.tick_all()
         assert acted == ["first"] * 3
-        loses_the_lead(database, first)
+        dies(database, first)
         assert leads_soon(second)
         for worker in workers:
             worker.tick_all()

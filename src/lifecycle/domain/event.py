@@ -39,7 +39,7 @@ class DomainEvent(BaseModel):
     the key of its own holding, by holding id.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, hide_input_in_errors=True)
 
     kind: ClassVar[str]
     record_fields: ClassVar[tuple[str, ...]] = ()

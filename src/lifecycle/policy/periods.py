@@ -50,7 +50,7 @@ class Period(BaseModel):
     Source: policy clause 5; GDPR Art. 5(1)(e); PIPL Art. 19.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     days: int | None = Field(default=None, gt=0, le=36_600, strict=True)
     months: int | None = Field(default=None, gt=0, le=1_200, strict=True)
@@ -103,7 +103,7 @@ class RetentionRule(BaseModel):
     Without a period (`period` is None) the ground lasts until its purpose or contract is ended.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     name: str  # purpose and policy version, e.g. "free-trial@1.0"
     counts_from: CountsFrom
@@ -117,7 +117,7 @@ class RetentionRule(BaseModel):
 class StatutoryMinimum(BaseModel):
     """How long law requires storage after a ground has ended, quoted into the event. Settled rule 23."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     law: str  # id of a law that the policy or a pack cites
     period: Period

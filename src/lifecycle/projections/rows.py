@@ -24,7 +24,7 @@ _OIDS = {
     Integer: "int4",
     Boolean: "bool",
     Date: "date",
-    JSON: "json",
+    JSON: "text",  # the same bytes
     Text: "text",
     Uuid: "uuid",
 }
@@ -105,7 +105,7 @@ def _conversion(kind: Any, engine: str) -> Callable[[Any], Any] | None:
     if isinstance(kind, Instant):
         return microseconds
     if isinstance(kind, JSON):
-        return json.dumps if engine == "sqlite" else None
+        return json.dumps
     if engine == "sqlite":
         return {Uuid: _hex, Date: _iso}.get(type(kind))
     return None

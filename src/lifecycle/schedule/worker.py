@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 
@@ -12,6 +13,7 @@ from lifecycle.schedule.leader import Leader
 SWEEP_EVERY = timedelta(seconds=60)
 DRAIN_EVERY = timedelta(seconds=1)
 PUBLISH_EVERY = timedelta(seconds=5)
+LOOK_EVERY = timedelta(milliseconds=250)  # at who leads, while standing by
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Worker:
         self._duties = duties
         self._failed = failed
         self._one_at_a_time = threading.Lock()
+        self._is_leading = False
 
     def run(self, stop: threading.Event) -> None:
         """Tick until `stop` is set; a tick under way is finished first."""
@@ -42,12 +45,19 @@ class Worker:
         )
         for duty in self._duties:
             scheduler.add_job(self.tick, "interval", args=[duty], seconds=duty.every.total_seconds(), id=duty.name)
+        scheduler.add_job(self._stand_by, "interval", args=[stop], seconds=LOOK_EVERY.total_seconds(), id="stand by")
         self.tick_all()
         scheduler.start()
         try:
             stop.wait()
         finally:
             scheduler.shutdown(wait=True)
+
+    def _stand_by(self, stop: threading.Event) -> None:
+        """Whoever takes over does everything at once, not only when its turn comes."""
+        with suppress(Exception):  # the next tick tells of it
+            if not self._is_leading and not stop.is_set() and self._leader.leads():
+                self.tick_all()
 
     def tick_all(self) -> None:
         for duty in self._duties:
@@ -57,7 +67,9 @@ class Worker:
         """A failing duty is reported and tried again at its next tick; it never ends the worker."""
         with self._one_at_a_time:
             try:
-                if self._leader.leads():
-                    duty.act()
+                self._is_leading = self._leader.leads()
+                if self._is_leading:
+                    with self._leader.acting():
+                        duty.act()
             except Exception as error:  # noqa: BLE001 -- whatever it is, tomorrow's deadlines must still be met
                 self._failed(duty.name, error)
