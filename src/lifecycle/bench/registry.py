@@ -28,6 +28,8 @@ class Entry(NamedTuple):
 BENCHES: dict[str, Entry] = {
     "append": Entry("single_appends", 1_000, "commands", "Single durable commands from 1, 8 and 32 threads."),
     "import": Entry("importing", 10_000, "commands", "Commands in bulk, from lines of a file to the commit."),
+    "replay": Entry("replaying", 1_000, "events", "One person's state, from the first event on."),
+    "project": Entry("projecting", 8_000, "events", "All projections: following the log, and rebuilding."),
 }
 
 
