@@ -27,6 +27,8 @@ class Entry(NamedTuple):
 
 BENCHES: dict[str, Entry] = {
     "import": Entry("importing", 10_000, "commands", "Commands in bulk, from lines of a file to the commit."),
+    "erase": Entry("erasing", 30_000, "people stored", "One person's whole erasure, among few people and many."),
+    "sweep": Entry("sweeping", 2_000, "holdings", "What falls due, through to destroyed keys."),
 }
 
 
