@@ -9,13 +9,14 @@ from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import orjson
 from eventsourcing.application import Application
 from sqlalchemy import select
 
 from lifecycle.bench.measuring import Measured, interleaved, seconds, tell
 from lifecycle.bench.peers import Person, peer
 from lifecycle.bench.stores import Place, copy_in
-from lifecycle.bench.workload import POLICY, collection, imported, known, lines, people
+from lifecycle.bench.workload import POLICY, imported, known, lines, people
 from lifecycle.engine.engine import BATCH, Engine
 from lifecycle.ledger.tables import ledger_queue
 from lifecycle.storage.tables import command_seen, event_body, event_header, stream_head
@@ -64,27 +65,38 @@ def ours(engine: Engine, load: Load, size: int) -> float:
 
 
 def theirs(library: Application[UUID], load: Load, size: int) -> float:
-    """`app.save` of the same values, an event a command, in batches of as many events; made before."""
-    batches = list(_batches(load, size))
-    if load.is_known:  # they are on record before
+    """The same lines, an event a command: parsed, given to an aggregate, and saved in batches of as many events."""
+    batches = list(_batches(library, load, size))
+
+    def save() -> None:
         for batch in batches:
-            library.save(*(person for person, _ in batch))
-    for batch in batches:
-        for person, asked in batch:
-            for each in asked:
-                person.collect(**each)
-    return size / seconds(lambda: [library.save(*(person for person, _ in batch)) for batch in batches])
+            _save(library, batch)
+
+    return size / seconds(save)
 
 
-def _batches(load: Load, size: int) -> Iterator[list[tuple[Person, list[dict[str, Any]]]]]:
+def _save(library: Application[UUID], batch: Sequence[tuple[str | Person, list[bytes]]]) -> None:
+    people = []
+    for known_as, given in batch:
+        person = Person(email=known_as) if isinstance(known_as, str) else known_as
+        for line in given:
+            said = orjson.loads(line)
+            person.collect(said["purpose"], said["basis"], said["source"], said["evidence"], said["data"])
+        people.append(person)
+    library.save(*people)
+
+
+def _batches(library: Application[UUID], load: Load, size: int) -> Iterator[list[tuple[str | Person, list[bytes]]]]:
+    """Of people on record the application has the aggregates at hand: it need not even load them."""
     for start in range(0, size, BATCH):
-        asked = [_said(collection("", load.held)) for _ in range(min(BATCH, size - start))]
+        asked = lines([""] * min(BATCH, size - start), load.held)
         groups = [asked[at : at + load.together] for at in range(0, len(asked), load.together)]
-        yield [(Person(email=email), group) for email, group in zip(people(len(groups)), groups, strict=True)]
-
-
-def _said(document: dict[str, Any]) -> dict[str, Any]:
-    return {name: document[name] for name in ("purpose", "basis", "source", "evidence", "data")}
+        named: Sequence[str | Person] = people(len(groups))
+        if load.is_known:
+            known = [Person(email=str(each)) for each in named]
+            library.save(*known)
+            named = known
+        yield list(zip(named, groups, strict=True))
 
 
 def bytes_a_command(engine: Engine, load: Load, size: int) -> int:

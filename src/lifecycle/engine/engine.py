@@ -239,13 +239,21 @@ class Engine:
         reason: str,
         hold: str | None = None,
         law: str | None = None,
+        request: str | None = None,
         categories: Sequence[str] = (),
         holdings: Sequence[str] = (),
     ) -> list[dict[str, Any]]:
-        """What is stored only, in clear, for a custodian who names the hold or the law that keeps it; on record before
-        the values are returned. Raises the refusal `custody-closed`. Policy clauses 5 and 7.3.
+        """What is stored only, in clear, for a custodian who names the hold or the law that keeps it, or, of what is
+        merely disputed, a request of the person's; on record before the values are returned. Raises the refusal
+        `custody-closed`. Policy clauses 5 and 7.3.
         """
-        named = {"hold": hold, "law": law, "categories": tuple(categories), "holdings": tuple(holdings)}
+        named = {
+            "hold": hold,
+            "law": law,
+            "request": request,
+            "categories": tuple(categories),
+            "holdings": tuple(holdings),
+        }
         return self.custody.open(subject, actor, reason=reason, **named)
 
     def issue_package_token(self, subject: Mapping[str, str], request: str, actor: Mapping[str, str]) -> Token:
@@ -269,11 +277,11 @@ class Engine:
 
         return packaging.make_package(self, subject, request, token, out, actor, language)
 
-    def consent_receipt(self, subject: Mapping[str, str] | UUID, version: int) -> bytes:
+    def consent_receipt(self, subject: Mapping[str, str] | UUID, version: int, *, opened: bool = False) -> bytes:
         """What the person keeps of the event of that version: signed, and checkable without us. Policy clause 1.4."""
         from lifecycle.engine import receipts  # noqa: PLC0415
 
-        return receipts.consent_receipt(self, subject, version)
+        return receipts.consent_receipt(self, subject, version, opened=opened)
 
     def subject_state(self, subject_id: UUID) -> Subject:
         """The state that a person's record adds up to; values are not part of it."""
@@ -347,7 +355,7 @@ class Engine:
 
     def vault_status(self) -> dict[str, Any]:
         with self.database.read() as c:
-            return standing.vault_standing(c)
+            return standing.vault_standing(c, self.custody.custodian.keys)
 
     def back_up_vault(self, out: IO[bytes]) -> int:
         """Dump the vault's tables on their own (settled rule 1), what is in custody too."""

@@ -145,10 +145,14 @@ class ConsentWithdrawn(DomainEvent):
 
 
 class ConsentExpired(DomainEvent):
-    """The consent lapsed by its own term, or because its purpose is over."""
+    """The consent lapsed by its own term, because its purpose is over, or because a revision of the policy has no use
+    for it any more. With `technologies` only the consents to these for the purposes, with `notices` only those that
+    were given to these versions."""
 
     kind: ClassVar[str] = "consent-expired/1"
     purposes: tuple[str, ...]
+    technologies: tuple[str, ...] | None = None
+    notices: tuple[str, ...] | None = None
     because: str
     effects: tuple[Effect, ...] = ()
 

@@ -150,9 +150,14 @@ def carried_since(subject: Subject, ground: Ground, at: datetime) -> bool:
 
 def _consent_expired(subject: Subject, event: e.ConsentExpired | e.ConsentInvalidated, _: datetime) -> Subject:
     at = event.occurred_at
+    expired = event if isinstance(event, e.ConsentExpired) else None
+    technologies = None if expired is None else expired.technologies
+    notices = None if expired is None else expired.notices
 
     def over(consent: Consent) -> bool:
-        return event.because != TERM_OVER or (consent.lapses is not None and consent.lapses <= at)
+        meant = technologies is None or consent.technology in technologies
+        meant = meant and (notices is None or consent.notice in notices)
+        return meant and (event.because != TERM_OVER or (consent.lapses is not None and consent.lapses <= at))
 
     return _end_consents(subject, event.purposes, event.because, at, over)
 

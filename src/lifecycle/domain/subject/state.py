@@ -198,10 +198,14 @@ class Subject:
 
     def end_of(self, ground: Ground) -> datetime | None:
         """When the ground ends or ended: the earliest of a fixed end and its retention (settled rule 20)."""
+        return self.ending(ground)[0]
+
+    def ending(self, ground: Ground) -> tuple[datetime | None, RetentionRule]:
+        """Both at once: when the ground ends or ended, and the rule by which time ends it."""
         by = self.due_by(ground)
-        if by is None or ground.until is None:
-            return ground.until if by is None else by[0]
-        return min(ground.until, by[0])
+        if by is None:
+            return ground.until, ground.rule
+        return (by[0] if ground.until is None else min(ground.until, by[0])), by[1]
 
     def due_by(self, ground: Ground) -> tuple[datetime, RetentionRule] | None:
         """When retention ends the ground, and by which rule: its own, or a shorter one of a later version."""
@@ -215,8 +219,7 @@ class Subject:
 
     def ending_rule(self, ground: Ground) -> RetentionRule:
         """The rule by which time ends the ground, as far as that is known now."""
-        due = self.due_by(ground)
-        return due[1] if due is not None else ground.rule
+        return self.ending(ground)[1]
 
     def _due(self, ground: Ground, rule: RetentionRule, since: datetime | None = None) -> datetime | None:
         start = ground.counted_from
