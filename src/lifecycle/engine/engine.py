@@ -39,7 +39,7 @@ from lifecycle.engine.publishing import Publishing
 from lifecycle.engine.reading import Reading
 from lifecycle.engine.restoring import Restoring
 from lifecycle.engine.revisions import Revisions
-from lifecycle.engine.sealing_off import compare, refuse_what_came_back
+from lifecycle.engine.sealing_off import Watch, compare, refuse_what_came_back
 from lifecycle.engine.transferring import Transferring
 from lifecycle.errors import Conflict, Invalid, StoreUnavailable
 from lifecycle.ledger.checkpoint_rows import Published
@@ -122,6 +122,7 @@ class Engine:
         self.log = Publishing(database, keys, ledger or ledger_beside(keys), origin)
         if not even_sealed_off:
             compare(database, self.journal, self.log.anchor).refuse()
+            database.watching = Watch(database, self.journal, self.log.anchor)
         self.streams = Streams(database)
         self.policies = Policies(database)
         self.follower = Follower(database, self.streams, self.policies, PROJECTIONS)

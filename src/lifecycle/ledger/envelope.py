@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
+from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -72,7 +73,10 @@ class Header:
 
 
 def b64url(raw: bytes) -> str:
-    return urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+    return b2a_base64(raw, newline=False).translate(_FROM_STANDARD, b"=").decode("ascii")
+
+
+_FROM_STANDARD = bytes.maketrans(b"+/", b"-_")
 
 
 def unb64url(text: str) -> bytes:

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, Protocol, cast
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -31,6 +31,14 @@ _PRAGMAS = (
 )
 
 
+class Watching(Protocol):
+    """Looks whether the database is still the one that was opened, before it is read or written."""
+
+    def look(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class Database:
     """Opens nothing until it is used. One object serves all threads of a process.
 
@@ -43,6 +51,7 @@ class Database:
     def __init__(self, url: str, *, busy_seconds: float = 10.0, pool_size: int = 8) -> None:
         self.url = url
         address = _address(url)
+        self.watching: Watching | None = None
         self.is_sqlite = address.get_backend_name() == "sqlite"
         self.path = Path(address.database or "") if self.is_sqlite else None
         options: dict[str, Any] = {"hide_parameters": True, "pool_size": pool_size, "max_overflow": 56}
@@ -67,6 +76,7 @@ class Database:
         As "reader" PostgreSQL refuses the vault's tables too: this is what the console and auditors use. As
         "custodian" it shows what is in custody, as "eraser" the whole vault.
         """
+        self._look()
         with self._spoken(), self._reading.begin() as c:
             if role is not None and not self.is_sqlite:
                 c.exec_driver_sql(f"SET LOCAL ROLE lifecycle_{role}")
@@ -82,6 +92,7 @@ class Database:
     @contextmanager
     def write(self, role: Role) -> Iterator[Connection]:
         """One transaction as `role`, committed at the end. On SQLite it holds the write lock from its beginning."""
+        self._look()
         with self._spoken(), self._writing.begin() as c:
             if not self.is_sqlite:
                 c.exec_driver_sql(f"SET LOCAL ROLE lifecycle_{role}")
@@ -133,7 +144,13 @@ class Database:
         if busy:
             raise Unavailable("Readers hold the write-ahead file.", "let them finish, then try again")
 
+    def _look(self) -> None:
+        if self.watching is not None:
+            self.watching.look()
+
     def close(self) -> None:
+        if self.watching is not None:
+            self.watching.close()
         self.engine.dispose()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import os
-from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -77,7 +77,10 @@ class Sealed:
 
 
 def b64url(raw: bytes) -> str:
-    return urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+    return b2a_base64(raw, newline=False).translate(_FROM_STANDARD, b"=").decode("ascii")
+
+
+_FROM_STANDARD = bytes.maketrans(b"+/", b"-_")
 
 
 def wrap(key: AESGCM, secret: bytes, aad: bytes) -> bytes:
@@ -169,7 +172,7 @@ def new_data_key() -> tuple[bytes, str]:
 
 def payload_commitment(disclosure: bytes) -> str:
     """RFC 9901, section 4.2.4.2: the digest of a Disclosure is over its base64url form."""
-    return b64url(sha256(urlsafe_b64encode(disclosure).rstrip(b"=")).digest())
+    return b64url(sha256(b64url(disclosure).encode()).digest())
 
 
 def open_part(sid: bytes, n: int, part: SealedPart, ciphertext: bytes, dk: bytes | None) -> JsonValue:
