@@ -36,13 +36,14 @@ from lifecycle.errors import StoreUnavailable
 from lifecycle.ledger.checkpoint_rows import Published
 from lifecycle.ledger.sequencer import sequence
 from lifecycle.outbox.delivery import Delivery
+from lifecycle.outbox.notices import NoticeDelivery
 from lifecycle.policy.calendars import Calendars
 from lifecycle.policy.countries import STANDARD
 from lifecycle.processes.deliver_instructions import DeliverInstructions, letter_of
 from lifecycle.processes.erase_what_was_ordered import EraseWhatWasOrdered
 from lifecycle.processes.expunge_when_evidence_is_over import ExpungeWhenEvidenceIsOver
 from lifecycle.processes.finalise_when_an_epoch_ends import Ended, FinaliseWhenAnEpochEnds
-from lifecycle.processes.reacting import Reacting
+from lifecycle.processes.reacting import Reacting, Reaction
 from lifecycle.processes.registry import REACTIONS
 from lifecycle.processes.sinks import ErasureSink
 from lifecycle.processes.take_custody_of_what_is_stored_only import TakeCustodyOfWhatIsStoredOnly
@@ -101,6 +102,7 @@ class Engine:
         even_sealed_off: bool = False,
         calendars: Calendars = STANDARD,
         outbox: Delivery | None = None,
+        notices: NoticeDelivery | None = None,
     ) -> None:
         schema.check(database)
         self.database = database
@@ -131,7 +133,8 @@ class Engine:
             database, self.streams, self.policies, self.vault, self.erasing, self.taking, self.drain, calendars
         )
         delivering = () if outbox is None else (DeliverInstructions(outbox, self.vault.instruction_token),)
-        self.reacting = Reacting(database, (*REACTIONS, *delivering), self.execute_many, self.drain)
+        telling = () if notices is None else (self._telling(notices),)
+        self.reacting = Reacting(database, (*REACTIONS, *delivering, *telling), self.execute_many, self.drain)
         self.sweeping_open_records = SweepOpenRecords(database, self.execute_many, self.drain)
         self.executing = Executing(
             database, self.streams, self.vault, self.policies, self.clock, calendars, self.erasing, self.taking,
@@ -141,6 +144,11 @@ class Engine:
         self._ticking = Ticking(self)
         with database.read() as c:
             self.vault.installation(c)
+
+    def _telling(self, notices: NoticeDelivery) -> Reaction:
+        from lifecycle.processes.deliver_notices import DeliverNotices  # noqa: PLC0415
+
+        return DeliverNotices(notices, self.policies, self.subject_state, self.vault.cmd)
 
     # -- what is loaded when it is needed ----------------------------------------------------------------------------
 
