@@ -12,6 +12,7 @@ from typing import Any
 import judges
 import pytest
 from compiled import compile_once
+from forked import Forks
 from founding import InAFile, OnAServer
 from hypothesis import settings
 from postgres import Server, server_of, stop_server_of
@@ -142,6 +143,13 @@ def store(kind_of_database: str, request: pytest.FixtureRequest, tmp_path: Path,
     founded = request.getfixturevalue("founded_file" if kind_of_database == "sqlite" else "founded_database")
     with founded.store(tmp_path, keys) as copied:
         yield copied
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """Processes of the tests' own, to be stopped and killed."""
+    with Forks() as started:
+        yield started
 
 
 @pytest.fixture

@@ -1,13 +1,16 @@
-"""Columns alike on every engine: instants are whole microseconds since 1970 in UTC; pairs are found by an index."""
+"""Columns and rows alike on every engine: instants are microseconds since 1970 in UTC; pairs are found by an index."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Column, ColumnElement, Dialect, tuple_
+from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Dialect, Table, tuple_
 from sqlalchemy.types import TypeDecorator
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects.sqlite import Insert
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -38,3 +41,12 @@ def among(first: Column[Any], second: Column[Any], pairs: Sequence[tuple[Any, An
     """Whether (first, second) is one of these pairs. The first is asked for by itself too: by pairs alone SQLite
     searches the whole table, and what is asked costs what is stored."""
     return first.in_(list(dict.fromkeys(pair[0] for pair in pairs))) & tuple_(first, second).in_(pairs)
+
+
+def insert_of(c: Connection, table: Table) -> Insert:
+    """An INSERT that can say ON CONFLICT: each dialect has one of its own, and only the one in use is loaded."""
+    if c.dialect.name == "sqlite":
+        from sqlalchemy.dialects.sqlite import insert  # noqa: PLC0415
+    else:
+        from sqlalchemy.dialects.postgresql import insert  # type: ignore[assignment]  # noqa: PLC0415
+    return insert(table)

@@ -1774,7 +1774,9 @@ def _v9_key(found: Found, key: Key, destroyed: tuple[str, int] | None) -> None:
 
 # -- V10: erasure ------------------------------------------------------------------------------------------------------
 
-_AFTER_ERASURE = re.compile(r"erasure-finalised|deadline-missed|(?:recipient|request|complaint)-[a-z-]+")
+_AFTER_ERASURE = re.compile(
+    r"erasure-finalised|deadline-(?:missed|extended)|requester-verified|(?:recipient|request|complaint)-[a-z-]+"
+)
 
 
 def _v10_names_every_key(found: Found, keys: dict[str, str]) -> None:

@@ -169,7 +169,7 @@ class Story:
 
     def _add(self, fact: Fact, purpose: str, category: str, value: str) -> None:
         """An equal value with a live ground is the same item; the same purpose and basis renew that ground."""
-        equal = [item for item in self._here(category) if item.value == value]
+        equal = [item for item in self._here(category) if item.value == value and self._can_compare(item)]
         living = [item for item in equal if any(fact.recorded < ground.end() for ground in item.grounds)]
         if not living:
             number = sum(item.category == category for item in self.items.values()) + 1
@@ -181,6 +181,10 @@ class Story:
                 return
         known = self.activity.get(purpose, fact.at)
         item.grounds.append(Ground(purpose, fact.basis, fact.at, [fact.at], [fact.at, known]))
+
+    def _can_compare(self, item: Item) -> bool:
+        """The decisions alone are told every value."""
+        return True
 
     def _use(self, fact: Fact) -> None:
         living = [ground for item in self._here() for ground in item.grounds if fact.recorded < ground.end()]

@@ -163,7 +163,7 @@ def test_clause_3_2_another_engine_takes_over_and_every_projection_and_deadline_
     (waiting,) = (row["id"] for row in before["requests"] if row["closed_at"] is None)
     # The duties go on: the hold is released by its name, the open request answered by its own.
     done(theirs.do("release-hold", subject=ANN, hold="case-7", reason="settled", authority="court"))
-    done(theirs.do("fulfil-request", subject=ANN, request=waiting, note="by letter"))
+    done(theirs.do("fulfil-request", subject=ANN, request=waiting, otherwise="by letter"))
     done(theirs.do("share", subject=ANN, trustee="udesk", purpose="free-trial", categories=["email"], method="api"))
 
 

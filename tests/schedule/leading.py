@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import text, update
 
-from lifecycle.schedule.leader import AdvisoryLeader, Leader
+from lifecycle.schedule.leader import Leader, LeaseLeader
+from lifecycle.schedule.presence import BesideAFile, OnAServer
 from lifecycle.storage.database import Database
 from lifecycle.storage.tables import lease
 
@@ -23,17 +25,21 @@ def leads_soon(leader: Leader, within: float = 1) -> bool:
 
 
 def lease_runs_out(database: Database) -> None:
-    """As if half a minute had gone by."""
+    """As if half a minute had gone by and its holder were asleep."""
     with database.write("sequencer") as c:
         c.execute(update(lease).values(until=datetime.now(UTC) - timedelta(seconds=1)))
 
 
-def loses_the_lead(database: Database, leader: Leader) -> None:
-    """It was asleep past the end of its lease; or the network, and so the server, gave its session up."""
-    if not isinstance(leader, AdvisoryLeader):
-        lease_runs_out(database)
+def dies(database: Database, leader: LeaseLeader) -> None:
+    """As if its process were killed: the machine, or the server, lets go of what shows that it is there."""
+    presence = leader._presence
+    if isinstance(presence, BesideAFile):
+        assert presence._descriptor is not None
+        os.close(presence._descriptor)
+        presence._descriptor = None
         return
-    assert leader._session is not None
-    process = leader._session.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    assert isinstance(presence, OnAServer)
+    assert presence._session is not None
+    process = presence._session.execute(text("SELECT pg_backend_pid()")).scalar_one()
     with database.own() as c:
         assert c.execute(text("SELECT pg_terminate_backend(:process)"), {"process": process}).scalar_one()

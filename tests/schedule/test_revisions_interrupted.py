@@ -8,7 +8,6 @@ import pytest
 from clauses.revised import AFTER, BEFORE, publish, revision, tell
 from engine.stores import count_of, times_of
 from processes.dying import Death, Dying
-from schedule.leading import lease_runs_out
 from whole.stores import ANN, TRIAL, Store
 
 from lifecycle.storage.tables import pending_erasure
@@ -40,8 +39,6 @@ def told(store: Store) -> Store:
 @pytest.mark.parametrize("death", DEATHS, ids=lambda each: f"{each.step}-{each.at}")
 def test_a_worker_that_is_killed_while_a_revision_takes_effect_is_gone_on_with(told: Store, dying: Dying, death: Death):
     dying(told, death)
-    if told.engine.database.is_sqlite:
-        lease_runs_out(told.engine.database)
     told.engine.sweep()
     database = told.engine.database
     for kind in ("revision-took-effect", "ground-ended", "erasure-ordered", "erasure-completed"):

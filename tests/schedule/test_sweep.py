@@ -9,7 +9,7 @@ import pytest
 from engine.costs import work_done
 from engine.stores import QUOTE, count_of, document, headers_of, statements, times_of
 from processes.dying import Death, Dying
-from schedule.leading import leads_soon, lease_runs_out
+from schedule.leading import leads_soon
 from whole.stores import ANN, BEN, TRIAL, Store
 
 from lifecycle.engine import Engine, open_engine
@@ -142,9 +142,6 @@ def test_a_worker_that_is_killed_is_followed_by_another_and_everything_is_done_o
         dying(store, Death(*death))  # it is opened again, so what was ordered is carried out
         database = store.engine.database
         with leader_of(database) as next_one:
-            if database.is_sqlite:
-                assert not next_one.leads()  # not before the lease of the dead one has run out
-                lease_runs_out(database)
             assert leads_soon(next_one)
             store.engine.sweep()
         for kind in ("retention-expired", "erasure-ordered", "erasure-completed"):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 
 import pytest
-from schedule.leading import leads_soon, loses_the_lead
+from schedule.leading import dies, leads_soon
 from whole.stores import Store
 
+from lifecycle.errors import NeedsAnother
+from lifecycle.schedule import worker
 from lifecycle.schedule.leader import Leader, leader_of
 from lifecycle.schedule.worker import Duty, Worker
 
@@ -26,6 +29,9 @@ class Alone(Leader):
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
+
+    def acting(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def step_down(self) -> None: ...
 
@@ -47,6 +53,30 @@ class Noted:
 
     def failed(self, name: str, error: Exception) -> None:
         self.failures.append((name, type(error).__name__))
+
+
+def test_a_worker_that_lacks_what_another_may_have_lets_that_one_lead_and_comes_back(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(worker, "STANDS_BACK", 0.2)
+    noted = Noted()
+
+    def lacks() -> None:
+        raise NeedsAnother("The key is not here.")
+
+    epoch = Duty("epoch", timedelta(minutes=10), lacks)
+    with leader_of(store.engine.database) as one, leader_of(store.engine.database) as other:
+        lacking = Worker(one, [epoch, noted.duty("drain")], noted.failed)
+        standing_by = Worker(other, [noted.duty("epoch")], noted.failed)
+        lacking.tick_all()
+        assert (noted.done, noted.failures) == ([], [("epoch", "NeedsAnother")])
+        standing_by.tick_all()
+        assert noted.done == ["epoch"]
+        other.step_down()
+        time.sleep(0.3)
+        lacking.tick_all()
+        assert noted.done == ["epoch", "drain"]  # alone it does the rest, and asks again only after ten minutes
+        assert noted.failures == [("epoch", "NeedsAnother")]
 
 
 def test_a_failing_duty_is_reported_and_does_not_stop_the_others():
@@ -113,7 +143,7 @@ def test_of_two_workers_over_one_store_only_the_one_that_leads_acts(store: Store
             for worker in workers:
                 worker.tick_all()
         assert acted == ["first"] * 3
-        loses_the_lead(database, first)
+        dies(database, first)
         assert leads_soon(second)
         for worker in workers:
             worker.tick_all()

@@ -76,7 +76,7 @@ def test_the_head_that_is_stored_is_the_head_that_was_returned(streams: Streams,
     with database.read() as c:
         (head,) = load_heads(c, [ann.subject_id, UUID(int=5)]).values()
     assert (head.version, head.at) == (3, MONDAY)
-    assert head == Head(**{name: getattr(ann.head, name) for name in Head.__slots__ if name != "stored"}, stored=True)
+    assert head == Head(**{name: getattr(ann.head, name) for name in Head._fields if name != "stored"}, stored=True)
 
 
 def test_a_header_opens_its_entry_and_continues_the_stream(streams: Streams, database: Database):

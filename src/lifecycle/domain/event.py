@@ -39,7 +39,7 @@ class DomainEvent(BaseModel):
     the key of its own holding, by holding id.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, hide_input_in_errors=True)
 
     kind: ClassVar[str]
     record_fields: ClassVar[tuple[str, ...]] = ()
@@ -66,8 +66,7 @@ class DomainEvent(BaseModel):
 
     def record_words(self) -> dict[str, Any]:
         """What the caller wrote in words, to be sealed under the record key."""
-        said = {name: getattr(self, name) for name in self.record_fields}
-        return {name: value for name, value in said.items() if value is not None}
+        return {name: value for name in self.record_fields if (value := getattr(self, name)) is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from lifecycle.domain.event import Judged
 from lifecycle.domain.streams import access_stream_of, is_person_stream
 from lifecycle.domain.subject.events import PersonalDataRead
 from lifecycle.engine.archives import add_member, beside
+from lifecycle.engine.erasure_receipts import NotAReceipt
 from lifecycle.errors import Invalid
 from lifecycle.ledger.envelope import SID_BYTES, unb64url
 from lifecycle.ledger.subject_map import State
@@ -34,13 +35,6 @@ if TYPE_CHECKING:
     from lifecycle.engine.engine import Engine
 
 PURPOSE = "evidence-bundle"  # no purpose of the policy: whoever asks for evidence asks for all of it
-
-
-class NotAReceipt(Invalid):
-    remedy = "give the file that was handed out at the erasure, with `sid` and `salt`"
-
-    def __init__(self) -> None:
-        super().__init__("This is not an erasure receipt.")
 
 
 class NoRecord(Invalid):

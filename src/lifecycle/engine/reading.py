@@ -16,6 +16,7 @@ from lifecycle.domain.streams import is_person_stream
 from lifecycle.domain.subject.duty_refusals import UnknownInstruction
 from lifecycle.domain.subject.refusals import UnknownSubject
 from lifecycle.domain.subject.request_refusals import UnknownRequest
+from lifecycle.engine.erasure_receipts import of_receipt
 from lifecycle.policy.values import normalise_identifier
 from lifecycle.projections.duties import Told
 from lifecycle.storage.appending import load_heads
@@ -49,6 +50,11 @@ class Reading:
         if identifier not in found:
             raise UnknownSubject
         return found[identifier][0]
+
+    def erased(self, receipt: Mapping[str, Any]) -> UUID:
+        """Who was given this receipt at their erasure. Raises NotAReceipt, UnknownSubject."""
+        with self._database.read() as c:
+            return of_receipt(c, receipt)
 
     def _recorded(self, subject_id: UUID) -> UUID:
         with self._database.read() as c:

@@ -10,7 +10,8 @@ from sqlalchemy import Column, ColumnElement, Connection, Index, Table, Text, Uu
 from lifecycle.domain.subject.state import Subject
 from lifecycle.policy.model import Policy
 from lifecycle.projections.duties import recipient_duty
-from lifecycle.projections.projection import Change, moved, rewrite, tables_of_a_projection
+from lifecycle.projections.projection import Change, Portrait, rewrite, tables_of_a_projection
+from lifecycle.projections.rows import Row
 
 given_under = Table(
     "given_under",
@@ -38,12 +39,14 @@ class GivenUnder:
     tables = (given_under,)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
-        rewrite(
-            c,
-            given_under,
-            moved(changes, received_of),
-            lambda id, under: [{"subject_id": id, "recipient": under[0], "agreement": under[1]}],
-        )
+        rewrite(c, changes, PORTRAIT)
+
+
+def _describe(subject: Subject) -> list[list[Row]]:
+    return [[(subject.id, *under) for under in received_of(subject)]]
+
+
+PORTRAIT = Portrait((given_under,), ("holdings",), _describe)
 
 
 def to_ask_back(

@@ -1,87 +1,141 @@
-"""Who may tick: one worker at a time, by a session's advisory lock on PostgreSQL, by a lease row on SQLite."""
+"""Who may tick: one worker at a time, by a lease with a number that fences whatever it writes."""
 
 from __future__ import annotations
 
 import secrets
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import timedelta
 from typing import Protocol
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
+from lifecycle.errors import StoreUnavailable
+from lifecycle.schedule.presence import Presence, presence_in
 from lifecycle.storage import leases
 from lifecycle.storage.database import Database
-from lifecycle.storage.failures import spoken
+from lifecycle.storage.failures import WroteFirst
+from lifecycle.storage.leases import LeadLost, Term
 
-WORKER_LOCK = 0x6C6966650000_7001
-LEASE = timedelta(seconds=30)
+DUTY = "worker"
+LEASE = timedelta(seconds=30)  # how long one that is asleep keeps the lead; one that is dead loses it at once
+RENEWALS = 3  # in the time of a lease
 
 
 class Leader(Protocol):
+    """A worker's claim to the lead."""
+
     def leads(self) -> bool:
-        """Whether this worker may act now; asked before every tick."""
+        """Whether this worker may act now; asked before every tick. It takes the lead where nobody has it."""
+        ...
+
+    def acting(self) -> AbstractContextManager[None]:
+        """What this thread writes in here is written as the leader, or refused with LeadLost."""
         ...
 
     def step_down(self) -> None: ...
 
 
-class AdvisoryLeader:
-    """Holds a connection of its own: when the process dies, the server gives the lock to the next at once."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._session: Connection | None = None
-
-    def leads(self) -> bool:
-        if self._session is not None and self._is_alive():
-            return True
-        self.step_down()
-        with spoken():
-            session = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            try:
-                if session.execute(select(func.pg_try_advisory_lock(WORKER_LOCK))).scalar_one():
-                    self._session = session
-                    return True
-            finally:
-                if self._session is None:
-                    session.close()
-        return False
-
-    def _is_alive(self) -> bool:
-        assert self._session is not None
-        try:
-            self._session.execute(select(1))
-        except Exception:  # noqa: BLE001 -- whatever the driver says, the lock is lost with the session
-            return False
-        return True
-
-    def step_down(self) -> None:
-        if self._session is not None:
-            self._session.invalidate()
-            self._session.close()
-            self._session = None
-
-
 class LeaseLeader:
-    """A row with a name and an end. A worker that was asleep past its end finds another name there."""
+    """A row with a number and an end, and a lock that dies with the process. Serves all threads of a worker."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, lasts: timedelta = LEASE) -> None:
         self._database = database
+        self._lasts = lasts
         self._name = secrets.token_hex(8)
+        self._presence: Presence = presence_in(database)
+        self._term: Term | None = None
+        self._renewed = 0.0
+        self._one_at_a_time = threading.Lock()
+
+    @property
+    def term(self) -> Term | None:
+        """The term that this worker began last, unless it knows that it is over."""
+        return self._term
 
     def leads(self) -> bool:
-        with self._database.write("sequencer") as c:
-            return leases.take(c, "worker", self._name, datetime.now(UTC), LEASE)
+        with self._one_at_a_time:
+            if self._term is not None and self._goes_on(self._term):
+                return True
+            self._forget()
+            self._term = self._take()
+            return self._term is not None
+
+    @contextmanager
+    def acting(self) -> Iterator[None]:
+        term, is_over = self._term, threading.Event()
+        if term is None:
+            raise LeadLost("This worker does not lead.")
+        heart = threading.Thread(target=self._beat, args=[term, is_over], name="heartbeat", daemon=True)
+        heart.start()
+        try:
+            with self._database.fenced(term.hold):
+                yield
+        finally:
+            is_over.set()
+            heart.join()
 
     def step_down(self) -> None:
+        with self._one_at_a_time:
+            term = self._term
+            self._forget()
+            if term is not None:
+                with suppress(StoreUnavailable), self._database.write("sequencer") as c:
+                    leases.give_back(c, term)
+
+    def _goes_on(self, term: Term) -> bool:
+        with self._database.read() as c:
+            now = leases.standing(c, DUTY)
+        if now is None or now.holder != term.holder or self._presence.is_lost():
+            return False
+        return time.monotonic() < self._renewed + self._lasts.total_seconds() / RENEWALS or self._renew(term)
+
+    def _renew(self, term: Term) -> bool:
+        began = time.monotonic()
         with self._database.write("sequencer") as c:
-            leases.give_back(c, "worker", self._name)
+            is_mine = leases.renew(c, term, self._lasts)
+        self._renewed = began
+        return is_mine
+
+    def _take(self) -> Term | None:
+        with self._database.read() as c:
+            now = leases.standing(c, DUTY)
+            if now is not None and not now.is_over(self._lasts) and not self._presence.is_gone(c, now.number):
+                return None
+        began = time.monotonic()
+        try:
+            with self._database.write("sequencer") as c:
+                term = self._begin(c)
+        except WroteFirst:  # somebody else began, where nobody ever had
+            term = None
+        if term is None:
+            self._presence.end()
+        self._renewed = began
+        return term
+
+    def _begin(self, c: Connection) -> Term | None:
+        term = leases.take(c, DUTY, self._name, self._lasts, self._presence.is_gone)
+        if term is not None:
+            self._presence.begin(term.number)  # before anybody can see the number
+        return term
+
+    def _forget(self) -> None:
+        self._term = None
+        self._presence.end()
+
+    def _beat(self, term: Term, is_over: threading.Event) -> None:
+        """Renew the lease during a long duty. When it cannot be, the fence knows."""
+        while not is_over.wait(self._lasts.total_seconds() / RENEWALS):
+            with suppress(StoreUnavailable):
+                if not self._renew(term):
+                    return
 
 
 @contextmanager
-def leader_of(database: Database) -> Iterator[Leader]:
-    leader: Leader = LeaseLeader(database) if database.is_sqlite else AdvisoryLeader(database)
+def leader_of(database: Database, lasts: timedelta = LEASE) -> Iterator[LeaseLeader]:
+    leader = LeaseLeader(database, lasts)
     try:
         yield leader
     finally:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 
+from lifecycle.errors import NeedsAnother
 from lifecycle.schedule.leader import Leader
 
 SWEEP_EVERY = timedelta(seconds=60)
 DRAIN_EVERY = timedelta(seconds=1)
 PUBLISH_EVERY = timedelta(seconds=5)
+LOOK_EVERY = timedelta(milliseconds=250)  # at who leads, while standing by
+STANDS_BACK = 5.0  # seconds: long enough for the next look of whoever stands by
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,9 @@ class Worker:
         self._duties = duties
         self._failed = failed
         self._one_at_a_time = threading.Lock()
+        self._is_leading = False
+        self._back_at = 0.0
+        self._not_before: dict[str, float] = {}  # when a duty that lacked something is tried again
 
     def run(self, stop: threading.Event) -> None:
         """Tick until `stop` is set; a tick under way is finished first."""
@@ -42,6 +50,7 @@ class Worker:
         )
         for duty in self._duties:
             scheduler.add_job(self.tick, "interval", args=[duty], seconds=duty.every.total_seconds(), id=duty.name)
+        scheduler.add_job(self._stand_by, "interval", args=[stop], seconds=LOOK_EVERY.total_seconds(), id="stand by")
         self.tick_all()
         scheduler.start()
         try:
@@ -49,15 +58,40 @@ class Worker:
         finally:
             scheduler.shutdown(wait=True)
 
+    def _stand_by(self, stop: threading.Event) -> None:
+        """Whoever takes over does everything at once, not only when its turn comes."""
+        with suppress(Exception):  # the next tick tells of it
+            if not self._is_leading and not stop.is_set() and self._may_lead():
+                self.tick_all()
+
     def tick_all(self) -> None:
         for duty in self._duties:
             self.tick(duty)
 
     def tick(self, duty: Duty) -> None:
-        """A failing duty is reported and tried again at its next tick; it never ends the worker."""
+        """A failing duty is reported and tried again at its next tick; it never ends the worker. One that lacks what
+        another worker may have lets that one lead."""
         with self._one_at_a_time:
+            if time.monotonic() < self._not_before.get(duty.name, 0.0):
+                return
             try:
-                if self._leader.leads():
-                    duty.act()
+                self._is_leading = self._may_lead()
+                if self._is_leading:
+                    with self._leader.acting():
+                        duty.act()
+            except NeedsAnother as error:
+                self._failed(duty.name, error)
+                self._let_another_lead(duty)
             except Exception as error:  # noqa: BLE001 -- whatever it is, tomorrow's deadlines must still be met
                 self._failed(duty.name, error)
+
+    def _may_lead(self) -> bool:
+        return time.monotonic() >= self._back_at and self._leader.leads()
+
+    def _let_another_lead(self, duty: Duty) -> None:
+        """For a moment; if nobody takes over, all other duties go on here, and this one at its own interval."""
+        self._leader.step_down()
+        self._is_leading = False
+        now = time.monotonic()
+        self._back_at = now + STANDS_BACK
+        self._not_before[duty.name] = now + max(STANDS_BACK, 0.9 * duty.every.total_seconds())

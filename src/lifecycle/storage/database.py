@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal, cast
 from urllib.parse import quote
@@ -17,10 +18,16 @@ from sqlalchemy.pool import QueuePool
 from lifecycle.storage.failures import CANNOT_OPEN, READ_ONLY, Unavailable, spoken
 
 Role = Literal["writer", "sequencer", "eraser", "expunger", "projector"]
+Fence = Callable[[Connection], None]
 
 # On SQLite there are no schemas: the tables of the vault and the projections lie beside the others.
 SCHEMAS_ON_SQLITE = {"vault": None, "projection": None}
 _BEGIN = "lifecycle_begin"
+_IDLE_SECONDS = 60.0
+_TAKE_ROLE = (
+    "SELECT set_config('role', 'lifecycle_{role}', true), set_config('lock_timeout', '{busy}ms', true),"
+    " set_config('idle_in_transaction_session_timeout', '{idle}ms', true)"
+)
 _PRAGMAS = (
     "PRAGMA synchronous=FULL",  # an acknowledged command survives a power cut
     "PRAGMA foreign_keys=ON",
@@ -34,18 +41,32 @@ _PRAGMAS = (
 class Database:
     """Opens nothing until it is used. One object serves all threads of a process.
 
-    Units: `busy_seconds` is how long a writer waits for another process's lock.
+    Units: `busy_seconds` is how long a writer waits for another process's lock, and anybody for a connection that
+    other threads have; `idle_seconds` how long a server waits for a process that stands still in the middle of a write,
+    before it undoes that write and lets others pass.
 
     Errors: StoreUnavailable, with a remedy and without values, when the store is missing, locked, read-only or
     unreachable; WroteFirst when somebody else wrote first; AppendOnly when a statement may not be.
     """
 
-    def __init__(self, url: str, *, busy_seconds: float = 10.0, pool_size: int = 8) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        busy_seconds: float = 10.0,
+        idle_seconds: float = _IDLE_SECONDS,
+        pool_size: int = 8,
+        more: int = 56,
+    ) -> None:
         self.url = url
+        self._patience = {"busy": round(busy_seconds * 1_000), "idle": round(idle_seconds * 1_000)}
+        self._fence: ContextVar[Fence | None] = ContextVar("fence", default=None)
         address = _address(url)
         self.is_sqlite = address.get_backend_name() == "sqlite"
         self.path = Path(address.database or "") if self.is_sqlite else None
-        options: dict[str, Any] = {"hide_parameters": True, "pool_size": pool_size, "max_overflow": 56}
+        options: dict[str, Any] = {
+            "hide_parameters": True, "pool_size": pool_size, "max_overflow": more, "pool_timeout": busy_seconds
+        }  # fmt: skip
         if self.is_sqlite:
             self.engine: Engine = _sqlite_engine(address, busy_seconds, options)
             self._writing: Engine = self.engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
@@ -77,15 +98,32 @@ class Database:
             try:
                 yield c
             finally:
-                c.exec_driver_sql("PRAGMA query_only=OFF")
+                if not c.invalidated:  # an interruption in the middle of a query: the connection is thrown away
+                    c.exec_driver_sql("PRAGMA query_only=OFF")
 
     @contextmanager
     def write(self, role: Role) -> Iterator[Connection]:
         """One transaction as `role`, committed at the end. On SQLite it holds the write lock from its beginning."""
         with self._spoken(), self._writing.begin() as c:
             if not self.is_sqlite:
-                c.exec_driver_sql(f"SET LOCAL ROLE lifecycle_{role}")
+                c.exec_driver_sql(_TAKE_ROLE.format(role=role, **self._patience))
             yield c
+            if (fence := self._fence.get()) is not None:
+                self._ask(fence, c)
+
+    @contextmanager
+    def fenced(self, fence: Fence) -> Iterator[None]:
+        """In this thread every write asks `fence` last, in its own transaction, and is undone if that raises."""
+        before = self._fence.set(fence)
+        try:
+            yield
+        finally:
+            self._fence.reset(before)
+
+    def _ask(self, fence: Fence, c: Connection) -> None:
+        if not self.is_sqlite:
+            c.exec_driver_sql("SET LOCAL ROLE lifecycle_sequencer")  # the lease is its own
+        fence(c)
 
     @contextmanager
     def own(self) -> Iterator[Connection]:

@@ -51,6 +51,7 @@ _POSTGRESQL = {
     "25006": ("The database is read-only.", "connect to the primary server"),
     "28000": ("The database refuses this user.", "check user and password in the URL"),
     "28P01": ("The database refuses this user.", "check user and password in the URL"),
+    "25P03": ("The server gave up a transaction that stood still for too long.", "try again"),
     "3D000": ("The database does not exist.", "create it, then run `lifecycle init`"),
     "42P01": ("The database lacks our tables.", "run `lifecycle init` or `lifecycle migrate`"),
     "53100": ("The disk is full.", "make room, then try again"),

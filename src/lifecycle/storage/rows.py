@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Dialect, Insert, LargeBinary, Table, Update
-from sqlalchemy.dialects import postgresql, sqlite
+
+from lifecycle.columns import insert_of
 
 Row = Mapping[str, Any]
 Values = Callable[[Iterable[Row]], list[tuple[Any, ...]]]
@@ -37,9 +38,8 @@ def write_rows(c: Connection, statement: Insert | Update, rows: Iterable[Row]) -
 
 def insert_once(c: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert those of the rows whose key is not there yet; the others stay as they are."""
-    dialect = sqlite if c.dialect.name == "sqlite" else postgresql
     if rows:
-        c.execute(dialect.insert(table).on_conflict_do_nothing(), rows)
+        c.execute(insert_of(c, table).on_conflict_do_nothing(), rows)
 
 
 def _compile(statement: Insert | Update, dialect: Dialect) -> _Compiled:

@@ -22,7 +22,7 @@ class Scope(BaseModel):
     `keys` were exposed too. Without `categories` it is all of them.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     store: str | None = None
     trustee: str | None = None
@@ -33,7 +33,7 @@ class Scope(BaseModel):
 class Due(BaseModel):
     """Until when somebody has to be told, by whose rule: "policy@1.0", "EU.authority-told"."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     whom: Whom
     rule: str

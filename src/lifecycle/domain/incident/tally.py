@@ -16,7 +16,7 @@ from lifecycle.domain.incident.exposure import Exposure
 class Counted(BaseModel):
     """What came out, in numbers."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     people: int = 0
     holdings: int = 0

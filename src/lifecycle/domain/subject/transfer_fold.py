@@ -21,7 +21,7 @@ Place = Callable[[int], int]
 
 def _notified(subject: Subject, event: e.SubjectTransferNotified, _: datetime) -> Subject:
     moving = Moving(event.transfer, event.occurred_at)
-    return replace(subject, transfers={**subject.transfers, event.transfer: moving})
+    return subject.changed(transfers={**subject.transfers, event.transfer: moving})
 
 
 def _transferred(subject: Subject, event: e.SubjectTransferred, recorded_at: datetime) -> Subject:
@@ -33,7 +33,7 @@ def _transferred(subject: Subject, event: e.SubjectTransferred, recorded_at: dat
         holdings=event.holdings,
     )
     gone = [replace(subject.holdings[id], transferred_at=recorded_at) for id in event.holdings]
-    return replace(subject.with_holdings(gone), transfers={**subject.transfers, event.transfer: moving})
+    return subject.with_holdings(gone).changed(transfers={**subject.transfers, event.transfer: moving})
 
 
 def _received(subject: Subject, event: e.SubjectReceived, recorded_at: datetime) -> Subject:

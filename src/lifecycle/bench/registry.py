@@ -1,0 +1,46 @@
+"""The benches of the whole path: each is one file of this room and one line of this table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from importlib import import_module
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from lifecycle.bench.measuring import RUNS, Measured
+from lifecycle.errors import Invalid
+
+if TYPE_CHECKING:
+    from lifecycle.bench.stores import Place
+
+    Bench = Callable[[Place, int, int], Iterator[Measured]]
+    """`bench(place, size, runs)` makes stores of its own in `place` and gives its figures one after the other."""
+
+
+class Entry(NamedTuple):
+    """A file of this room that has a function `bench`; the size that it is run with unless told, and of what."""
+
+    module: str
+    size: int
+    of: str
+    told: str
+
+
+BENCHES: dict[str, Entry] = {
+    "import": Entry("importing", 10_000, "commands", "Commands in bulk, from lines of a file to the commit."),
+}
+
+
+class TooSmall(Invalid):
+    remedy: ClassVar[str] = "give a --size and --runs of at least one"
+
+    def __init__(self) -> None:
+        super().__init__("Nothing would be measured.")
+
+
+def run(name: str, places: Collection[Place], size: int | None = None, runs: int = RUNS) -> Iterator[Measured]:
+    entry = BENCHES[name]
+    if runs < 1 or (size is not None and size < 1):
+        raise TooSmall
+    bench: Bench = import_module(f"lifecycle.bench.{entry.module}").bench
+    for place in places:
+        yield from bench(place, size or entry.size, runs)

@@ -1,0 +1,117 @@
+"""Processes for tests to stop and to kill: forked from one that has imported everything, so that each costs little."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn, Self
+
+READY = ("lifecycle.engine.creation", "lifecycle.schedule.worker", "apscheduler.schedulers.background")
+
+
+class Forked:
+    """One process. It is killed at the end of its `with` block if it still lives."""
+
+    def __init__(self, forks: Forks, pid: int) -> None:
+        self._forks = forks
+        self.pid = pid
+        self.code: int | None = None
+
+    def send(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        self.wait()
+
+    def wait(self) -> int:
+        """How it ended; the negative number of a signal that killed it."""
+        if self.code is None:
+            self.code = int(self._forks.ask({"wait": self.pid}))
+        return self.code
+
+    def is_stopped(self) -> bool:
+        """Whether it was sent SIGSTOP, and has noticed."""
+        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+
+class Forks:
+    """Forks a process for each call; it holds nothing of the tests' own."""
+
+    def __enter__(self) -> Self:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self._process = subprocess.Popen([sys.executable, "-m", "forked"], env=environment, text=True, **pipes)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def __call__(self, function: str, **arguments: Any) -> Forked:
+        """Let `function` ("module:name") run by itself. Arguments pass as JSON; its process ends with 0, or 1 where it
+        raised."""
+        return Forked(self, int(self.ask({"call": function, "arguments": arguments})))
+
+    def ask(self, order: dict[str, Any]) -> str:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return self._process.stdout.readline()
+
+
+def wait_until(condition: Any, seconds: float = 60) -> None:
+    over = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < over, "it did not come so far"
+        time.sleep(0.005)
+
+
+def main() -> None:
+    for module in READY:
+        importlib.import_module(module)
+    for line in sys.stdin:
+        order = json.loads(line)
+        if "wait" in order:
+            _, status = os.waitpid(order["wait"], 0)
+            print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201 -- the answer to the tests
+            continue
+        module, _, name = order["call"].partition(":")
+        function = getattr(importlib.import_module(module), name)
+        child = os.fork()
+        if child == 0:
+            _live(function, order["arguments"])
+        print(child, flush=True)  # noqa: T201 -- the answer to the tests
+
+
+def _live(function: Any, arguments: dict[str, Any]) -> NoReturn:
+    code = 1
+    try:
+        os.dup2(2, 1)  # the tests read answers there
+        with suppress(OSError):
+            os.close(0)
+        function(**arguments)
+        code = 0
+    except BaseException:  # noqa: BLE001 -- the process that was forked must never come back
+        traceback.print_exc()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()
