@@ -17,7 +17,9 @@ import pytest
 from sqlalchemy import func, select
 from whole.stores import ACTOR, Store
 
+from lifecycle.engine.archive_reading import opened_archive
 from lifecycle.storage.tables import event_header, pending_erasure
+from lifecycle.vault.handing_over import create_key, read_private
 from lifecycle.vault.tables import subject_key
 
 PEOPLE = 60
@@ -150,3 +152,24 @@ def test_a_transfer_that_is_killed_goes_on_and_tells_and_transfers_nobody_twice(
         assert kinds(store)[kind] > 0
         subprocess.run(lifecycle_command(*arguments), env=environment(store), capture_output=True, check=True)
         assert kinds(store)[kind] == PEOPLE
+    written_and_killed(store, tmp_path, code)
+
+
+def written_and_killed(store: Store, folder: Path, code: str) -> None:
+    """The archive too: finished files are kept, and everybody is in it once."""
+    archive, key = folder / "archive.zip", folder / "key.pem"
+    (folder / "key.pub").write_text(create_key(key))
+    arguments = ("transfer", "export", "newco", "--recipient", str(folder / "key.pub"), "--out", str(archive))
+    running = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments], env=environment(store), stdout=subprocess.DEVNULL
+    )
+    parts = folder / ".archive.zip.parts"
+    wait_until(lambda: (parts / "people-000003.jsonl").exists() or running.poll() is not None)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    assert not archive.exists()
+    kept = (parts / "people-000002.jsonl").read_bytes()
+    subprocess.run(lifecycle_command(*arguments), env=environment(store), capture_output=True, check=True)
+    with opened_archive(archive, read_private(key.read_bytes()), store.engine.log.known_keys()) as written:
+        assert len({each.subject for each, _ in written.people()}) == written.manifest["people"] == PEOPLE
+        assert written.file.read("people-000002.jsonl") == kept
