@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -197,7 +197,7 @@ class AboutPeople:
     def _refuse_reuse(self, question: Question, person: Person) -> Outcome:
         """Other content under an answered id: the answer stands, the attempt is on record under an id of its own."""
         own = self.decided.known.installation.cmd(secrets.token_hex(16))
-        judged = replace(self.decided.judged(question, subject=person.subject), cmd=own)
+        judged = self.decided.judged(question, subject=person.subject)._replace(cmd=own)
         person.append_to_access(self.decided.refusal_event(question.command, IdReused()), judged)
         return answers.refused(question.command.id, IdReused(), person.subject.id, None)
 
