@@ -15,6 +15,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
+from lifecycle.columns import after_statement, before_statement
 from lifecycle.storage.failures import CANNOT_OPEN, READ_ONLY, Unavailable, spoken
 
 Role = Literal["writer", "sequencer", "eraser", "expunger", "projector"]
@@ -117,7 +118,7 @@ class Database:
         self._look()
         with self._spoken(), self._writing.begin() as c:
             if not self.is_sqlite:
-                c.exec_driver_sql(_TAKE_ROLE.format(role=role, **self._patience))
+                _begin_with(c, _TAKE_ROLE.format(role=role, **self._patience))
             yield c
             if (fence := self._fence.get()) is not None:
                 self._ask(fence, c)
@@ -239,6 +240,16 @@ def _prepare(driver: sqlite3.Connection) -> None:
         driver.execute(pragma)
     if driver.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         driver.execute("PRAGMA journal_mode=WAL")
+
+
+def _begin_with(c: Connection, sql: str) -> None:
+    """BEGIN and the first statement in one message: by itself the driver waits for an answer to each."""
+    driver: Any = c.connection.driver_connection
+    cursor = driver.cursor()
+    before_statement(c, cursor, sql, ())
+    with driver.pipeline():
+        cursor.execute(sql)
+    after_statement(c, cursor, sql)
 
 
 @contextmanager
