@@ -28,6 +28,7 @@ class Entry(NamedTuple):
 BENCHES: dict[str, Entry] = {
     "import": Entry("importing", 10_000, "commands", "Commands in bulk, from lines of a file to the commit."),
     "erase": Entry("erasing", 30_000, "people stored", "One person's whole erasure, among few people and many."),
+    "size": Entry("sizing", 10_000, "events", "Bytes stored for an event with one value, everything included."),
     "sweep": Entry("sweeping", 2_000, "holdings", "What falls due, through to destroyed keys."),
 }
 
