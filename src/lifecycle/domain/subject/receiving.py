@@ -73,9 +73,8 @@ def receive(subject: Subject, asked: Asked, arrived: Arrived) -> Decision:
     named, whole = in_scope(arrived.history, arrived.transfer)
     history = before_the_transfer(arrived.history)
     state = told(Subject(subject.id), history, lambda n: n)
-    left = {each.id for each in state.holdings.values() if each.erased_at is not None}
-    if not whole:
-        left |= {id for id in (*state.holdings, *state.requests) if id not in (named or ())}
+    # What was erased comes along without a value: who had a copy of it may have it still, and owe an answer.
+    left = set() if whole else {id for id in (*state.holdings, *state.requests) if id not in (named or ())}
     anew = asked_anew(state, asked, arrived.purposes)
     ended = tuple(
         e.GroundRef(holding=holding.id, ground=ground.number)
