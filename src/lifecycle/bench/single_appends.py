@@ -24,6 +24,7 @@ THREADS = (1, 8, 32)
 WRITTEN = 2_300  # bytes of all rows of one such command
 _MILLI = 1e3
 Call = Callable[[], None]
+Calls = Callable[[int], Sequence[Call]]
 
 
 class Run(NamedTuple):
@@ -44,11 +45,9 @@ def bench(place: Place, size: int, runs: int) -> Iterator[Measured]:
         for threads in THREADS:
             tell(f"{place.engine}: append, {size:,} commands from {threads} threads")
             found: list[list[Run]] = [[], [], []]
+            sides: tuple[Calls, ...] = (partial(_ours, engine), floor.calls, partial(_theirs, library))
             works = [
-                _keeping(kept, partial(_round, made, threads, size))
-                for kept, made in zip(
-                    found, (partial(_ours, engine), floor.calls, partial(_theirs, library)), strict=True
-                )
+                _keeping(kept, partial(_round, made, threads, size)) for kept, made in zip(found, sides, strict=True)
             ]
             yield Measured(f"append-{threads}", place.engine, size, "commands/s", *interleaved(runs, *works))
             for of in (50, 99):
@@ -56,7 +55,7 @@ def bench(place: Place, size: int, runs: int) -> Iterator[Measured]:
                 yield Measured(f"append-{threads}-p{of}", place.engine, size, "ms", *figures)
 
 
-def _round(made: Callable[[int], Sequence[Call]], threads: int, size: int) -> Run:
+def _round(made: Calls, threads: int, size: int) -> Run:
     return together(made(size), threads)
 
 
