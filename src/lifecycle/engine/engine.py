@@ -18,7 +18,7 @@ from uuid import UUID
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from lifecycle.clock import Clock, SystemClock
+from lifecycle.clock import Clock
 from lifecycle.commands.document import Command
 from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.parsing import Malformed, faults_of
@@ -58,6 +58,7 @@ from lifecycle.storage.database import Database
 from lifecycle.storage.folding import folded
 from lifecycle.storage.following import Follower
 from lifecycle.storage.policies import Policies
+from lifecycle.storage.server_clock import clock_of
 from lifecycle.storage.simulated import SimulatedClock
 from lifecycle.vault.custody import Custodian
 from lifecycle.vault.custody_keys import CustodyKeys
@@ -111,7 +112,7 @@ class Engine:
         with database.read() as c:
             self.is_simulated = facts.is_simulated(c)
             origin = facts.origin(c)
-        self.clock: Clock = SimulatedClock(database) if self.is_simulated else clock or SystemClock()
+        self.clock: Clock = SimulatedClock(database) if self.is_simulated else clock or clock_of(database)
         self.vault = Vault(EpochKeys(keys))
         self.journal = ErasureJournal(keys)
         self.journal.entries()  # missing or broken, it would not be known what a restored store has to erase again
