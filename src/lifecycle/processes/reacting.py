@@ -147,22 +147,19 @@ class Reacting:
             self._move(reaction.name, start, stop)
 
     def _batches(
-        self, reaction: Reaction | ReactionInPages, happened: Iterable[tuple[int, Recorded]]
+        self, reaction: Reaction | ReactionInPages, happened: Sequence[tuple[int, Recorded]]
     ) -> Iterator[tuple[Sequence[Asked], int | None]]:
         """Commands to ask together, of several events where each asks for little; and up to which position nothing is
         left once they were answered, None in the middle of an event."""
-        together: list[Asked] = []
-        for position, one in happened:
-            if isinstance(reaction, ReactionInPages):
+        if isinstance(reaction, ReactionInPages):
+            for position, one in happened:
                 yield from self._pages(reaction, position, one)
-                continue
+            return
+        for start in range(0, len(happened), BATCH):
+            some = happened[start : start + BATCH]
             with self._database.read() as c:
-                together += reaction.commands(c, one)
-            if len(together) >= BATCH:
-                yield together, position + 1
-                together = []
-        if together:
-            yield together, None
+                together = [command for _, one in some for command in reaction.commands(c, one)]
+            yield together, some[-1][0] + 1
 
     def _pages(
         self, reaction: ReactionInPages, position: int, happened: Recorded

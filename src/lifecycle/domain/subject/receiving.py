@@ -15,7 +15,7 @@ from lifecycle.domain.subject import transfer_events as t
 from lifecycle.domain.subject.fold import MINORS
 from lifecycle.domain.subject.settling import keepers
 from lifecycle.domain.subject.state import Ground, Holding, Subject
-from lifecycle.domain.subject.transfer_fold import CHANGED, told, with_history
+from lifecycle.domain.subject.transfer_fold import CHANGED, carried_on, told
 from lifecycle.domain.subject.transferring import TRANSFERRED
 from lifecycle.domain.subject.wording import recorded_here
 from lifecycle.policy.model import Policy
@@ -97,7 +97,7 @@ def receive(subject: Subject, asked: Asked, arrived: Arrived) -> Decision:
         asked_anew=anew,
         unlinked=arrived.unlinked,
     )
-    return _with_parts(received, arrived, asked, subject)
+    return _with_parts(received, arrived, asked, state)
 
 
 def asked_anew(state: Subject, asked: Asked, scope: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -131,9 +131,9 @@ def _ends_here(
     return ground.basis is LegalBasis.CONSENT and ground.purpose in anew
 
 
-def _with_parts(received: t.SubjectReceived, arrived: Arrived, asked: Asked, subject: Subject) -> Decision:
+def _with_parts(received: t.SubjectReceived, arrived: Arrived, asked: Asked, state: Subject) -> Decision:
     """The event with what is not carried over left out, and the sealed parts of the rest."""
-    after = with_history(Subject(subject.id), received, 0, lambda n: n)
+    after = carried_on(state, received)
     idle = [h for h in after.kept() if not after.live_grounds(h, asked.now) and not keepers(after, h, asked.now)]
     unfounded = [h for h in idle if any(ref.holding == h.id for ref in received.ended)]
     left = frozenset([*received.left, *(holding.id for holding in unfounded)])
