@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -153,3 +154,35 @@ def test_of_two_workers_over_one_store_only_the_one_that_leads_acts(store: Store
         for worker in workers:
             worker.tick_all()
     assert acted == ["first"] * 3 + ["second", "first"]
+
+
+def test_a_duty_that_waits_for_others_holds_up_no_other():
+    """From the first moment on, and for as long as nobody answers."""
+    noted, answered, asked, stop = Noted(), threading.Event(), threading.Event(), threading.Event()
+
+    def wait() -> None:
+        asked.set()
+        assert answered.wait(60)
+
+    def sweep() -> None:
+        noted.done.append("sweep")
+        if asked.is_set() and noted.done.count("sweep") > 3:
+            answered.set()  # only now, after several sweeps
+            stop.set()
+
+    duties = [Duty("witness", OFTEN, wait, waits=True), Duty("sweep", OFTEN, sweep)]
+    running = threading.Thread(target=Worker(Alone(), duties, noted.failed).run, args=(stop,))
+    running.start()
+    running.join(60)
+    assert not running.is_alive()
+    assert asked.is_set()
+    assert noted.failures == []
+
+
+def test_what_waits_is_done_by_who_leads_alone_and_its_failure_is_reported():
+    noted = Noted()
+    waits = replace(noted.duty("witness", fails=True), waits=True)
+    Worker(Alone(False), [waits], noted.failed).tick_all()
+    assert (noted.done, noted.failures) == ([], [])
+    Worker(Alone(), [waits], noted.failed).tick_all()
+    assert (noted.done, noted.failures) == (["witness"], [("witness", "ValueError")])

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from processes.dying import Crash, dies, is_well_again
+from sqlalchemy import select
 from whole.stores import ANN, BEN, Store
 
 from lifecycle import verify
-from lifecycle.engine.bundling import sid_of_receipt, write_bundle
+from lifecycle.engine.bundling import OrderNotPublished, sid_of_receipt, write_bundle
 from lifecycle.ledger.envelope import b64url
 from lifecycle.ledger.note import read_note
+from lifecycle.storage.tables import stream_head
 
 OK, INVALID, CONTRADICTION, STALE = 0, 3, 4, 5
 
@@ -33,6 +36,14 @@ def written(store: Store, folder: Path, subject: dict[str, str] | None = None, *
     who = {} if subject is None else {"subject_id": store.engine.read.subject_id(subject)}
     write_bundle(store.engine, out, **who, **how)
     return out
+
+
+def sid_of(store: Store, subject: dict[str, str]) -> bytes:
+    """Kept by the test, because an erased person cannot be looked up any more."""
+    head = stream_head.c
+    with store.engine.database.read() as c:
+        person = store.engine.read.subject_id(subject)
+        return bytes(c.execute(select(head.sid).where(head.stream_id == person)).scalar_one())
 
 
 def verdict(store: Store, bundle: Path, capsys: Any, *more: str) -> tuple[int, dict[str, Any]]:
@@ -97,6 +108,48 @@ def test_holdings_that_were_erased_are_explained(store: Store, tmp_path: Path, c
     store.engine.rotate()
     code, said = verdict(store, written(store, tmp_path, ANN, disclosed=True), capsys)
     assert code == OK, said
+
+
+@pytest.mark.parametrize(
+    "order", [{"ground": "7.3c"}, {"ground": "7.3d", "categories": ["phone"]}], ids=["whole", "part"]
+)
+def test_a_bundle_of_any_moment_of_an_erasure_is_verified(
+    store: Store, tmp_path: Path, capsys: Any, order: dict[str, Any]
+):
+    """Written when the values are gone and nothing says yet that the erasure is completed; and when only the newest
+    checkpoint does not say so."""
+    sid = sid_of(store, ANN)
+    dies(store.engine.erasing, "complete", "before")
+    with pytest.raises(Crash):
+        store.do("erase", subject=ANN, **order)
+    for disclosed in (False, True):
+        code, said = verdict(store, written(store, tmp_path, sid=sid, disclosed=disclosed), capsys)
+        assert code == OK, said
+        assert [each for each in said["remarks"] if "is not completed: " in each], said
+    is_well_again(store.engine.erasing, "complete")
+    store.engine.erasing.resume(store.engine.clock.now())
+    key = store.engine.log.keys.path
+    key.rename(key.with_suffix(".elsewhere"))
+    code, said = verdict(store, written(store, tmp_path, sid=sid), capsys)
+    assert (code, len(said["remarks"])) == (OK, 1), said
+    key.with_suffix(".elsewhere").rename(key)
+    code, said = verdict(store, written(store, tmp_path, sid=sid), capsys)
+    assert code == OK, said
+    assert not [each for each in said["remarks"] if "is not completed" in each]
+
+
+def test_no_bundle_is_written_whose_order_no_checkpoint_covers(store: Store, tmp_path: Path):
+    """Values would be missing in it, and nothing would explain them."""
+    sid = sid_of(store, ANN)
+    store.engine.publish()
+    key = store.engine.log.keys.path
+    key.rename(key.with_suffix(".elsewhere"))
+    store.do("erase", subject=ANN, ground="7.3d", categories=["phone"])
+    with pytest.raises(OrderNotPublished, match="no checkpoint covers the order yet"):
+        written(store, tmp_path, sid=sid)
+    assert not (tmp_path / "bundle.zip").exists()
+    key.with_suffix(".elsewhere").rename(key)
+    written(store, tmp_path, sid=sid)
 
 
 def test_that_nothing_is_held_under_a_pseudonym_is_proved(store: Store, tmp_path: Path, capsys: Any):

@@ -26,7 +26,12 @@ class Entry(NamedTuple):
 
 
 BENCHES: dict[str, Entry] = {
+    "append": Entry("single_appends", 1_000, "commands", "Single durable commands from 1, 8 and 32 threads."),
     "import": Entry("importing", 10_000, "commands", "Commands in bulk, from lines of a file to the commit."),
+    "replay": Entry("replaying", 1_000, "events", "One person's state, from the first event on."),
+    "project": Entry("projecting", 8_000, "events", "All projections: following the log, and rebuilding."),
+    "erase": Entry("erasing", 30_000, "people stored", "One person's whole erasure, among few people and many."),
+    "sweep": Entry("sweeping", 2_000, "holdings", "What falls due, through to destroyed keys."),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import JsonValue
@@ -80,17 +80,17 @@ def decode(
     return event_class.model_validate({**data, **said, "values": values or {}})
 
 
-def decode_sealed(kind: str, data: dict[str, Any], hids: Iterable[str]) -> DomainEvent:
+def decode_sealed(kind: str, data: dict[str, Any], hids: Sequence[str]) -> DomainEvent:
     """As `decode`, for whoever opens nothing: header data is validated, and what is sealed is put beside it.
 
     Only `Withheld.SEALED` goes past validation, which takes longer over it than over everything else.
     """
     event_class, data = _class_of(kind, data)
-    event = event_class.__pydantic_validator__.validate_python(data)
-    sealed: dict[str, Any] = dict.fromkeys(event_class.record_fields, Withheld.SEALED)
-    sealed["values"] = dict.fromkeys(hids, Withheld.SEALED)
-    event.__dict__.update(sealed)
-    assert isinstance(event, DomainEvent)
+    event: DomainEvent = event_class.__pydantic_validator__.validate_python(data)
+    if hids or event_class.record_fields:
+        event.__dict__.update(
+            dict.fromkeys(event_class.record_fields, Withheld.SEALED), values=dict.fromkeys(hids, Withheld.SEALED)
+        )
     return event
 
 

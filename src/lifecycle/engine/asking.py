@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -161,7 +161,7 @@ class Snapshot:
 
 def _with_words(recorded: Recorded, said: Mapping[str, Any]) -> Recorded:
     absent = dict.fromkeys(recorded.event.record_fields)
-    return replace(recorded, event=recorded.event.model_copy(update={**absent, **said}))
+    return recorded._replace(event=recorded.event.model_copy(update={**absent, **said}))
 
 
 def question_of(command: Command, cmd: str, content: bytes) -> Question:

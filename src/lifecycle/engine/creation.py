@@ -51,9 +51,13 @@ def create(
     if LedgerFolder(settings.ledger).read(CHECKPOINT) is not None:
         raise AlreadyInitialised("The ledger folder has the published log of a store.")
     database = Database(settings.db)
-    schema.migrate(database)
-    _begin(database, settings.keys, instant, simulated_clock)
-    engine = Engine(database, settings.keys, clock, settings.ledger, custody=settings.custody)
+    try:
+        schema.migrate(database)
+        _begin(database, settings.keys, instant, simulated_clock)
+        engine = Engine(database, settings.keys, clock, settings.ledger, custody=settings.custody)
+    except BaseException:
+        database.close()
+        raise
     published = PublishPolicy(
         id=f"publish-{policy.version}", actor=Actor(id="init", role=Role.OPERATOR), text=policy_text
     )

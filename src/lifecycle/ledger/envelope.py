@@ -234,14 +234,21 @@ def _read(said: Any) -> Header:
 
 
 def _fact(said: Any) -> Fact:
-    at, data, meta, name, version = said["at"], said["data"], said["meta"], said["type"], said["v"]
+    at, data, meta, name, version, parts = (
+        said["at"],
+        said["data"],
+        said["meta"],
+        said["type"],
+        said["v"],
+        said["parts"],
+    )
     cmd, role, policy = meta["cmd"], meta["role"], meta["policy"]
-    hids = [part["hid"] for part in said["parts"]]
-    if said.keys() != _FIELDS or len(meta) != len(_META) or type(data) is not dict:
+    hids = [part["hid"] for part in parts] if parts else []
+    if len(said) != len(_FIELDS) or len(meta) != len(_META) or type(data) is not dict or type(parts) is not list:
         raise ValueError("fields")
     if type(version) is not int or version < 1 or any(type(hid) is not str for hid in hids):
         raise ValueError("version, parts")
-    if not type(at) is type(name) is type(cmd) is type(role) is type(policy) is str or not at.endswith("Z"):
+    if not type(at) is type(name) is type(cmd) is type(role) is type(policy) is str or at[-1:] != "Z":
         raise ValueError("texts")
     return Fact(datetime.fromisoformat(at), f"{name}/{version}", data, cmd, role, policy, hids)
 

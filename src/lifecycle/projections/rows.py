@@ -24,7 +24,7 @@ _OIDS = {
     Integer: "int4",
     Boolean: "bool",
     Date: "date",
-    JSON: "json",
+    JSON: "text",  # the same bytes
     Text: "text",
     Uuid: "uuid",
 }
@@ -105,17 +105,10 @@ def _conversion(kind: Any, engine: str) -> Callable[[Any], Any] | None:
     if isinstance(kind, Instant):
         return microseconds
     if isinstance(kind, JSON):
-        return json.dumps if engine == "sqlite" else _json
+        return json.dumps
     if engine == "sqlite":
         return {Uuid: _hex, Date: _iso}.get(type(kind))
     return None
-
-
-def _json(value: Any) -> Any:
-    """The driver would take a tuple for a row, and a list for an array."""
-    from psycopg.types.json import Json  # noqa: PLC0415 -- only where the store is a server
-
-    return Json(value)
 
 
 def _hex(id: UUID) -> str:

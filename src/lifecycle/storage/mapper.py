@@ -38,7 +38,10 @@ def recorded(stream_id: UUID, version: int, header: bytes) -> Recorded:
     """
     try:
         fact = read_fact(header)
-        event = decode_sealed(fact.kind, fact.data, [hid for hid in fact.hids if hid != RECORD])
+        hids = fact.hids
+        if RECORD in hids:
+            hids.remove(RECORD)
+        event = decode_sealed(fact.kind, fact.data, hids)
     except (MalformedHeader, *UNFIT):
         raise RecordDamaged(stream_id, version) from None
     judged = Judged(fact.cmd, fact.role, fact.policy, Withheld.SEALED, Withheld.SEALED)

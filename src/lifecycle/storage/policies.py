@@ -42,9 +42,9 @@ class Policies:
         """The version that took effect last at `at`; of several on one day, the one published last."""
         return in_force(self.all(c), at)
 
-    def label_at(self, at: datetime) -> str:
+    def label_at(self, at: datetime, c: Connection | None = None) -> str:
         """How an event that the engine itself records at `at` names the policy; "none" before the first."""
-        policy = self.in_force(at)
+        policy = self.in_force(at, c)
         return policy.judged_by if policy is not None else "none"
 
     def newest(self, c: Connection | None = None) -> Policy | None:

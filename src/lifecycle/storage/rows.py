@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Dialect, Insert, LargeBinary, Table, Update
+from sqlalchemy import Connection, Delete, Dialect, Insert, LargeBinary, Table, Update
 
 from lifecycle.columns import insert_of
 
 Row = Mapping[str, Any]
+Statement = Insert | Update | Delete
 Values = Callable[[Iterable[Row]], list[tuple[Any, ...]]]
 
 
@@ -21,10 +22,10 @@ class _Compiled(NamedTuple):
     values: Values
 
 
-_compiled: dict[tuple[Insert | Update, str], _Compiled] = {}
+_compiled: dict[tuple[Statement, str], _Compiled] = {}
 
 
-def write_rows(c: Connection, statement: Insert | Update, rows: Iterable[Row]) -> int:
+def write_rows(c: Connection, statement: Statement, rows: Iterable[Row]) -> int:
     """Execute `statement`, a constant of a module, once for each row; return how many rows it touched in all."""
     key = (statement, c.dialect.name)
     if key not in _compiled:
@@ -42,7 +43,7 @@ def insert_once(c: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) 
         c.execute(insert_of(c, table).on_conflict_do_nothing(), rows)
 
 
-def _compile(statement: Insert | Update, dialect: Dialect) -> _Compiled:
+def _compile(statement: Statement, dialect: Dialect) -> _Compiled:
     names = [column.name for column in statement.table.columns] if isinstance(statement, Insert) else None
     # As the engine does it: on SQLite there are no schemas.
     schemas = {"vault": None} if dialect.name == "sqlite" else {}

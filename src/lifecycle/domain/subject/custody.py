@@ -31,25 +31,26 @@ def stored_only(subject: Subject, at: datetime) -> frozenset[str]:
 
     Not the birth date: every command has to know whether the person is a child (settled rule 31).
     """
-    return frozenset(
-        holding.id
-        for holding in subject.kept()
-        if holding.id != subject.birth_date
-        and (
-            subject.is_restricted(holding, at)
-            or (not subject.live_grounds(holding, at) and bool(keepers(subject, holding, at)))
-        )
+    return frozenset(holding.id for holding in subject.kept() if _is_stored_only(subject, holding, at))
+
+
+def _is_stored_only(subject: Subject, holding: Holding, at: datetime) -> bool:
+    if holding.id == subject.birth_date:
+        return False
+    return subject.is_restricted(holding, at) or (
+        not subject.live_grounds(holding, at) and bool(keepers(subject, holding, at))
     )
 
 
 def in_use(subject: Subject, at: datetime) -> frozenset[str]:
     """What has a live ground and no restriction: its keys belong to the person's own. What is neither this nor stored
     only is about to be erased, and stays where it is."""
-    return frozenset(
-        holding.id
-        for holding in subject.kept()
-        if subject.live_grounds(holding, at) and not subject.is_restricted(holding, at)
-    )
+    return frozenset(holding.id for holding in subject.kept() if is_in_use(subject, holding, at))
+
+
+def is_in_use(subject: Subject, holding: Holding, at: datetime) -> bool:
+    """The same of one holding that is kept."""
+    return bool(subject.live_grounds(holding, at)) and not subject.is_restricted(holding, at)
 
 
 def moves_keys(subject: Subject, events: Iterable[DomainEvent], at: datetime) -> bool:
@@ -62,7 +63,12 @@ def moves_keys(subject: Subject, events: Iterable[DomainEvent], at: datetime) ->
         if isinstance(event, MOVING):
             return True
         sealed.update(event.values)
-    return bool(sealed) and not sealed.isdisjoint(stored_only(subject, at))
+    return any(
+        id in subject.holdings
+        and subject.holdings[id].erased_at is None
+        and _is_stored_only(subject, subject.holdings[id], at)
+        for id in sealed
+    )
 
 
 # -- opening ----------------------------------------------------------------------------------------------------------

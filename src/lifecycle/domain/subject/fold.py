@@ -247,26 +247,33 @@ def _active(subject: Subject, purpose: str, at: datetime) -> Subject:
 
 def _freeze_due(subject: Subject, purpose: str, recorded_at: datetime) -> Subject:
     """Fix the end of grounds that are due already, so that activity after the due instant never revives them."""
-
-    def frozen(ground: Ground) -> Ground:
-        if ground.purpose != purpose or not _counts_activity(ground):
-            return ground
-        end = subject.end_of(ground)
-        return ground if end in (None, ground.until) or end > recorded_at else replace(ground, until=end)
-
     changed = []
     for holding in subject.holdings.values():
-        if holding.erased_at is None:
-            grounds = tuple([frozen(ground) for ground in holding.grounds])
-            if any(new is not old for new, old in zip(grounds, holding.grounds, strict=True)):
-                changed.append(replace(holding, grounds=grounds))
+        if holding.erased_at is None and any(_may_freeze(subject, g, purpose, recorded_at) for g in holding.grounds):
+            grounds = tuple(_frozen(subject, ground, purpose, recorded_at) for ground in holding.grounds)
+            changed.append(replace(holding, grounds=grounds))
     return subject.with_holdings(changed) if changed else subject
 
 
-def _counts_activity(ground: Ground) -> bool:
-    if ground.rule.counts_from is CountsFrom.LAST_ACTIVITY:
+def _may_freeze(subject: Subject, ground: Ground, purpose: str, recorded_at: datetime) -> bool:
+    """Whether its end has to be counted: hardly ever, because it takes at least as many days as its months have."""
+    if ground.purpose != purpose:
+        return False
+    if ground.limits or ground.until is not None:
         return True
-    return any(limit.rule.counts_from is CountsFrom.LAST_ACTIVITY for limit in ground.limits)
+    rule = ground.rule
+    if rule.counts_from is not CountsFrom.LAST_ACTIVITY:
+        return False
+    return rule.may_be_over(max(ground.counted_from, subject.activity.get(purpose, ground.counted_from)), recorded_at)
+
+
+def _frozen(subject: Subject, ground: Ground, purpose: str, recorded_at: datetime) -> Ground:
+    rules = (ground.rule, *(limit.rule for limit in ground.limits))
+    counts = any(rule.counts_from is CountsFrom.LAST_ACTIVITY for rule in rules)
+    if ground.purpose != purpose or not counts:
+        return ground
+    end = subject.end_of(ground)
+    return ground if end is None or end > recorded_at else replace(ground, until=end)
 
 
 def _ended(subject: Subject, event: e.GroundEnded, _: datetime) -> Subject:
