@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,6 +18,8 @@ PEOPLE = 5
 CATEGORIES = (("email",), ("name",), ("email", "name"))
 FIRST_DAY = "effective = 2024-07-15"
 REVISED = POLICY_TEXT.replace('version = "1.0"', 'version = "1.1"')
+OFTEN = (5, 24, 72, 7 * 24, 11 * 24, 14 * 24, 20 * 24, 31 * 24)  # hours between two moments
+SELDOM = (24, 72, 11 * 24, 20 * 24, 31 * 24, 45 * 24)
 WORDS = (
     "consent", "collect", "collect", "collect", "use", "withdraw", "end-purpose", "erase", "hold", "release",
     "restrict", "lift", "correct", "birth-date", "notice",
@@ -55,15 +57,16 @@ class Plan:
     moments: tuple[Moment, ...]
 
     @classmethod
-    def of(cls, seed: int, days: int) -> Plan:
-        return cls(seed, days, seed % 2 == 0, tuple(Planning(Random(seed), days, seed % 2 == 0).moments()))
+    def of(cls, seed: int, days: int, gaps: Sequence[int] = OFTEN) -> Plan:
+        planning = Planning(Random(seed), days, is_plain=seed % 2 == 0, gaps=gaps)
+        return cls(seed, days, planning.is_plain, tuple(planning.moments()))
 
 
 class Planning:
     """Invents what is said, as `random` has it."""
 
-    def __init__(self, random: Random, days: int, is_plain: bool) -> None:
-        self.random, self.is_plain = random, is_plain
+    def __init__(self, random: Random, days: int, *, is_plain: bool, gaps: Sequence[int] = OFTEN) -> None:
+        self.random, self.is_plain, self.gaps = random, is_plain, gaps
         self.now, self.end = BEGIN, BEGIN + timedelta(days=days)
         self.number = 0
         self.silent_until = BEGIN
@@ -74,7 +77,7 @@ class Planning:
         if not self.is_plain:
             yield Moment(self.now, tuple(self._trustee()), sweeps=False)
         while self.now < self.end:
-            self.now += timedelta(hours=self.random.choice([5, 24, 72, 7 * 24, 11 * 24, 14 * 24, 20 * 24, 31 * 24]))
+            self.now += timedelta(hours=self.random.choice(self.gaps))
             self._clocks()
             clock = self.now + self.wrong
             yield Moment(clock, tuple(self._said(clock)), self._awake(), self.random.random() < 0.04, self._revision())

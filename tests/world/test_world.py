@@ -25,7 +25,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_interleaving_of_a_seed_ends_alike_and_deletes_when_the_oracle_says(
     seed: int, home: Path, tmp_path: Path
 ):
-    ends = lived(seed, SEEDS[seed], home, tmp_path, 2)
+    ends = lived(Plan.of(seed, SEEDS[seed]), home, tmp_path)
     assert sum(each.deaths for each in ends) > 5
     assert sum(each.overtaken for each in ends) > 5
     assert ends[0].erased > 1
@@ -37,7 +37,7 @@ def test_a_seed_ends_on_postgresql_as_it_ends_in_a_file(
 ):
     assert kind_of_database == "postgresql"
     seed, days = 5, 60
-    (in_a_file,) = lived(seed, days, home, tmp_path, 1)
+    (in_a_file,) = lived(Plan.of(seed, days), home, tmp_path, 1)
     settings = Settings(empty_database_url, keys)
     found(settings)
     on_a_server = live(Plan.of(seed, days), 1, settings)

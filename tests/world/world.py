@@ -21,6 +21,7 @@ from world.trouble import Died, dying, overtaken
 from world.watching import Watch
 
 from lifecycle.commands.outcome import Outcome
+from lifecycle.domain.subject.refusals import UnknownSubject
 from lifecycle.engine import Engine, open_engine
 from lifecycle.engine.creation import create
 from lifecycle.settings import Settings
@@ -115,14 +116,24 @@ class World:
         batch: list[Said] = []
         size = self.random.choice([1, 2, 5])
         for each in mixed:
-            # A caller whose erasure was not answered asks again before saying more about that person: who came back
-            # meanwhile is somebody else for us, under the same name.
-            if len(batch) >= size or any(said.person == each.person and _erases(said) for said in batch):
+            if len(batch) >= size or any(said.person == each.person and self._waits(said) for said in batch):
                 yield batch
                 batch = []
             batch.append(each)
         if batch:
             yield batch
+
+    def _waits(self, said: Said) -> bool:
+        """Whether a caller has to know the answer before saying more of that person: asked again, it would be decided
+        again. So it is of who is unknown, and after an erasure: who came back meanwhile is somebody else.
+        """
+        if said.person < 0 or said.document["command"] == "erase":
+            return True
+        try:
+            self.workers[0].read.subject_id(said.document["subject"])
+        except UnknownSubject:
+            return True
+        return False
 
     def _say(self, batch: list[Said]) -> None:
         documents = [each.document for each in batch]
@@ -211,10 +222,6 @@ class World:
         assert everything(engine.database) == followed
         stories = [life.story for lives in self.watch.lives.values() for life in lives]
         self.lived.erased = sum(item.erased.year < 9999 for story in stories for item in story.items.values())
-
-
-def _erases(said: Said) -> bool:
-    return bool(said.document["command"] == "erase")
 
 
 def _told(outcome: Outcome) -> tuple[Any, ...]:

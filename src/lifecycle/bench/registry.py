@@ -31,6 +31,7 @@ BENCHES: dict[str, Entry] = {
     "replay": Entry("replaying", 1_000, "events", "One person's state, from the first event on."),
     "project": Entry("projecting", 8_000, "events", "All projections: following the log, and rebuilding."),
     "erase": Entry("erasing", 30_000, "people stored", "One person's whole erasure, among few people and many."),
+    "size": Entry("sizing", 10_000, "events", "Bytes stored for an event with one value, everything included."),
     "sweep": Entry("sweeping", 2_000, "holdings", "What falls due, through to destroyed keys."),
 }
 

@@ -109,8 +109,9 @@ def import_file(
     *,
     rejected: Callable[[Reject], None],
     progress: Callable[[int, int], None] | None = None,
+    batch: int = BATCH,
 ) -> Imported:
-    """Import a file of documents, a thousand to a transaction; `progress` is told bytes read and bytes in all.
+    """Import a file of documents, `batch` to a transaction; `progress` is told bytes read and bytes in all.
 
     It may be stopped at any moment and started again: what was committed answers by its id as the first time, so
     nothing is doubled and the rejects are the same.
@@ -119,7 +120,7 @@ def import_file(
     total = path.stat().st_size
     number = read = 0
     with path.open("rb") as file:
-        while lines := list(islice(file, BATCH)):
+        while lines := list(islice(file, batch)):
             for number, outcome in enumerate(carry_out(engine, lines, path.parent), start=number + 1):  # noqa: B020
                 imported.count(outcome.outcome)
                 if outcome.outcome not in ("done", "nothing"):

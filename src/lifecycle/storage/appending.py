@@ -11,8 +11,9 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
+from lifecycle.columns import Ask, ask_together
 from lifecycle.domain.event import DomainEvent, Judged, Recorded, Withheld
 from lifecycle.ledger import envelope
 from lifecycle.storage.event_ids import EventIds
@@ -180,16 +181,23 @@ def _values(fact: DomainEvent, judged: Judged) -> Iterator[tuple[str, JsonValue]
 
 
 _COLUMNS = Head._fields[:-1]  # `stored` is none
-_HEADS = select(*(stream_head.c[name] for name in _COLUMNS))
+_HEADS = select(*(stream_head.c[name] for name in _COLUMNS)).where(
+    stream_head.c.stream_id.in_(bindparam("ids", expanding=True))
+)
 
 
 def load_heads(c: Connection, stream_ids: Iterable[UUID]) -> dict[UUID, Head]:
     """The heads of those of the streams that have events."""
-    heads: dict[UUID, Head] = {}
-    for some in in_chunks(stream_ids):
-        rows = c.execute(_HEADS.where(stream_head.c.stream_id.in_(some)))
-        heads |= {row[0]: Head._make((*row, True)) for row in rows}
-    return heads
+    return heads_in(ask_together(c, heads_asked(stream_ids)))
+
+
+def heads_asked(stream_ids: Iterable[UUID]) -> list[Ask]:
+    """What `heads_in` has to be given the answers to: so that it can be asked together with something else."""
+    return [Ask(_HEADS, {"ids": some}) for some in in_chunks(stream_ids)]
+
+
+def heads_in(answers: Iterable[Sequence[Any]]) -> dict[UUID, Head]:
+    return {row[0]: Head._make((*row, True)) for rows in answers for row in rows}
 
 
 def in_chunks(ids: Iterable[UUID]) -> Iterator[Sequence[UUID]]:
