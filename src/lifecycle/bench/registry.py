@@ -29,6 +29,8 @@ BENCHES: dict[str, Entry] = {
     "import": Entry("importing", 10_000, "commands", "Commands in bulk, from lines of a file to the commit."),
     "replay": Entry("replaying", 1_000, "events", "One person's state, from the first event on."),
     "project": Entry("projecting", 8_000, "events", "All projections: following the log, and rebuilding."),
+    "sequence": Entry("sequencing", 20_000, "events", "Places in the log, and how far they lag behind an import."),
+    "read": Entry("reading", 300_000, "people stored", "Current holdings and history of one person."),
 }
 
 
