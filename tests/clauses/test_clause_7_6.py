@@ -182,6 +182,73 @@ def test_clause_7_6_a_request_about_somebody_erased_is_accepted_without_words_an
     assert (told["state"], told["words"]) == ("refused", [])
 
 
+def erased_and_asking(store: Store, kind: str = "access") -> tuple[dict[str, str], dict[str, str], str]:
+    """Ann is erased, and somebody asks about her: her id, the receipt that she has, and our id of the request."""
+    store.consent()
+    store.consent(subject=NEW)
+    store.engine.move_clock(at("2026-02-09T09:00:00"))
+    person = {"id": str(store.engine.read.subject_id(ANN))}
+    receipt = store.do("erase", subject=ANN, ground="7.3e").receipt
+    asked = receive(store, "2026-02-09T10:00:00", subject=person, kind=kind).request
+    assert receipt is not None
+    assert asked is not None
+    return person, receipt, asked.id
+
+
+def test_clause_7_6_who_asks_about_an_erased_person_proves_to_be_them_by_the_receipt_of_the_erasure(store: Store):
+    person, receipt, id = erased_and_asking(store)
+    assert str(store.engine.read.erased(receipt)) == person["id"]
+
+    def shown(**how: Any) -> Outcome:
+        return store.do("verify-requester", subject=person, request=id, **how)
+
+    assert shown(evidence="passport").code == "receipt-missing"
+    assert shown().outcome == "invalid"
+    others = store.do("erase", subject=NEW, ground="7.3e").receipt
+    assert others is not None
+    for wrong in (
+        others,
+        receipt | {"salt": others["salt"]},
+        receipt | {"sid": others["sid"]},
+        {"sid": "A", "salt": "B"},
+    ):
+        assert shown(receipt=wrong).code == "receipt-wrong"
+    document = store.document("verify-requester", subject=person, request=id, receipt=receipt)
+    first = store.engine.execute(document)
+    assert first.events == ("requester-verified/1",)
+    assert store.engine.execute(document) == first
+    (row,) = store.engine.read.requests(person)
+    assert row["state"] == "verified"
+    assert receipt["salt"] not in str(store.engine.read.history(person))
+    assert store.do("fulfil-request", subject=person, request=id).outcome == "done"  # nothing is left for a package
+    assert {row["verdict"] for row in store.engine.read.re_decide(person)} <= {"same", "not-a-decision"}
+
+
+def test_clause_7_6_the_answer_about_an_erased_person_is_extended_once_and_in_time_and_missed_on_the_new_day(
+    store: Store,
+):
+    person, _, id = erased_and_asking(store)
+    later = {"subject": person, "request": id, "until": "2026-03-20", "reason": "three systems"}
+    extended = store.do("extend-request", **later)
+    assert extended.request is not None
+    assert (extended.outcome, str(extended.request.due_on)) == ("done", "2026-03-20")
+    assert store.do("extend-request", **later | {"until": "2026-03-25"}).code == "too-late-to-extend"
+    store.engine.advance_clock(at("2026-03-20T23:59:59"))
+    assert store.kinds(person)[-1] == "deadline-extended"
+    store.engine.advance_clock(at("2026-03-21T00:00:00"))
+    assert store.kinds(person)[-1] == "deadline-missed"
+    (told,) = store.engine.read.requests_in_words(store.engine.read.subject_id(person))
+    assert (told["extended_from"], told["words"]) == ("2026-03-04", [])
+
+
+def test_clause_7_6_a_receipt_of_the_living_proves_nothing(store: Store):
+    store.consent(at="2026-02-09T09:00:00+08:00")
+    asked = receive(store, "2026-02-09T10:00:00", subject=ANN, kind="access").request
+    assert asked is not None
+    wrong = store.do("verify-requester", subject=ANN, request=asked.id, receipt={"sid": "A", "salt": "B"})
+    assert wrong.code == "receipt-wrong"
+
+
 def test_clause_7_6_a_request_says_the_same_again_when_it_is_repeated(store: Store):
     document = store.document("receive-request", subject=NEW, kind="access", channel="phone", identity="call back")
     first = store.engine.execute(document)

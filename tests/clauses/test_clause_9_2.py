@@ -3,9 +3,11 @@ what is held, longer ones do not; what loses its cover goes when the version com
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 
 import pytest
+from clauses.partners import VISIT, browsing, visiting
 from clauses.revised import (
     AFTER,
     BEFORE,
@@ -21,6 +23,9 @@ from clauses.revised import (
     without_trial,
 )
 from whole.stores import ANN, TRIAL, Store
+
+from lifecycle.engine.receipts import newest_about
+from lifecycle.policy.examples import example_policy_text
 
 CATEGORIES = 'categories = ["name", "company", "phone", "email"]\nbases = ["consent", "contract"]'
 SHORTER = revision((TRIAL_KEPT, "months = 6"))
@@ -215,6 +220,30 @@ def test_clause_9_2_a_purpose_or_basis_that_is_dropped_ends_grounds_and_consents
     assert set(store.held().values()) == {"erased"}
     assert [(row["purpose"], row["status"]) for row in store.engine.read.consents(ANN)] == [("free-trial", "expired")]
     assert "consent-expired" in revised(store)
+
+
+def test_clause_9_2_a_technology_that_is_dropped_takes_its_consents_with_it_and_no_others(store: Store):
+    assert browsing(store, "baidu", "360", at=BEFORE).outcome == "done"
+    assert visiting(store, "baidu", at=BEFORE).outcome == "done"
+    assert visiting(store, "360", at=BEFORE, data={"ip-address": "192.0.2.8"}).outcome == "done"
+    text = example_policy_text()
+    baidu = text[text.index("[technologies.baidu]") : text.index("[technologies.udesk]")]
+    publish(store, revision((baidu, "")))
+    tell(store)
+    advance(store, AFTER)
+    consents = {row["technology"]: row["status"] for row in store.engine.read.consents(ANN)}
+    assert consents == {"baidu": "expired", "360": "given"}
+    states = {(row["category"], row["state"]) for row in store.engine.read.holdings(ANN)}
+    assert states == {*((category, "erased") for category in VISIT), ("ip-address", "held")}
+    assert revised(store)[:3] == ["revision-took-effect", "consent-expired", "ground-ended"]
+    assert "different" not in verdicts(store)
+    assert answer(visiting(store, "baidu", at=AFTER)) == ("refused", "unknown-word")
+    receipt = json.loads(store.engine.consent_receipt(ANN, newest_about(store.engine, ANN, "website-browsing")))
+    record = receipt["receipt"]["record"]
+    assert (record["event_state"], [one["technology"] for one in record["processing"]]) == (
+        "dpv:ConsentExpired",
+        ["baidu"],
+    )
 
 
 def test_clause_9_2_what_another_purpose_still_covers_stays_and_the_record_says_so(store: Store):

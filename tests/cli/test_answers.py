@@ -6,11 +6,14 @@ import json
 import stat
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import pytest
+import typer
 from cli.doors import CANARY, DATA, EMAIL, WHO, Door, collect, consent, document
 
-from lifecycle.cli.main import app
+from lifecycle.cli.main import command_line
+from lifecycle.cli.parts import PARTS
 from lifecycle.commands.registry import COMMANDS
 from lifecycle.domain.catalogue import KINDS
 
@@ -209,6 +212,7 @@ def test_the_version_is_said(empty: Door):
 
 
 def test_every_command_has_help_of_its_own(empty: Door):
+    app = command_line()
     groups = {group.name: group.typer_instance for group in app.registered_groups}
     names = [[command.name or command.callback.__name__] for command in app.registered_commands if command.callback]
     for group, inner in groups.items():
@@ -220,8 +224,48 @@ def test_every_command_has_help_of_its_own(empty: Door):
         assert said.lower().startswith(f"usage: lifecycle {' '.join(name)}")
 
 
-def test_asking_for_help_loads_none_of_what_is_slow():
-    slow = ("alembic", "apscheduler", "eventsourcing", "phonenumbers", "psycopg", "pydantic", "rich", "sqlalchemy")
-    script = "import sys, lifecycle.cli.main as m; m.answer(['--help']); print([x for x in %r if x in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", script % (slow,)], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
+def test_each_command_is_found_by_its_name_alone():
+    whole = typer.main.get_command(command_line())
+    assert set(PARTS) == set(whole.commands)
+    for name in PARTS:
+        assert name in typer.main.get_command(command_line(name)).commands
+
+
+NEVER_AT_THE_START = ("alembic", "apscheduler", "holidays", "phonenumbers", "email_validator", "psycopg", "rich")
+FOR_A_STORE = ("sqlalchemy", "eventsourcing", "cryptography", "lifecycle.engine.engine")
+
+
+def loaded_by(*arguments: str, among: Sequence[str]) -> list[str]:
+    """Which of these modules a process has loaded after a command of the line."""
+    script = (
+        "import sys, lifecycle.cli.main as m; code = m.answer(%r); print(code, *(x for x in %r if x in sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script % (list(arguments), tuple(among))], capture_output=True, text=True, check=True
+    )
+    code, *found = done.stdout.splitlines()[-1].split(" ")
+    assert code == "0", done.stderr
+    return found
+
+
+@pytest.mark.parametrize("line", ["--help", "--version", "verify --help", "subject holdings --help"])
+def test_what_needs_no_store_loads_none_of_what_is_slow(line: str):
+    assert loaded_by(*line.split(), among=(*NEVER_AT_THE_START, *FOR_A_STORE, "lifecycle.policy.model")) == []
+
+
+@pytest.mark.parametrize("what", ["commands", "events"])
+def test_a_schema_is_told_without_what_a_store_needs(what: str):
+    assert loaded_by("schema", what, among=(*NEVER_AT_THE_START, *FOR_A_STORE)) == []
+
+
+@pytest.mark.usefixtures("door")
+def test_a_command_that_opens_a_store_loads_what_it_needs_alone():
+    """What reading, packages, transfers and single commands need is loaded by those who ask for it."""
+    others = (
+        "lifecycle.audit.views",
+        "lifecycle.audit.full",
+        "lifecycle.engine.packaging",
+        "lifecycle.engine.incidents",
+    )
+    others += ("lifecycle.engine.transferring", "lifecycle.commands.subject.collect", "lifecycle.cli.subjects")
+    assert loaded_by("vault", "status", among=(*NEVER_AT_THE_START, *others)) == []

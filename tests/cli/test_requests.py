@@ -33,9 +33,29 @@ def test_a_request_from_its_receipt_to_its_answer(door: Door):
     assert "Last day: 2026-03-20" in extended
     assert "extended" in door("request", "show", id).out
     assert door("request", "show", id, "--json").json["extended"]
-    door("request", "fulfil", id, "--note", "sent")
+    assert "package-missing" in door("request", "fulfil", id, "--note", "sent", code=1).out
+    door("request", "fulfil", id, "--otherwise", "a copy was sent by letter")
     assert door("request", "list", "--open").out == "Requests: none\n"
     assert [row["state"] for row in door("request", "list", *SUBJECT, "--json").json] == ["fulfilled"]
+
+
+def test_somebody_erased_is_found_and_recognised_by_the_receipt(door: Door, tmp_path: Path):
+    common = {"actor": {"id": "web", "role": "service"}, "subject": {"email": BOB}}
+    given = {"command": "give-consent", "id": "c", "purposes": ["free-trial"], "notice": "1.0", "channel": "web-form"}
+    erased = {"command": "erase", "id": "e", "ground": "7.3e"}
+    both = "\n".join(json.dumps(each | common) for each in (given, erased))
+    done = door("apply", "-", "--now", NEW_YEAR, stdin=both).lines[-1]
+    receipt = tmp_path / "receipt.json"
+    receipt.write_text(json.dumps(done["receipt"]))
+    how = ("--kind", "access", "--channel", "phone")
+    asked = door("request", "receive", "--receipt", str(receipt), *how, "--json").json
+    id = asked["request"]["id"]
+    assert "receipt-missing" in door("request", "verify", id, "--evidence", "passport", code=1).out
+    door("request", "verify", id, "--receipt", str(receipt))
+    assert door("request", "show", id, "--json").json["state"] == "verified"
+    assert "whose request" in door("request", "receive", *how, code=1).err
+    receipt.write_text('{"sid": "x"}')
+    assert "not an erasure receipt" in door("request", "verify", id, "--receipt", str(receipt), code=1).err
 
 
 def test_a_token_opens_a_package_once(door: Door, tmp_path: Path):

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from scenario import whole
 
-from lifecycle.domain.catalogue import KINDS, UPCASTS, UnknownKind, decode
+from lifecycle.domain.catalogue import KINDS, UPCASTS, UnknownKind, decode, decode_sealed
 from lifecycle.domain.event import DomainEvent, Withheld
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "events"
@@ -113,3 +113,12 @@ def test_a_stored_fact_with_a_field_that_nobody_knows_is_not_read_and_its_words_
         )
     assert "mum@example.com" not in str(wrong.value)
     assert whole(read(stored(STORED[0])))
+
+
+@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
+def test_who_opens_nothing_reads_the_same_in_a_shorter_way(path: Path):
+    example = stored(path)
+    whole_way = decode(
+        example["kind"], example["data"], Withheld.SEALED, dict.fromkeys(example["values"], Withheld.SEALED)
+    )
+    assert decode_sealed(example["kind"], example["data"], list(example["values"])) == whole_way

@@ -13,16 +13,16 @@ from scenario import Act, Given, given
 
 from examples import POLICY, changed, sg
 from lifecycle.domain.decision import Asked, Decision
-from lifecycle.domain.subject import answering, request_dues, requesting, settling
+from lifecycle.domain.subject import answering, packaging, request_dues, requesting, settling
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import request_events as q
 from lifecycle.domain.subject import request_refusals as r
-from lifecycle.domain.subject.refusals import SubjectErased, UnknownWord
+from lifecycle.domain.subject.refusals import UnknownWord
 from lifecycle.domain.subject.requests import ALLOWED, ALREADY, Request, Status
 from lifecycle.domain.subject.requests import Act as Deed
 from lifecycle.policy.calendars import Calendars
 from lifecycle.policy.countries import STANDARD, parse_own_days
-from lifecycle.policy.vocabulary import PauseReason, RequestKind
+from lifecycle.policy.vocabulary import PauseReason, RequestKind, Role
 
 PAUSING = changed(('calendar = "SG"', 'calendar = "SG"\npauses = ["identity", "clarification"]'))
 BY_CHINA = changed(('calendar = "SG"', 'calendar = "CN"'))
@@ -59,7 +59,7 @@ def doing(deed: Deed, id: str = "r1", *, at: datetime = TUESDAY, **fields: Any) 
         Deed.EXTEND: (
             requesting.extend_request, {"until": date(2026, 4, 1), "reason": "complex", "channel": None},
         ),
-        Deed.FULFIL: (answering.fulfil_request, {"note": None}),
+        Deed.FULFIL: (answering.fulfil_request, {"note": None, "otherwise": "by letter"}),
         Deed.REFUSE: (answering.refuse_request, {"reason": "unfounded"}),
         Deed.WITHDRAW: (answering.withdraw_request, {"reason": None}),
         Deed.ESCALATE: (answering.escalate_complaint, {"region": "SG", "reason": None}),
@@ -446,12 +446,50 @@ def test_of_somebody_erased_a_request_is_received_without_words_and_its_end_is_t
     late = gone.and_then(receiving("r1", "access", at=sg(2026, 4, 1, 10)))
     assert dict(late.life.history[-1][0].values) == {}
     assert only(late).status is Status.RECEIVED  # nothing is left that somebody could be shown
-    late.when(doing(Deed.VERIFY, at=sg(2026, 4, 2))).then_refused(SubjectErased)
-    late.when(doing(Deed.EXTEND, at=sg(2026, 4, 2))).then_refused(SubjectErased)
+    late.when(doing(Deed.VERIFY, at=sg(2026, 4, 2))).then_refused(r.ReceiptMissing)
+    late.when(doing(Deed.VERIFY, at=sg(2026, 4, 2), receipt=False)).then_refused(r.ReceiptWrong)
+    (verified,) = late.when(doing(Deed.VERIFY, at=sg(2026, 4, 2), receipt=True)).decision().events
+    assert (verified.by, dict(verified.values), verified.after_erasure) == ("erasure-receipt", {}, True)
+    (extended,) = late.when(doing(Deed.EXTEND, at=sg(2026, 4, 2), until=date(2026, 5, 6))).decision().events
+    assert (extended.deadlines[0].due_on, dict(extended.values)) == (date(2026, 5, 6), {})
     (missed,) = late.when(passing(LATE)).decision().events
     assert isinstance(missed, q.DeadlineMissed)
     (refused,) = late.when(doing(Deed.REFUSE, at=sg(2026, 4, 2))).decision().events
     assert dict(refused.values) == {}
+
+
+def test_a_receipt_of_an_erasure_proves_nothing_of_somebody_living():
+    given(receiving(asks="access")).when(doing(Deed.VERIFY, receipt=False)).then_refused(r.ReceiptWrong)
+
+
+@pytest.mark.parametrize("asks", ["access", "copy"])
+def test_access_is_fulfilled_by_a_package_or_a_good_token_or_the_record_says_how(asks: Any):
+    without: dict[str, Any] = {"otherwise": None}
+    verified = given(receiving(asks=asks, requester=PROVEN))
+    refused = verified.when(doing(Deed.FULFIL, **without)).then_refused(r.PackageMissing)
+    assert (refused.code, refused.clause) == ("package-missing", "7.1")
+    (by_letter,) = verified.when(doing(Deed.FULFIL, otherwise="by letter")).decision().events
+    assert (by_letter.answered, words(by_letter)["otherwise"]) == ("otherwise", "by letter")
+    issued = verified.and_then(issuing())
+    (by_link,) = issued.when(doing(Deed.FULFIL, **without)).decision().events
+    assert by_link.answered == "token"
+    over = TUESDAY + timedelta(hours=72)
+    issued.when(doing(Deed.FULFIL, at=over, **without)).then_refused(r.PackageMissing)
+    (by_package,) = issued.and_then(making()).when(doing(Deed.FULFIL, at=over, **without)).decision().events
+    assert by_package.answered == "package"
+    other = verified.and_then(receiving("r2", "complaint", about="r1"), issuing())
+    (answered,) = other.when(doing(Deed.FULFIL, "r2", **without)).decision().events
+    assert answered.answered is None
+
+
+def issuing(id: str = "r1") -> Act:
+    how = {"role": Role.OFFICER, "request": id, "token": "a" * 64}
+    return Act(lambda life, asked: packaging.issue_access_token(life.subject, asked, **how), TUESDAY)
+
+
+def making(id: str = "r1") -> Act:
+    how: Any = {"request": id, "token": "a" * 64, "holdings": (), "digest": "b" * 64, "language": "en"}
+    return Act(lambda life, asked: packaging.make_access_package(life.subject, asked, **how), TUESDAY)
 
 
 def test_what_was_said_is_destroyed_when_the_records_are_over_and_not_under_a_hold():

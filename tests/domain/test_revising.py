@@ -12,10 +12,13 @@ from scenario import POLICY
 from uuid_utils.compat import uuid7
 
 from examples import changed, sg
+from lifecycle.domain.subject.events import ConsentExpired
+from lifecycle.domain.subject.fold import fold
 from lifecycle.domain.subject.revising import consequences, is_shorter, revisions_until
 from lifecycle.domain.subject.revision_events import RevisionTookEffect
 from lifecycle.domain.subject.settling import fall_due, revisions_due
 from lifecycle.domain.subject.state import Consent, Ground, Holding, Limit, Subject
+from lifecycle.policy.examples import example_policy_text
 from lifecycle.policy.periods import Period, RetentionRule
 from lifecycle.policy.vocabulary import CountsFrom, LegalBasis
 
@@ -118,5 +121,55 @@ def test_consent_that_can_carry_nothing_any_more_ends_and_consent_to_the_new_ver
     (revision,) = subject.acquaintance.revisions([POLICY, WITHOUT_EMAIL])
     events = consequences(subject, revision, COMES)
     assert [event.kind for event in events] == ["revision-took-effect/1", "consent-expired/1"]
+    after = fold(subject, events[1], COMES)
+    assert [consent.ended is None for consent in after.consents] == [False, True]
+    assert consequences(after, revision, COMES) == ()
     only_new = replace(subject, consents=consents[1:])
     assert consequences(only_new, revision, COMES) == ()
+
+
+BROWSING = "website-browsing"
+TEXT = example_policy_text()
+BAIDU = TEXT[TEXT.index("[technologies.baidu]") : TEXT.index("[technologies.udesk]")]
+NARROWED = changed(
+    *LATER, (BAIDU, ""), ('purposes = ["website-browsing", "customer-service"]', 'purposes = ["customer-service"]')
+)
+"""Baidu is dropped, and Udesk no longer serves browsing."""
+
+
+def to(technology: str | None, notice: str = "1.0", purpose: str = BROWSING) -> Consent:
+    scope = POLICY.consented_scope(purpose)
+    return Consent(purpose, BEGUN, scope, notice, False, False, technology=technology)
+
+
+@pytest.mark.parametrize(
+    ("consent", "ends"),
+    [
+        (to("baidu"), True),
+        (to("udesk"), True),
+        (to("udesk", purpose="customer-service"), False),
+        (to("sensors"), False),
+        (to(None), False),
+        (to("baidu", notice="2.0"), False),
+    ],
+)
+def test_consent_to_a_technology_ends_with_the_version_that_drops_it_and_no_other_does(consent: Consent, ends: bool):
+    subject = told(consents=(consent, to("360")))
+    (revision,) = subject.acquaintance.revisions([POLICY, NARROWED])
+    events = consequences(subject, revision, COMES)
+    kinds = ["revision-took-effect/1", "consent-expired/1"] if ends else []
+    assert [event.kind for event in events] == kinds
+    for event in events:
+        subject = fold(subject, event, COMES)
+    assert [one.ended for one in subject.consents] == ["policy-revised" if ends else None, None]
+    assert consequences(subject, revision, COMES) == ()
+
+
+def test_each_dropped_technology_is_told_for_itself():
+    subject = told(consents=(to("udesk"), to("baidu"), to("udesk", purpose="customer-service")))
+    (revision,) = subject.acquaintance.revisions([POLICY, NARROWED])
+    _, *expired = consequences(subject, revision, COMES)
+    assert [(one.technologies, one.purposes) for one in expired if isinstance(one, ConsentExpired)] == [
+        (("baidu",), (BROWSING,)),
+        (("udesk",), (BROWSING,)),
+    ]

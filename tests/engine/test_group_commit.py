@@ -304,13 +304,13 @@ def test_a_snapshot_knows_nothing_that_another_thread_appended_after_it_was_take
     """The cache of states does; a value that it tells of has no header in the snapshot."""
     store.collect(purpose="quotation", basis="contract", evidence="K-1", data={"phone": "+6591234567"})
     engine = store.engine
-    question = engine._question(document("collect", "late", ANN, data={"phone": "+6590000000"}, **QUOTE))
+    question = engine.executing.question(document("collect", "late", ANN, data={"phone": "+6590000000"}, **QUOTE))
     assert isinstance(question, Question)
     with engine.database.read() as c:
         before = count_in(c)
         meanwhile = document("collect", "meanwhile", ANN, data={"phone": "+6599999999"}, **QUOTE)
         assert engine.execute_many([meanwhile])[0].outcome == "done"
-        known = engine._snapshot.read(c, [question], engine.clock.now())
+        known = engine.executing.snapshot.read(c, [question], engine.clock.now())
         assert count_in(c) == before
     ((person, state),) = known.states.items()
     assert state.version == known.heads[person].version

@@ -78,7 +78,7 @@ def test_representations_of_everything_on_the_way_have_no_value(store: Store):
     commands = [parse_command(each) for each in documents]
     questions = [question_of(command, engine.vault.cmd(command.id), b"content") for command in commands]
     with engine.database.read() as c:
-        known = engine._snapshot.read(c, questions, engine.clock.now())
+        known = engine.executing.snapshot.read(c, questions, engine.clock.now())
         deciding, outcomes = decide_all(known, questions, engine.clock.now(), c)
     appending = deciding.decided.appending
     recorded = appending.recorded

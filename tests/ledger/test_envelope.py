@@ -260,3 +260,39 @@ def test_golden_bodies_open_for_ever():
 def test_golden_system_entries_never_change():
     for golden in json.loads(GOLDEN.read_text())["system"]:
         assert envelope.system_entry(golden["record"]).hex() == golden["entry"]
+
+
+@given(headers())
+def test_what_a_fold_reads_of_a_header_is_what_the_header_says(header: dict):
+    raw = header_bytes(**header)
+    whole, fact = read_header(raw), envelope.read_fact(raw)
+    assert fact == (
+        whole.at,
+        whole.kind,
+        whole.data,
+        *(whole.meta[name] for name in ("cmd", "role", "policy")),
+        [part.hid for part in whole.parts],
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("at", None),
+        ("at", "yesterday"),
+        ("at", "2026-11-23T10:00:00"),
+        ("data", []),
+        ("meta", {"cmd": "c", "role": "r"}),
+        ("meta", {"cmd": "c", "role": "r", "policy": 1}),
+        ("parts", None),
+        ("parts", [{"hid": 1}]),
+        ("type", 1),
+        ("v", 0),
+        ("v", "1"),
+    ],
+)
+def test_what_is_no_header_is_none_to_a_fold_either(name: str, instead):
+    said = json.dumps(json.loads(header_bytes(**FIRST)) | {name: instead}).encode()
+    for read in (read_header, envelope.read_fact):
+        with pytest.raises(MalformedHeader):
+            read(said)

@@ -158,3 +158,15 @@ def test_a_statutory_minimum_counts_from_the_end_of_the_ground():
 )
 def test_a_zone_is_one_of_the_iana_database(name, known):
     assert is_zone(name) is known
+
+
+@given(period=periods, zone=st.sampled_from(ZONES), counted_from=instants)
+def test_what_cannot_be_over_is_told_without_a_calendar_and_never_wrongly(period, zone, counted_from):
+    rule = RetentionRule(name="x@1", counts_from=CountsFrom.LAST_ACTIVITY, period=period, zone=zone)
+    due = rule.due(counted_from)
+    assert due is not None
+    assert rule.may_be_over(counted_from, due)
+    assert not rule.may_be_over(counted_from, counted_from + timedelta(hours=-1))
+    assert not RetentionRule(name="x@1", counts_from=CountsFrom.COLLECTION, period=None, zone=zone).may_be_over(
+        counted_from, due
+    )

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Any
 
 import pytest
-from sharing_with import answer, duties, engaged, given, only, shared
+from hypothesis import HealthCheck, settings
+from hypothesis import given as examples
+from hypothesis import strategies as st
+from sharing_with import START, answer, duties, engaged, given, only, shared
 from whole.stores import ANN, BEN, Store
 
 from lifecycle.commands.document import Command
@@ -13,7 +19,7 @@ from lifecycle.domain.event import Recorded
 from lifecycle.domain.streams import trustee_stream
 from lifecycle.processes.ask_back_what_a_trustee_received import AskBackWhatATrusteeReceived
 from lifecycle.processes.find_fault_when_a_recipient_is_overdue import FindFaultWhenARecipientIsOverdue
-from lifecycle.processes.reacting import Reacting, Reaction, id_of
+from lifecycle.processes.reacting import Reacting, Reaction, ReactionInPages, id_of
 from lifecycle.storage.application import Streams
 
 
@@ -24,9 +30,10 @@ def happened(store: Store, kind: str, stream: Any) -> Recorded:
     return [each for each in events if each.event.kind == f"{kind}/1"][-1]
 
 
-def asked(store: Store, reaction: Reaction, cause: Recorded) -> list[dict[str, Any]]:
+def asked(store: Store, reaction: Reaction | ReactionInPages, cause: Recorded) -> list[dict[str, Any]]:
     with store.engine.database.read() as c:
-        commands = list(reaction.commands(c, cause))
+        paged = isinstance(reaction, ReactionInPages)
+        commands = list(reaction.page(c, cause, None).commands if paged else reaction.commands(c, cause))
     assert all(isinstance(each, Command) for each in commands)
     return [each.model_dump(exclude={"actor", "at", "correlation", "expected_version"}) for each in commands]
 
@@ -97,6 +104,74 @@ def test_a_crash_while_asking_back_is_taken_up_again_and_doubles_nothing(store: 
     assert len({each["subject"] for each in duties(store)}) == 2
     store.engine.sweep()
     assert len(duties(store)) == 2
+
+
+@contextmanager
+def pages_of(size: int) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lifecycle.processes.reacting.BATCH", size)
+        patch.setattr("lifecycle.processes.ask_back_what_a_trustee_received.BATCH", size)
+        yield
+
+
+@examples(st.integers(1, 7), st.integers(1, 3), st.integers(0, 6), st.booleans())
+@settings(
+    max_examples=6 if settings.default.max_examples < 1_000 else 300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_however_many_and_wherever_it_is_broken_off_only_the_rest_is_asked_again(
+    many: tuple[Store, list[Any]], people: int, size: int, pages: int, committed: bool
+):
+    """`committed`: the page at which it was broken off was written before."""
+    store, agreements = many
+    agreement = end_of_one(store, agreements, people)
+    asked: list[int] = []
+
+    def crashing(commands: Any) -> Any:
+        if len(asked) == pages and not committed:
+            raise KeyboardInterrupt
+        outcomes = store.engine.execute_many(commands)
+        asked.append(len(commands))
+        if len(asked) > pages:
+            raise KeyboardInterrupt
+        return outcomes
+
+    with pages_of(size):
+        interrupted = Reacting(store.engine.database, [AskBackWhatATrusteeReceived()], crashing, store.engine.drain)
+        with suppress(KeyboardInterrupt):
+            interrupted()
+        assert max(asked, default=0) <= size
+        assert store.engine.reacting() == people - sum(asked)
+    assert sorted({each["agreement"] for each in duties(store)}) == sorted(agreements)
+    assert sum(each["agreement"] == agreement for each in duties(store)) == people
+
+
+@pytest.fixture
+def many(store: Store) -> tuple[Store, list[Any]]:
+    store.engine.move_clock(datetime.fromisoformat(START))
+    return store, []
+
+
+def end_of_one(store: Store, agreements: list[Any], people: int) -> Any:
+    """One more agreement, under which something of so many new people was given, and which is over."""
+    engaged(store)
+    agreement = f"udesk-{len(agreements) + 1}"
+    agreements.append(agreement)
+    given_to_udesk = {"trustee": "udesk", "purpose": "free-trial", "categories": ["name"], "method": "api"}
+    documents = [
+        store.document(command, subject={"ref": f"{agreement}-{number}"}, **fields)
+        for number in range(people)
+        for command, fields in (
+            ("give-consent", {"purposes": ["free-trial"], "notice": "1.0", "channel": "web-form"}),
+            ("collect", {"purpose": "free-trial", "basis": "consent", "source": "web-form", "data": {"name": "Ann"}}),
+            ("share", given_to_udesk),
+        )
+    ]
+    assert {each.outcome for each in store.engine.execute_many(documents)} == {"done"}
+    store.engine.reacting()
+    store.do("end-agreement", trustee="udesk", agreement=agreement)
+    return agreement
 
 
 def test_two_agreements_with_one_trustee_are_asked_back_each_for_itself(store: Store):

@@ -71,13 +71,13 @@ def test_whoever_decided_on_the_old_keys_is_refused_the_append_and_decides_again
     store.collect()
     engine = store.engine
     command = document("collect", "late", ANN, data={"phone": "+6599999999"}, **QUOTE)
-    (question,) = [engine._question(command)]
+    (question,) = [engine.executing.question(command)]
     with engine.database.read() as c:
-        known = engine._snapshot.read(c, [question], engine.clock.now())
+        known = engine.executing.snapshot.read(c, [question], engine.clock.now())
         deciding, _ = decide_all(known, [question], engine.clock.now(), c)
     store.do("erase", subject=ANN, ground="7.3d", categories=["name"])
     with pytest.raises(WroteFirst):
-        engine._commit(deciding)
+        engine.executing.commit(deciding)
     assert engine.execute(command).outcome == "done"
     assert value_in_clear(engine, ANN, "quotation")["phone"] == "+6599999999"
 

@@ -8,11 +8,28 @@ from datetime import date, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lives import Town, asks_erasure, consents, gives, is_shared, live, steps, with_identifiers_kept, withdraws
+from lives import (
+    Town,
+    asks_erasure,
+    consents,
+    gives,
+    is_held,
+    is_restricted,
+    is_shared,
+    live,
+    refuses,
+    steps,
+    with_identifiers_kept,
+    withdraws,
+)
 from projections.tables import Tally, counted, everything
 
 from lifecycle.domain.subject import identity
+from lifecycle.domain.subject.state import Subject
 from lifecycle.errors import Invalid
+from lifecycle.projections import consents as consents_projected
+from lifecycle.projections import duties, given_under, holdings, policy_versions, recipients, requests, transfers
+from lifecycle.projections.projection import Portrait
 from lifecycle.projections.registry import PROJECTIONS
 from lifecycle.projections.retention_calendar import RetentionCalendar
 from lifecycle.storage.standing import MadeByNewer
@@ -46,6 +63,37 @@ def test_rebuilt_equals_followed(town: Town, lived, batch):
     followed = everything(town.database)
     town.follower().rebuild()
     assert everything(town.database) == followed
+
+
+PORTRAITS = [
+    portrait
+    for module in (consents_projected, duties, given_under, holdings, policy_versions, recipients, requests, transfers)
+    for portrait in vars(module).values()
+    if isinstance(portrait, Portrait)
+]
+
+
+def test_what_a_projection_says_follows_from_the_fields_that_it_names(town: Town):
+    some_lives(town)
+    first = next(iter(town.people))
+    for act in (refuses("quotation"), is_held("k1", "name"), is_restricted("email")):
+        town.act(first, act)
+    read: set[str] = set()
+
+    class Watched(Subject):
+        def __getattribute__(self, name: str):
+            if name in object.__getattribute__(self, "__dict__"):
+                read.add(name)
+            return object.__getattribute__(self, name)
+
+    assert len(PORTRAITS) == 10
+    for portrait in PORTRAITS:
+        read.clear()
+        for state in town.people.values():
+            watched = object.__new__(Watched)
+            watched.__dict__.update(vars(state))
+            assert portrait.describe(watched) == portrait.describe(state)
+        assert read <= {"id", *portrait.reads}, portrait.tables[0].name
 
 
 def test_it_is_rebuilt_when_every_key_is_gone(town: Town):

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import pytest
 from appends import Person, an_activity
 from postgres import Server, on_postgresql, on_sqlite
-from sqlalchemy import TextClause, text
+from sqlalchemy import TextClause, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from lifecycle.errors import StoreUnavailable
@@ -284,3 +284,23 @@ def test_migrations_are_in_the_wheel(tmp_path: Path):
         capture_output=True, text=True, check=False, env=environment,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_interruption_in_the_middle_of_a_query_comes_through_and_the_next_read_is_served(database: Database):
+    """Control-C is not to be told as an error of ours."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def read() -> None:
+        with database.read() as c:
+            event.listen(database.engine, "before_cursor_execute", interrupt)
+            try:
+                c.execute(text("SELECT 1"))
+            finally:
+                event.remove(database.engine, "before_cursor_execute", interrupt)
+
+    with pytest.raises(KeyboardInterrupt):
+        read()
+    with database.read() as c:
+        assert c.execute(text("SELECT 1")).scalar_one() == 1

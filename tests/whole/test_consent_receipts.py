@@ -9,6 +9,7 @@ import sys
 from base64 import b64decode
 from collections.abc import Iterator
 from copy import deepcopy
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from whole.stores import ANN, TRIAL, Store
 
 from lifecycle import verify_receipt
 from lifecycle.cli.main import answer
-from lifecycle.engine.receipts import NoConsentEvent, newest_about
+from lifecycle.engine.receipts import NoConsentEvent, NotToldYet, newest_about
 
 AT = "2024-08-01T10:00:00+08:00"
 SOURCE = Path(verify_receipt.__file__).parent
@@ -45,9 +46,10 @@ class Receipts:
         ended = {"purposes": ["quotation"], "channel": "email"}
         assert store.do("withdraw-consent", AT, subject=ANN, **ended).outcome == "done"
 
-    def of(self, purpose: str | None) -> dict[str, Any]:
+    def of(self, purpose: str | None, *, opened: bool = True) -> dict[str, Any]:
         engine = self.store.engine
-        told: dict[str, Any] = json.loads(engine.consent_receipt(ANN, newest_about(engine, ANN, purpose)))
+        version = newest_about(engine, ANN, purpose)
+        told: dict[str, Any] = json.loads(engine.consent_receipt(ANN, version, opened=opened))
         return told
 
     def keys(self) -> list[str]:
@@ -92,12 +94,62 @@ def test_a_receipt_has_no_personal_value_and_stays_good_after_the_erasure(
         assert value == "Ann" or value not in json.dumps(given)
 
 
+def test_a_closed_receipt_is_good_and_tells_neither_the_number_of_its_event_nor_what_came_before(
+    receipts: Receipts, capsys: pytest.CaptureFixture[str]
+):
+    opened, closed = receipts.of("free-trial"), receipts.of("free-trial", opened=False)
+    code, told = receipts.verdict(closed, capsys)
+    assert (code, told["verdict"], told["opened"]) == (0, "ok", False)
+    assert told["record"] == opened["receipt"]["record"]
+    header = json.loads(opened["header"])
+    assert closed.keys() == opened.keys() - {"header", "salt"}
+    assert header["prev"] not in json.dumps(closed)
+    assert "n" not in _all_keys(closed)
+    assert receipts.verdict(opened, capsys)[1]["opened"] is True
+
+
+def _all_keys(said: Any) -> set[str]:
+    if isinstance(said, list):
+        return set().union(*map(_all_keys, said))
+    return set(said).union(*map(_all_keys, said.values())) if isinstance(said, dict) else set()
+
+
+def test_a_closed_receipt_in_which_anything_was_changed_is_invalid(
+    receipts: Receipts, capsys: pytest.CaptureFixture[str]
+):
+    closed = receipts.of("free-trial", opened=False)
+    for what, changed in _changes(closed):
+        code, told = receipts.verdict(changed, capsys)
+        assert (code, told["verdict"]) == (3, "invalid"), what
+    other = receipts.of("quotation", opened=False)
+    for what in ("entry", "proof", "receipt", "signature"):
+        assert receipts.verdict(closed | {what: other[what]}, capsys)[0] == 3, what
+
+
+def test_no_receipt_is_opened_while_something_may_not_be_told_and_the_closed_one_looks_as_ever(receipts: Receipts):
+    before = receipts.of("quotation", opened=False)
+    said = {"authority": "District Court 4", "approved_by": "counsel", "categories": ["email"]}
+    instrument = {"kind": "warrant", "reference": "DC/2024/17", "issued_on": "2024-08-01"}
+    gag = "2024-08-20T10:00:00+08:00"
+    store = receipts.store
+    outcome = store.do(
+        "disclose", "2024-08-02T10:00:00+08:00", subject=ANN, instrument=instrument, gag_until=gag, **said
+    )
+    assert outcome.outcome == "done"
+    with pytest.raises(NotToldYet):
+        receipts.of("quotation")
+    during = receipts.of("quotation", opened=False)
+    assert (during.keys(), during["receipt"]["record"]) == (before.keys(), before["receipt"]["record"])
+    store.engine.advance_clock(datetime.fromisoformat(gag))
+    assert receipts.of("quotation")["header"]
+
+
 def _changes(receipt: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for what in ("event_state", "event_time", "privacy_notice", "pii_principal_id", "record_id", "consent_method"):
         changed = deepcopy(receipt)
         changed["receipt"]["record"][what] = "other"
         yield what, changed
-    for what in ("header", "salt", "entry", "proof", "signature"):
+    for what in {"header", "salt", "entry", "proof", "signature"} & receipt.keys():
         for place in (5, len(receipt[what]) // 2, len(receipt[what]) - 3):
             changed = deepcopy(receipt)
             text = changed[what]
@@ -185,6 +237,8 @@ def test_the_golden_receipt_is_good_for_ever(capsys: pytest.CaptureFixture[str])
     keys = ["--key", str(GOLDEN / "log.vkey"), "--receipt-key", str(GOLDEN / "receipt.vkey")]
     assert verify_receipt.main([str(GOLDEN / "receipt.json"), *keys]) == 0
     assert capsys.readouterr().out.startswith("GOOD: ConsentGiven at 2024-08-01T02:00:00Z for free-trial, quotation;")
+    assert verify_receipt.main([str(GOLDEN / "closed.json"), *keys]) == 0
+    assert "It is closed" in capsys.readouterr().out
     swapped = ["--key", keys[3], "--receipt-key", keys[1]]
     assert verify_receipt.main([str(GOLDEN / "receipt.json"), *swapped]) == 3  # the log's key signs no receipts
 

@@ -21,9 +21,14 @@ def lived(store: Store) -> dict[str, str]:
         store.do("receive-request", subject=subject, kind="enquiry", channel="phone", request="T-1", text="canary?")
         store.do("refuse-request", subject=subject, request="T-1", reason="canary!")
     ben = {"id": str(store.engine.read.subject_id(BEN))}
-    assert store.do("erase", subject=BEN, ground="7.3e").receipt
+    receipt = store.do("erase", subject=BEN, ground="7.3e").receipt
+    assert receipt is not None
     store.engine.advance_clock(datetime.fromisoformat("2028-06-01T00:00:00+08:00"))
-    store.do("receive-request", subject=ben, kind="complaint", channel="phone", text="canary")
+    late = store.do("receive-request", subject=ben, kind="complaint", channel="phone", text="canary").request
+    assert late is not None
+    shown = store.do("verify-requester", subject=ben, request=late.id, receipt=receipt)
+    later = store.do("extend-request", subject=ben, request=late.id, until="2028-06-30", reason="canary")
+    assert (shown.outcome, later.outcome) == ("done", "done")
     store.engine.advance_clock(datetime.fromisoformat("2029-02-11T00:00:00+08:00"))
     store.do("receive-request", subject=ANN, kind="access", channel="phone", text="canary once more")
     return ben

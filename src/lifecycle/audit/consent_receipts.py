@@ -15,6 +15,8 @@ from lifecycle.policy.model import Policy
 from lifecycle.policy.periods import Period
 
 FORMAT = "lifecycle/consent-receipt/v1"
+CLOSED = "lifecycle/closed-consent-receipt/v1"
+"""Without the event's header: it shows that this leaf is in the log and that we signed what it says."""
 PROFILE = "https://w3id.org/dpv/schema/dpv-27560#receipt"
 STATES = {
     e.ConsentGiven.kind: "dpv:ConsentGiven",

@@ -49,7 +49,7 @@ def judged(subject: Subject, holding: str, at: datetime, purpose: str | None = N
             return Judgement("storage-only", TECHNICAL, (), (Keeper(TECHNICAL, None),))
         return Judgement("not-held", ANONYMISED if held.anonymised else ERASED)
     copies = {id: copy for id, copy in subject.mandatory_copies.items() if copy.since <= at}
-    return _of_held(replace(subject, mandatory_copies=copies), as_at(subject, held, at), at, purpose)
+    return _of_held(subject.changed(mandatory_copies=copies), as_at(subject, held, at), at, purpose)
 
 
 def _of_held(subject: Subject, then: Holding, at: datetime, purpose: str | None) -> Judgement:

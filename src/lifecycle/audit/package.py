@@ -2,41 +2,45 @@
 
 It is told from the events of this person's two streams and from nothing else, so that nobody else's data can be in it.
 Who acted is told as a role: names of actors are data of others. What an authority forbade to tell is left out of every
-list until the gag has ended, and acts are numbered anew, so that no gap tells of it.
+list until the gag has ended, and acts are numbered anew, so that no gap tells of it; receipts of consent are closed for
+the same reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import JsonValue
 from sqlalchemy import Connection
 
 from lifecycle.audit import package_model as m
 from lifecycle.audit import requests
 from lifecycle.audit.history import events_of
 from lifecycle.audit.opening import Place, parts_of
-from lifecycle.audit.package_words import PackageWords, package_words
+from lifecycle.audit.package_holdings import holdings_of
+from lifecycle.audit.package_person import Known, purpose, technology
+from lifecycle.audit.package_seen import identifiers_of, reads_of
+from lifecycle.audit.package_words import package_words
 from lifecycle.audit.recipients import named
-from lifecycle.audit.why import Reason, WhyHeld, why
-from lifecycle.domain.event import Personal, Recorded, Withheld
+from lifecycle.audit.why import why
+from lifecycle.domain.event import Recorded
+from lifecycle.domain.streams import access_stream_of
 from lifecycle.domain.subject.delayed_notices import disclosures_of
 from lifecycle.domain.subject.fold import born
 from lifecycle.domain.subject.state import Subject
-from lifecycle.policy.model import Policy
-from lifecycle.policy.vocabulary import LegalBasis, RecipientKind
+from lifecycle.policy.vocabulary import RecipientKind
 from lifecycle.projections.consents import Agreed, agreed_by
-from lifecycle.projections.held import Held, HeldGround, held_by
+from lifecycle.projections.held import held_by
 from lifecycle.projections.recipients import GivenTo, given_by
 from lifecycle.storage.folding import folded
 from lifecycle.storage.policies import Policies
+from lifecycle.vault import revealing
 from lifecycle.vault.vault import Vault
 
-SAID = ("text", "reason", "note", "route")
+SAID = ("text", "reason", "note", "otherwise", "route")
 """Of a request's words what may be shown: not who asked for the person, nor how anybody proved who they are."""
 
 
@@ -49,20 +53,6 @@ class Opened:
     given: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Person:
-    """What is known of the person while the package is written."""
-
-    subject: Subject
-    events: Sequence[Recorded]
-    policy: Policy
-    now: datetime
-    words: PackageWords
-    opened: Mapping[Place, Personal[JsonValue]]
-    names: Mapping[tuple[str, str], str]
-    why: Mapping[str, WhyHeld]
-
-
 def package_of(
     c: Connection,
     vault: Vault,
@@ -73,10 +63,11 @@ def package_of(
     language: m.Language,
     now: datetime,
     simulated: bool,
+    receipts: tuple[m.ReceiptTold, ...] = (),
 ) -> Opened:
     """Tell everything in the snapshot of `c`. Errors: Tampered when bytes are not what was sealed."""
     person = _person(c, vault, policies, subject_id, language, now)
-    holdings = tuple(_holdings(person))
+    holdings = tuple(holdings_of(person))
     controller = person.policy.controller
     package = m.Package(
         language=language,
@@ -90,10 +81,13 @@ def package_of(
             m.RightTold(id=kind.value, label=right.label, clause=right.clause)
             for kind, right in person.policy.rights.items()
         ),
+        identifiers=tuple(identifiers_of(person)),
         holdings=holdings,
         recipients=tuple(_recipients(person)),
         disclosures=tuple(_disclosures(person)),
+        reads=tuple(reads_of(person)),
         consents=tuple(_consent(person, agreed) for agreed in agreed_by(person.subject)),
+        receipts=receipts,
         requests=tuple(_requests(person)),
         incidents=tuple(_incidents(person)),
         history=tuple(_acts(person)),
@@ -104,22 +98,24 @@ def package_of(
 
 def _person(
     c: Connection, vault: Vault, policies: Policies, subject_id: UUID, language: m.Language, now: datetime
-) -> _Person:
+) -> Known:
     events = [event for event, _ in events_of(c, subject_id)]
     subject = folded(None, events) or born(subject_id)
     policy = policies.in_force(now, c) or policies.newest(c)
     assert policy is not None, "somebody is on record only under a policy"
     given = [one for one in given_by(subject, now) if one.may_be_told(now)]
     disclosed = [_as_given(one.authority, one.at) for one in disclosures_of(subject, now)]
-    return _Person(
-        subject,
-        events,
-        policy,
-        now,
-        package_words(language),
-        parts_of(c, vault, subject_id, _places(subject, now)),
-        named(c, vault, policies, subject_id, [*given, *disclosed], now),
-        {one.holding: one for one in why(subject, policies.all(c), now).holdings},
+    return Known(
+        subject=subject,
+        events=events,
+        reads=[event for event, _ in events_of(c, access_stream_of(subject_id))],
+        policy=policy,
+        now=now,
+        words=package_words(language),
+        opened=parts_of(c, vault, subject_id, _places(subject, now)),
+        identifiers=revealing.identifiers_of(c, vault, [subject_id]).get(subject_id, []),
+        names=named(c, vault, policies, subject_id, [*given, *disclosed], now),
+        why={one.holding: one for one in why(subject, policies.all(c), now).holdings},
     )
 
 
@@ -136,81 +132,10 @@ def _places(subject: Subject, now: datetime) -> list[Place]:
     return [*values, *notes, *requests.places_of(subject)]
 
 
-# -- holdings -----------------------------------------------------------------------------------------------------
-
-
-def _holdings(person: _Person) -> Iterator[m.HoldingTold]:
-    for one in held_by(person.subject, person.now):
-        value = person.opened.get(Place(one.sealed_in, one.holding), Withheld.ERASED)
-        state = one.state(person.now)
-        if state == "held" and value is Withheld.ERASED:
-            state = "erased"  # a key that is gone is an erasure, even if nobody recorded one
-        no_value = _no_value(one, state, value)
-        held = person.why.get(one.holding)
-        yield m.HoldingTold(
-            holding=one.holding,
-            category=_category(person, one.category),
-            sensitive=one.category in person.policy.categories and person.policy.is_sensitive(one.category),
-            state=state,
-            value=None if no_value is not None or isinstance(value, Withheld) else value,
-            no_value=no_value,
-            restriction=_restriction(one, person.now) if state == "restricted" else None,
-            held_by=_system(person, one.held_by),
-            source=one.source,
-            since=one.since,
-            grounds=tuple(_ground(person, ground) for ground in one.grounds),
-            kept_because=tuple(map(_reason, held.reasons)) if held is not None else (),
-            earliest_deletion=held.earliest if held is not None else None,
-            annotations=tuple(_annotations(person, one)),
-        )
-
-
-def _no_value(one: Held, state: str, value: Personal[JsonValue]) -> m.NoValue | None:
-    if state == "restricted" or value is Withheld.CUSTODY:
-        return "storage-only"
-    if state == "transferred":
-        return "transferred"
-    if state != "held":
-        return "erased"
-    return "held-elsewhere" if one.held_by is not None else None
-
-
-def _restriction(one: Held, now: datetime) -> m.RestrictionTold | None:
-    kept = one.restriction(now)
-    return None if kept is None else m.RestrictionTold(because=kept.because, since=kept.since, until=kept.until)
-
-
-def _ground(person: _Person, ground: HeldGround) -> m.GroundTold:
-    basis = person.policy.bases.get(LegalBasis(ground.basis))
-    is_over = ground.until is not None and ground.until <= person.now
-    return m.GroundTold(
-        purpose=_purpose(person, ground.purpose),
-        basis=m.BasisTold(
-            id=ground.basis, label=basis.label if basis else ground.basis, articles=basis.articles if basis else ()
-        ),
-        technology=_technology(person, ground.technology),
-        since=ground.since,
-        until=ground.until,
-        rule=ground.rule,
-        ended=ground.ended if is_over else None,
-    )
-
-
-def _reason(reason: Reason) -> m.ReasonTold:
-    return m.ReasonTold(because=reason.because, until=reason.until, purpose=reason.purpose, law=reason.law)
-
-
-def _annotations(person: _Person, one: Held) -> Iterator[m.AnnotationTold]:
-    for note in person.subject.holdings[one.holding].annotations:
-        text = person.opened.get(Place(note.version, one.holding), Withheld.ERASED)
-        if not isinstance(text, Withheld):
-            yield m.AnnotationTold(since=note.since, text=text)
-
-
 # -- what was given, agreed and asked -----------------------------------------------------------------------------
 
 
-def _recipients(person: _Person) -> Iterator[m.RecipientTold]:
+def _recipients(person: Known) -> Iterator[m.RecipientTold]:
     for one in given_by(person.subject, person.now):
         if one.may_be_told(person.now):
             yield m.RecipientTold(
@@ -224,7 +149,7 @@ def _recipients(person: _Person) -> Iterator[m.RecipientTold]:
             )
 
 
-def _disclosures(person: _Person) -> Iterator[m.DisclosureTold]:
+def _disclosures(person: Known) -> Iterator[m.DisclosureTold]:
     for one in disclosures_of(person.subject, person.now):
         yield m.DisclosureTold(
             authority=person.names.get((RecipientKind.AUTHORITY.value, one.authority)),
@@ -234,11 +159,11 @@ def _disclosures(person: _Person) -> Iterator[m.DisclosureTold]:
         )
 
 
-def _consent(person: _Person, agreed: Agreed) -> m.ConsentTold:
+def _consent(person: Known, agreed: Agreed) -> m.ConsentTold:
     is_over = agreed.until is not None and agreed.until <= person.now
     return m.ConsentTold(
-        purpose=_purpose(person, agreed.purpose),
-        technology=_technology(person, agreed.technology),
+        purpose=purpose(person, agreed.purpose),
+        technology=technology(person, agreed.technology),
         status=agreed.status_at(person.now),
         since=agreed.since,
         until=agreed.until if is_over else None,
@@ -249,7 +174,7 @@ def _consent(person: _Person, agreed: Agreed) -> m.ConsentTold:
     )
 
 
-def _requests(person: _Person) -> Iterator[m.RequestTold]:
+def _requests(person: Known) -> Iterator[m.RequestTold]:
     fields = m.RequestTold.model_fields.keys() - {"words"}
     for told in requests.requests_of(person.subject, person.opened):
         yield m.RequestTold(**{name: told[name] for name in fields}, words=_said(told["words"]))
@@ -262,7 +187,7 @@ def _said(words: Iterable[Mapping[str, str]] | None) -> tuple[dict[str, str], ..
     return tuple(each for each in shown if each)
 
 
-def _incidents(person: _Person) -> Iterator[m.IncidentTold]:
+def _incidents(person: Known) -> Iterator[m.IncidentTold]:
     for told in person.subject.incidents:
         yield m.IncidentTold(
             incident=told.incident,
@@ -273,7 +198,7 @@ def _incidents(person: _Person) -> Iterator[m.IncidentTold]:
         )
 
 
-def _acts(person: _Person) -> Iterator[m.ActTold]:
+def _acts(person: Known) -> Iterator[m.ActTold]:
     told = (each for each in person.events if _may_be_told(each, person.now))
     for number, recorded in enumerate(told, start=1):
         event: Any = recorded.event
@@ -298,7 +223,7 @@ def _may_be_told(recorded: Recorded, now: datetime) -> bool:
     return gag_until is None or gag_until <= now
 
 
-def _categories(person: _Person, event: Any) -> list[str]:
+def _categories(person: Known, event: Any) -> list[str]:
     """Of what it was about: the holdings that it names, and the new ones."""
     ids = [*(getattr(event, "holdings", None) or ()), *(getattr(event, "further", None) or ())]
     ids += [each.holding for name in ("grounds", "effects") for each in getattr(event, name, None) or ()]
@@ -306,26 +231,3 @@ def _categories(person: _Person, event: Any) -> list[str]:
     new = [each.category for each in getattr(event, "new", None) or ()]
     known = [person.subject.holdings[id].category for id in ids if id in person.subject.holdings]
     return sorted({*new, *known})
-
-
-# -- what the policy calls it -------------------------------------------------------------------------------------
-
-
-def _category(person: _Person, id: str) -> m.Named:
-    declared = person.policy.categories.get(id)
-    return m.Named(id=id, label=declared.label if declared else id)
-
-
-def _purpose(person: _Person, id: str) -> m.Named:
-    declared = person.policy.purposes.get(id)
-    return m.Named(id=id, label=declared.label if declared else id)
-
-
-def _technology(person: _Person, id: str | None) -> m.Named | None:
-    declared = person.policy.technologies.get(id) if id is not None else None
-    return None if id is None else m.Named(id=id, label=declared.name if declared else id)
-
-
-def _system(person: _Person, id: str | None) -> m.Named | None:
-    declared = person.policy.systems.get(id) if id is not None else None
-    return None if id is None else m.Named(id=id, label=declared.label if declared else id)

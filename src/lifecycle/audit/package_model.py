@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-SCHEMA = "lifecycle/access-package/1"
+SCHEMA = "lifecycle/access-package/2"
 
 Language = Literal["en", "zh"]
 NoValue = Literal["storage-only", "held-elsewhere", "erased", "transferred"]
@@ -16,7 +16,7 @@ NoValue = Literal["storage-only", "held-elsewhere", "erased", "transferred"]
 class Told(BaseModel):
     """Base of everything in a package."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, hide_input_in_errors=True)
 
 
 class Named(Told):
@@ -36,6 +36,14 @@ class ControllerTold(Told):
 
 class BasisTold(Named):
     articles: tuple[str, ...]
+
+
+class IdentifierTold(Told):
+    """By what this person is recognised, in the form in which it is compared."""
+
+    type: str
+    value: str
+    since: datetime | None
 
 
 class GroundTold(Told):
@@ -133,6 +141,27 @@ class ConsentTold(Told):
     by_guardian: bool
 
 
+class ReadTold(Told):
+    """Somebody in that role opened values, for a purpose; of what is stored only, for what keeps it (`because`)."""
+
+    at: datetime
+    role: str
+    purpose: Named | None
+    stored_only: bool
+    because: str | None
+    categories: tuple[str, ...]
+
+
+class ReceiptTold(Told):
+    """A consent receipt in the package. `file` is null while its event is under no checkpoint of the log."""
+
+    file: str | None
+    kind: str
+    occurred_at: datetime
+    purposes: tuple[str, ...]
+    technologies: tuple[str, ...]
+
+
 class RequestTold(Told):
     """What the person asked and was answered. `words` is null once they were destroyed."""
 
@@ -178,9 +207,9 @@ class RightTold(Named):
 class Package(Told):
     """Everything that is on record about one person, for that person."""
 
-    model_config = ConfigDict(title="Access package")
+    model_config = ConfigDict(title="Access package", defer_build=True)
 
-    schema_version: Literal["lifecycle/access-package/1"] = SCHEMA  # type: ignore[assignment]
+    schema_version: Literal["lifecycle/access-package/2"] = SCHEMA  # type: ignore[assignment]
     language: Language
     made_at: datetime
     simulated: bool
@@ -189,10 +218,13 @@ class Package(Told):
     policy: str
     controller: ControllerTold
     rights: tuple[RightTold, ...]
+    identifiers: tuple[IdentifierTold, ...]
     holdings: tuple[HoldingTold, ...]
     recipients: tuple[RecipientTold, ...]
     disclosures: tuple[DisclosureTold, ...]
+    reads: tuple[ReadTold, ...]
     consents: tuple[ConsentTold, ...]
+    receipts: tuple[ReceiptTold, ...]
     requests: tuple[RequestTold, ...]
     incidents: tuple[IncidentTold, ...]
     history: tuple[ActTold, ...]

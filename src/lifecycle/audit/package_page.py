@@ -53,10 +53,13 @@ class _Writing:
         return "".join(
             (
                 self._head(),
+                self._table("identifiers", self.package.identifiers, self._identifiers()),
                 self._table("holdings", self.package.holdings, self._holdings()),
                 self._table("consents", self.package.consents, self._consents()),
+                self._table("receipts", self.package.receipts, self._receipts()),
                 self._table("recipients", self.package.recipients, self._recipients()),
                 self._table("disclosures", self.package.disclosures, self._disclosures()),
+                self._table("reads", self.package.reads, self._reads()),
                 self._table("requests", self.package.requests, self._requests()),
                 self._table("incidents", self.package.incidents, self._incidents()),
                 self._table("history", self.package.history, self._history()),
@@ -120,6 +123,32 @@ class _Writing:
             ("until", lambda one: self._when(one.until or one.lapses)),
             ("notice", lambda one: one.notice),
         )
+
+    def _identifiers(self) -> Sequence[Column]:
+        return (
+            ("what", lambda one: self.words.code(one.type)),
+            ("value", lambda one: one.value),
+            ("since", lambda one: self._when(one.since)),
+        )
+
+    def _receipts(self) -> Sequence[Column]:
+        return (
+            ("what", lambda one: self.words.kind(one.kind)),
+            ("about", lambda one: [*one.purposes, *one.technologies]),
+            ("when", lambda one: self._when(one.occurred_at)),
+            ("file", lambda one: one.file or self.words.headings["not-yet"]),
+        )
+
+    def _reads(self) -> Sequence[Column]:
+        return (
+            ("by", lambda one: self.words.code(one.role)),
+            ("purpose", lambda one: one.purpose.label if one.purpose else self._reason_of_opening(one)),
+            ("what", lambda one: [self.labels.get(id, id) for id in one.categories]),
+            ("when", lambda one: self._when(one.at)),
+        )
+
+    def _reason_of_opening(self, one: m.ReadTold) -> str:
+        return f"{self.words.code('restricted')}: {self.words.code(one.because)}"
 
     def _recipients(self) -> Sequence[Column]:
         return (

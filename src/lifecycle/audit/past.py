@@ -18,7 +18,7 @@ from lifecycle.domain.open_records import NOUNS, Named
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject.custody_events import CopyPreserved, MandatoryCopyKept
 from lifecycle.domain.subject.duty_events import RecipientInstructed
-from lifecycle.domain.subject.request_events import RequestReceived
+from lifecycle.domain.subject.request_events import RequesterVerified, RequestReceived
 from lifecycle.domain.subject.revision_events import PolicyAcceptedByUse
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.trustee import trustee as trustees
@@ -177,6 +177,11 @@ class Past:
     def link(self, type: IdentifierType, normalised: str) -> str:
         linked = self.only(e.IdentifierLinked)
         return linked.identifier if linked is not None else WITHHELD
+
+    def is_receipt(self, sid: str, salt: str) -> bool:
+        """The record says whether it was the one; who has it alone could show it again."""
+        verified = self.only(RequesterVerified)
+        return verified is not None and verified.by is not None
 
     def new_id(self) -> str:
         return next(self._ids)

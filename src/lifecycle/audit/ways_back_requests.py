@@ -71,6 +71,7 @@ def _verify(past: Past) -> Iterator[Fields]:
             "request": verified.request,
             "evidence": said.get("identity"),
             "authority": said.get("authority"),
+            "receipt": None if verified.by is None else {"sid": WITHHELD, "salt": WITHHELD},
         }
 
 
@@ -97,7 +98,9 @@ def _extend(past: Past) -> Iterator[Fields]:
 def _fulfil(past: Past) -> Iterator[Fields]:
     fulfilled = past.only(e.RequestFulfilled)
     if fulfilled is not None and (said := _said(past, fulfilled, fulfilled.request, "note")) is not None:
-        yield {"at": fulfilled.occurred_at, "request": fulfilled.request, "note": said.get("note")}
+        yield {"at": fulfilled.occurred_at, "request": fulfilled.request, "note": said.get("note")} | {
+            "otherwise": said.get("otherwise", WITHHELD if fulfilled.answered == "otherwise" else None)
+        }
 
 
 def _refuse(past: Past) -> Iterator[Fields]:

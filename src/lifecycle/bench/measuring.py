@@ -23,7 +23,7 @@ class Measured:
     size: int
     unit: str
     ours: Sequence[float]
-    floor: Sequence[float]
+    floor: Sequence[float] = ()
     peer: Sequence[float] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -32,9 +32,9 @@ class Measured:
             "engine": self.engine,
             "size": self.size,
             "ours": _rounded(median(self.ours)),
-            "floor": _rounded(median(self.floor)),
+            "floor": _rounded(median(self.floor)) if self.floor else None,
             "peer": _rounded(median(self.peer)) if self.peer else None,
-            "ratio_to_floor": _ratio(self.ours, self.floor),
+            "ratio_to_floor": _ratio(self.ours, self.floor) if self.floor else None,
             "ratio_to_peer": _ratio(self.ours, self.peer) if self.peer else None,
             "unit": self.unit,
             "spread": [_rounded(min(self.ours)), _rounded(max(self.ours))],

@@ -41,20 +41,21 @@ class Place:
         return "sqlite" if self.server is None else "postgres"
 
     @contextmanager
-    def store(self) -> Iterator[Engine]:
-        """A store under the example policy, empty."""
+    def store(self, policy: str | None = None) -> Iterator[Engine]:
+        """A store under the example policy or the given one, empty."""
         with TemporaryDirectory(dir=self.folder, prefix="bench-") as made, self._database(Path(made)) as url:
             settings = Settings(url, Path(made) / "keys", Path(made) / "ledger")
-            engine, _ = create(settings, example_policy_text())
+            engine, _ = create(settings, policy or example_policy_text())
             with engine:
                 yield engine
 
     def _database(self, folder: Path) -> Any:
-        return nullcontext(f"sqlite:///{folder / 'bench.db'}") if self.server is None else _beside(self.server)
+        return nullcontext(f"sqlite:///{folder / 'bench.db'}") if self.server is None else beside(self.server)
 
 
 @contextmanager
-def _beside(server: str) -> Iterator[str]:
+def beside(server: str) -> Iterator[str]:
+    """The URL of an empty database of the server, dropped afterwards."""
     name = f"lifecycle_bench_{secrets.token_hex(6)}"
     administered = Database(server)
     administrator = administered.engine.execution_options(isolation_level="AUTOCOMMIT")

@@ -176,7 +176,8 @@ def bundle(
 def _whom(
     engine: Engine, subject: str | None, receipt: Path | None, sid: str | None
 ) -> tuple[UUID | None, bytes | None]:
-    from lifecycle.engine.bundling import NotAReceipt, sid_of_receipt  # noqa: PLC0415
+    from lifecycle.engine.bundling import sid_of_receipt  # noqa: PLC0415
+    from lifecycle.engine.erasure_receipts import NotAReceipt  # noqa: PLC0415
 
     if sum(said is not None for said in (subject, receipt, sid)) != 1:
         raise WhomAbout

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lifecycle.bench import registry
 from lifecycle.cli.here import Here, here
 from lifecycle.cli.telling import json_line, rows_of
 
 if TYPE_CHECKING:
+    from lifecycle.bench.measuring import Measured
     from lifecycle.bench.stores import Place
+
+BESIDE = "It makes stores of its own, beside the given one, and removes them again."
 
 app = typer.Typer(no_args_is_help=True, help="How fast it is here, beside the floor of the same database.")
 
@@ -25,6 +30,7 @@ class OnEngine(StrEnum):
 
 Engine = Annotated[OnEngine | None, typer.Option(help="By default SQLite, and PostgreSQL where --db names a server")]
 Size = Annotated[int | None, typer.Option(help="How many leaves and keys")]
+Many = Annotated[int | None, typer.Option("--size", help="How many")]
 Runs = Annotated[int | None, typer.Option(help="How many rounds; figures are medians")]
 Only = Annotated[list[str] | None, typer.Option(help="integration, append, proofs, verify or rotation; repeatable")]
 
@@ -37,19 +43,50 @@ def ledger(
     from lifecycle.bench import ledger as benches  # noqa: PLC0415 -- the line must start quickly
     from lifecycle.bench.measuring import RUNS  # noqa: PLC0415
 
+    def measured(places: list[Place]) -> Iterator[Measured]:
+        return benches.ledger(places, size or benches.SIZE, runs or RUNS, only or ())
+
+    _print(context, "Ledger", engine, measured)
+
+
+def _add(name: str, entry: registry.Entry) -> None:
+    """A command for a line of the registry."""
+
+    @app.command(name, help=f"{entry.told} Without --size it is {entry.size:,} {entry.of}. {BESIDE}")
+    def bench(context: typer.Context, engine: Engine = None, size: Many = None, runs: Runs = None) -> None:
+        def measured(places: list[Place]) -> Iterator[Measured]:
+            return registry.run(name, places, size, *(() if runs is None else (runs,)))
+
+        _print(context, name.capitalize(), engine, measured)
+
+
+for name, entry in registry.BENCHES.items():
+    _add(name, entry)
+
+
+def _print(
+    context: typer.Context, title: str, engine: OnEngine | None, measured: Callable[[list[Place]], Iterator[Measured]]
+) -> None:
     said = here(context)
     with tempfile.TemporaryDirectory(prefix="lifecycle-bench-") as folder:
-        found = [
-            measured.as_json()
-            for measured in benches.ledger(
-                _places(said, engine, Path(folder)), size or benches.SIZE, runs or RUNS, only or ()
-            )
-        ]
+        found = [each.as_json() for each in measured(_places(said, engine, Path(folder)))]
     if said.json:
         json_line(found)
         return
-    names = ("bench", "engine", "size", "ours", "floor", "ratio_to_floor", "unit", "spread", "runs")
-    rows_of("Ledger", found, [(name.replace("_", " "), lambda row, name=name: row[name]) for name in names])  # type: ignore[misc]
+    names = (
+        "bench",
+        "engine",
+        "size",
+        "ours",
+        "floor",
+        "ratio_to_floor",
+        "peer",
+        "ratio_to_peer",
+        "unit",
+        "spread",
+        "runs",
+    )
+    rows_of(title, found, [(name.replace("_", " "), lambda row, name=name: row[name]) for name in names])  # type: ignore[misc]
 
 
 def _places(said: Here, engine: OnEngine | None, folder: Path) -> list[Place]:

@@ -10,39 +10,12 @@ from typing import Annotated, Any
 
 import typer
 
-from lifecycle.cli import (
-    auditors,
-    audits,
-    benches,
-    custody,
-    failures,
-    incidents,
-    logs,
-    operations,
-    packages,
-    policies,
-    questions,
-    requests,
-    restores,
-    revisions,
-    stores,
-    subjects,
-    times,
-    transfers,
-    trustees,
-)
+from lifecycle.cli import failures
 from lifecycle.cli.here import Here
+from lifecycle.cli.parts import PARTS, parts_for
 
 DONE, INTERRUPTED = 0, 130
 WITH_A_VALUE = ("--db", "--keys", "--now")
-
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    help="Keep the promises of a privacy policy, and prove it person by person.",
-)
 
 
 def _version(wanted: bool) -> None:
@@ -53,7 +26,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     context: typer.Context,
     db: Annotated[str | None, typer.Option(help="URL of the database (LIFECYCLE_DB; sqlite:///lifecycle.db)")] = None,
@@ -67,30 +39,19 @@ def options(
     context.obj = Here(db, keys, json, now)
 
 
-stores.add_to(app)
-times.add_to(app)
-logs.add_to(app)
-subjects.app.command()(custody.custody)
-subjects.app.command()(packages.package)
-subjects.app.command()(packages.receipt)
-requests.app.command()(packages.token)
-app.add_typer(subjects.app, name="subject")
-app.add_typer(trustees.app, name="trustee")
-app.add_typer(transfers.app, name="transfer")
-revisions.add_to(policies.app)
-app.add_typer(requests.app, name="request")
-app.add_typer(incidents.app, name="incident")
-app.add_typer(policies.app, name="policy")
-app.add_typer(times.retention, name="retention")
-app.add_typer(operations.projections, name="projections")
-app.add_typer(operations.vault, name="vault")
-app.add_typer(restores.restore, name="restore")
-operations.vault.command(name="restore")(restores.vault_restore)
-auditors.add_to(audits.app)
-questions.add_to(audits.app)
-app.add_typer(audits.app, name="audit")
-app.add_typer(auditors.witness, name="witness")
-app.add_typer(benches.app, name="bench")
+def command_line(name: str | None = None) -> typer.Typer:
+    """Every command; with the name of one, that and its neighbours."""
+    root = typer.Typer(
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        help="Keep the promises of a privacy policy, and prove it person by person.",
+    )
+    root.callback()(options)
+    for add_to in parts_for(name):
+        add_to(root)
+    return root
 
 
 def run() -> None:
@@ -107,7 +68,7 @@ def answer(arguments: list[str]) -> int:
     in_json = "--json" in arguments[:1]
     try:
         # Outside of its standalone mode typer hands us its complaints instead of printing them.
-        code = _commands()(args=arguments, prog_name="lifecycle", standalone_mode=False)
+        code = _commands(_named(arguments))(args=arguments, prog_name="lifecycle", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except BrokenPipeError:
@@ -120,8 +81,19 @@ def answer(arguments: list[str]) -> int:
 
 
 @cache
-def _commands() -> Callable[..., Any]:
-    return typer.main.get_command(app)
+def _commands(name: str | None) -> Callable[..., Any]:
+    return typer.main.get_command(command_line(name))
+
+
+def _named(arguments: list[str]) -> str | None:
+    """The command or the group: the first word behind the options, which are in front; None if we have none of it."""
+    remaining = iter(arguments)
+    for argument in remaining:
+        if argument in WITH_A_VALUE:
+            next(remaining, None)
+        elif not argument.startswith("-"):
+            return argument if argument in PARTS else None
+    return None
 
 
 def _unheard() -> int:

@@ -61,6 +61,9 @@ def receipt(
     purpose: Annotated[
         str | None, typer.Option(help="About consent to this purpose; the newest of any without")
     ] = None,
+    opened_up: Annotated[
+        bool, typer.Option("--opened", help="With the event's header: evidence for a dispute, not for the person")
+    ] = False,
 ) -> None:
     """Write a consent receipt for the person: signed, proven by the log, checked by `lifecycle verify --consent`."""
     from lifecycle.engine.archives import beside, write_whole  # noqa: PLC0415 -- the line must start quickly
@@ -68,10 +71,10 @@ def receipt(
 
     with opened(context) as engine:
         version = newest_about(engine, person(subject), purpose)
-        content = engine.consent_receipt(person(subject), version)
+        content = engine.consent_receipt(person(subject), version, opened=opened_up)
     with beside(out) as unfinished:
         write_whole(unfinished, content)
     if here(context).json:
         json_line({"path": str(out), "version": version})
     else:
-        say(f"Wrote {out}: event {version} of the record. Keys to check it are log.vkey and receipt.vkey of the log.")
+        say(f"Wrote {out}. Keys to check it are log.vkey and receipt.vkey of the log.")

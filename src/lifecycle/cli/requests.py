@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import secrets
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from lifecycle.cli.here import here, opened, person
 from lifecycle.cli.telling import json_line, rows_of, say
 from lifecycle.cli.words import LocalTime, in_words
+from lifecycle.errors import Invalid
 
 app = typer.Typer(no_args_is_help=True, help="What people ask of us, and until when it is answered.")
 
@@ -17,6 +20,29 @@ Request = Annotated[str, typer.Argument(help="Our id of the request, or with --s
 Subject = Annotated[str | None, typer.Option(help="email=…, phone=…, ref=… or id=…; not needed with our id")]
 Reason = Annotated[str, typer.Option(help="Why")]
 OptionalReason = Annotated[str | None, typer.Option(help="Why")]
+
+
+class WhoAsks(Invalid):
+    remedy = "give one of --subject and --receipt"
+
+    def __init__(self) -> None:
+        super().__init__("It is not said whose request it is.")
+
+
+class Erased(NamedTuple):
+    """Somebody who can be found by the receipt of their erasure alone."""
+
+    receipt: dict[str, str]
+
+
+def erasure_receipt(path: Path) -> dict[str, str]:
+    try:
+        said = json.loads(path.read_bytes())
+        return {"sid": said["sid"], "salt": said["salt"]}
+    except (ValueError, KeyError, TypeError):
+        from lifecycle.engine.erasure_receipts import NotAReceipt  # noqa: PLC0415 -- the line must start quickly
+
+        raise NotAReceipt from None
 
 
 @app.command(name="list")
@@ -74,9 +100,10 @@ def show(context: typer.Context, request: Request) -> None:
 @app.command()
 def receive(
     context: typer.Context,
-    subject: Annotated[str, typer.Option(help="email=…, phone=…, ref=… or id=…")],
     kind: Annotated[str, typer.Option(help="access, copy, correction, deletion, explanation, withdrawal, …")],
     channel: Annotated[str, typer.Option(help="How it came in: one of the policy's channels")],
+    subject: Annotated[str | None, typer.Option(help="email=…, phone=…, ref=… or id=…")] = None,
+    receipt: Annotated[Path | None, typer.Option(help="Of somebody erased: the receipt of the erasure")] = None,
     name: Annotated[str | None, typer.Option(help="Your own name for it")] = None,
     text: Annotated[str | None, typer.Option(help="What is asked")] = None,
     identity: Annotated[str | None, typer.Option(help="How the requester was recognised")] = None,
@@ -95,19 +122,24 @@ def receive(
         other = {"relation": "agent", "name": agent, "evidence": authority}
     fields = {"kind": kind, "channel": channel, "request": name, "text": text, "identity": identity}
     more = {"on_behalf": other, "about": about, "region": region, "at": at}
-    _execute(context, "receive-request", person(subject), **fields, **more)
+    if (subject is None) == (receipt is None):
+        raise WhoAsks
+    whom = Erased(erasure_receipt(receipt)) if receipt is not None else person(subject or "")
+    _execute(context, "receive-request", whom, **fields, **more)
 
 
 @app.command()
 def verify(
     context: typer.Context,
     request: Request,
-    evidence: Annotated[str, typer.Option(help="How the requester was recognised")],
+    evidence: Annotated[str | None, typer.Option(help="How the requester was recognised")] = None,
     authority: Annotated[str | None, typer.Option(help="By what authority they ask for the person")] = None,
+    receipt: Annotated[Path | None, typer.Option(help="Of somebody erased: the receipt of the erasure")] = None,
     subject: Subject = None,
 ) -> None:
     """Record that the requester has proven who they are."""
-    _about(context, "verify-requester", request, subject, evidence=evidence, authority=authority)
+    shown = None if receipt is None else erasure_receipt(receipt)
+    _about(context, "verify-requester", request, subject, evidence=evidence, authority=authority, receipt=shown)
 
 
 @app.command()
@@ -145,11 +177,14 @@ def extend(
 def fulfil(
     context: typer.Context,
     request: Request,
-    note: Annotated[str | None, typer.Option(help="How it was answered")] = None,
+    note: Annotated[str | None, typer.Option(help="What is to be remembered of the answer")] = None,
+    otherwise: Annotated[
+        str | None, typer.Option(help="How access or a copy was given, if not by an access package")
+    ] = None,
     subject: Subject = None,
 ) -> None:
-    """Record that it was answered as asked."""
-    _about(context, "fulfil-request", request, subject, note=note)
+    """Record that it was answered as asked; access and copies by an access package, or otherwise."""
+    _about(context, "fulfil-request", request, subject, note=note, otherwise=otherwise)
 
 
 @app.command()
@@ -181,9 +216,12 @@ def _about(context: typer.Context, command: str, request: str, subject: str | No
     _execute(context, command, whom, request=request, **fields)
 
 
-def _execute(context: typer.Context, command: str, subject: dict[str, str] | None, **fields: Any) -> None:
+def _execute(context: typer.Context, command: str, subject: dict[str, str] | Erased | None, **fields: Any) -> None:
     with opened(context) as engine:
-        whom = subject or {"id": str(engine.read.requester(fields["request"]))}
+        if isinstance(subject, Erased):
+            whom = {"id": str(engine.read.erased(subject.receipt))}
+        else:
+            whom = subject or {"id": str(engine.read.requester(fields["request"]))}
         document = {
             "command": command,
             "id": f"cli-{secrets.token_hex(8)}",

@@ -149,7 +149,7 @@ STORY: tuple[Step, ...] = (
     _about("2025-02-10T10:00:00+08:00", BEN, "no longer wants his visits counted",
            "withdraw-consent", purposes=["website-browsing"], channel="web-form"),
     _about("2025-02-14T10:00:00+08:00", ANN, "is sent a copy of everything",
-           "fulfil-request", request="letter-7", note="a copy was sent"),
+           "fulfil-request", request="letter-7", otherwise="a copy was sent by letter"),
     _about("2025-03-01T10:00:00+08:00", ANN, "withdraws her consent to the trial",
            "withdraw-consent", purposes=["free-trial"], channel="email"),
     _about("2025-06-01T10:00:00+08:00", CHEN, "the court lets go",

@@ -51,6 +51,9 @@ class PersonContext(Protocol):
     def link_as(self, identifier: str, type: IdentifierType, normalised: str) -> None:
         """The same, under an id that it has already."""
 
+    def is_receipt(self, sid: str, salt: str) -> bool:
+        """Whether this is the receipt that was handed out at the erasure of this person."""
+
     def new_id(self) -> str:
         """An id for a new holding."""
 

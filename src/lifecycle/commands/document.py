@@ -45,13 +45,14 @@ Instant = Annotated[AwareDatetime, BeforeValidator(_with_offset), AfterValidator
 Day = Annotated[date, BeforeValidator(_a_day)]
 Name = Annotated[str, Field(min_length=1, max_length=64)]  # an id of the policy's vocabulary
 TrusteeId = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]  # ours, in the policy's style
+Base64Url = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=128)]
 Said = Annotated[str, Field(min_length=1, max_length=4096)]  # the caller's own words
 
 
 class Shape(BaseModel):
     """Base of everything a document is made of; a field that nobody knows is malformed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, hide_input_in_errors=True)
 
     def __repr__(self) -> str:
         """Nothing of what the caller wrote: personal data never reaches a log by accident."""
@@ -65,6 +66,13 @@ class Actor(Shape):
 
     id: Annotated[str, Field(min_length=1, max_length=200)]
     role: Role
+
+
+class ErasureReceipt(Shape):
+    """What was handed out at the erasure of a whole person, who alone can show it."""
+
+    sid: Base64Url
+    salt: Base64Url
 
 
 class SubjectRef(Shape):

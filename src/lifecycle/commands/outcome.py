@@ -16,7 +16,7 @@ Answer = Literal["done", "nothing", "refused", "invalid", "conflict"]
 class RequestTold(BaseModel):
     """Of which request an outcome tells: our id for it, until when it is answered, and what it repeats."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     id: str
     due: datetime | None = None
@@ -29,7 +29,7 @@ class RequestTold(BaseModel):
 class Outcome(BaseModel):
     """`version` is the stream's after the command; `receipt` comes with the erasure of a whole person."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     id: str | None
     outcome: Answer

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Any, ClassVar, Self, TypeAlias, TypeVar
+from typing import Any, ClassVar, NamedTuple, Self, TypeAlias, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -39,7 +38,7 @@ class DomainEvent(BaseModel):
     the key of its own holding, by holding id.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, hide_input_in_errors=True)
 
     kind: ClassVar[str]
     record_fields: ClassVar[tuple[str, ...]] = ()
@@ -66,23 +65,23 @@ class DomainEvent(BaseModel):
 
     def record_words(self) -> dict[str, Any]:
         """What the caller wrote in words, to be sealed under the record key."""
-        said = {name: getattr(self, name) for name in self.record_fields}
-        return {name: value for name, value in said.items() if value is not None}
+        return {name: value for name in self.record_fields if (value := getattr(self, name)) is not None}
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """By what and for whom an event was decided. `cmd` is a keyed hash of the command's id, in hex."""
 
     cmd: str
     role: str
     policy: str  # label and fingerprint of the policy version, e.g. "recruiting-site/1.0#9f2c…"
-    actor: Personal[str | None] = field(default=None, repr=False)
-    correlation: Personal[str | None] = field(default=None, repr=False)
+    actor: Personal[str | None] = None
+    correlation: Personal[str | None] = None
+
+    def __repr__(self) -> str:
+        return f"Judged(cmd={self.cmd!r}, role={self.role!r}, policy={self.policy!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """An event in its place: stream, version, time of recording, and by what it was judged.
 
     It is what the eventsourcing library calls a domain event (it has `originator_id` and `originator_version`).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -139,7 +139,8 @@ class AboutPeople:
         mark = len(self.decided.appending.recorded)
         subject = person.subject
         if subject.erasure is None:
-            person.append(decision.events, self.decided.judged(question, subject=subject), at)
+            judged = self.decided.judged(question, subject=subject, policy=person.asked.policy)
+            person.append(decision.events, judged, at)
         else:
             person.append_late(decision.events, self.decided.judged(question, nameless=True, subject=subject))
         self.persons[person.subject.id] = person
@@ -196,7 +197,7 @@ class AboutPeople:
     def _refuse_reuse(self, question: Question, person: Person) -> Outcome:
         """Other content under an answered id: the answer stands, the attempt is on record under an id of its own."""
         own = self.decided.known.installation.cmd(secrets.token_hex(16))
-        judged = replace(self.decided.judged(question, subject=person.subject), cmd=own)
+        judged = self.decided.judged(question, subject=person.subject)._replace(cmd=own)
         person.append_to_access(self.decided.refusal_event(question.command, IdReused()), judged)
         return answers.refused(question.command.id, IdReused(), person.subject.id, None)
 

@@ -27,6 +27,7 @@ from lifecycle.commands.subject.make_access_package import MakeAccessPackage
 from lifecycle.domain.subject.package_events import AccessPackageMade
 from lifecycle.engine.answers import NotRead
 from lifecycle.engine.archives import add_member, beside, write_whole
+from lifecycle.engine.receipts import closed_receipts, keys_of_receipts, publish_if_possible
 from lifecycle.errors import Invalid, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 TOKEN_BYTES = 32
 TRIES = 8
 Reference = Mapping[str, str]
+NO_FILES: Mapping[str, bytes] = {}
 
 
 class UnknownLanguage(Invalid):
@@ -106,10 +108,11 @@ def make_package(
         raise NoFolder
     said = {"subject": subject, "actor": actor, "request": request, "token": hashed(token), "language": language}
     person = _allowed(engine.execute(_asked(MakeAccessPackage, **said)))
+    publish_if_possible(engine)
     with beside(out) as unfinished:
         for _ in range(TRIES):
-            opened, zone = _opened(engine, person, said, language)
-            content = archive(opened.package, zone)
+            opened, zone, files = _opened(engine, person, said, language)
+            content = archive(opened.package, zone, files)
             write_whole(unfinished, content)
             digest = sha256(content).hexdigest()
             final = {"holdings": opened.given, "digest": digest, "expected_version": opened.version}
@@ -123,11 +126,14 @@ def make_package(
     return Made(out, digest, len(opened.given), len(opened.package.holdings) - len(opened.given))
 
 
-def _opened(engine: Engine, person: UUID, said: Mapping[str, Any], language: Language) -> tuple[Opened, str]:
+def _opened(
+    engine: Engine, person: UUID, said: Mapping[str, Any], language: Language
+) -> tuple[Opened, str, dict[str, bytes]]:
     now = engine.clock.now()
     state = engine.subject_state(person)
     with engine.database.read() as c:
         request = state.access_tokens[said["token"]].request
+        receipts = closed_receipts(engine, c, person)
         opened = package_of(
             c,
             engine.vault,
@@ -137,19 +143,25 @@ def _opened(engine: Engine, person: UUID, said: Mapping[str, Any], language: Lan
             language=language,
             now=now,
             simulated=engine.is_simulated,
+            receipts=tuple(told for told, _ in receipts),
         )
         policy = engine.policies.in_force(now, c) or engine.policies.newest(c)
     assert policy is not None, "somebody is on record only under a policy"
-    return opened, policy.time_zone
+    files = {told.file: content for told, content in receipts if told.file is not None}
+    keys = {f"receipts/{name}": key for name, key in keys_of_receipts(engine).items()} if files else {}
+    return opened, policy.time_zone, files | keys
 
 
-def archive(package: Package, zone: str) -> bytes:
-    """The file: for machines, and for people. The same package makes the same bytes; no name in it tells of anybody."""
+def archive(package: Package, zone: str, files: Mapping[str, bytes] = NO_FILES) -> bytes:
+    """The file: for machines, and for people, and `files` beside them. The same package makes the same bytes; no name
+    in it tells of anybody."""
     told = orjson.dumps(package.model_dump(mode="json"), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     written = BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as file:
         add_member(file, "package.json", [told])
         add_member(file, "package.html", [page(package, zone).encode()])
+        for name, content in files.items():
+            add_member(file, name, [content])
     return written.getvalue()
 
 

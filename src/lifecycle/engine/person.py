@@ -20,6 +20,7 @@ from lifecycle.domain.subject.refusals import SubjectErased
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.subject.transfer_events import SubjectReceived
 from lifecycle.domain.trustee.trustee import Trustee
+from lifecycle.engine.erasure_receipts import opens
 from lifecycle.ledger.envelope import SID_BYTES, b64url
 from lifecycle.policy.calendars import Calendars
 from lifecycle.policy.countries import STANDARD
@@ -105,6 +106,9 @@ class Person:
 
     def link_as(self, identifier: str, type: IdentifierType, normalised: str) -> None:
         self._links[identifier] = (type, normalised)
+
+    def is_receipt(self, sid: str, salt: str) -> bool:
+        return self.subject.erasure is not None and self.head is not None and opens(self.head, sid, salt)
 
     def new_id(self) -> str:
         return secrets.token_hex(8)

@@ -6,28 +6,27 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select, update
 
-from lifecycle.audit.bundle import Evidence
-from lifecycle.audit.full import Audited, Progress, full_audit
 from lifecycle.audit.full_findings import LIMIT
 from lifecycle.errors import Refused
-from lifecycle.ledger import faults, key_rotation
 from lifecycle.ledger.anchor import Anchor
 from lifecycle.ledger.checkpoint_rows import Published, newest_checkpoint
 from lifecycle.ledger.ledger_files import CHECKPOINT, VKEYS, LedgerFolder
 from lifecycle.ledger.log_keys import LogKeys
-from lifecycle.ledger.log_proofs import LogProofs
-from lifecycle.ledger.map_proofs import MapProofs
 from lifecycle.ledger.note import Note, Signature, VerifyingKey, read_note
 from lifecycle.ledger.publisher import Publisher
 from lifecycle.ledger.tables import checkpoint, log_entry
 from lifecycle.ledger.timestamps import stamped_bytes
-from lifecycle.ledger.tlog_proof import TlogProof
 from lifecycle.storage.database import Database
 from lifecycle.storage.map_facts import facts_of
 from lifecycle.vault.vault import Vault
+
+if TYPE_CHECKING:
+    from lifecycle.audit.bundle import Evidence
+    from lifecycle.audit.full import Audited, Progress
 
 TOKEN = "checkpoint.tsr"  # noqa: S105 -- the name of a file
 _LOOKED_BACK = 1_000  # checkpoints
@@ -65,27 +64,37 @@ class Publishing:
 
     def add_key(self, now: datetime) -> str:
         """A new key signs beside the present one; returns its vkey, to be given to auditors."""
+        from lifecycle.ledger import key_rotation  # noqa: PLC0415
+
         return key_rotation.add_key(self._database, self.keys, self.origin, now)
 
     def retire_key(self, now: datetime) -> str:
         """The older key signs one last checkpoint; returns its vkey."""
+        from lifecycle.ledger import key_rotation  # noqa: PLC0415
+
         return key_rotation.retire_key(self._database, self.keys, self.origin, self._publisher, now)
 
     def faults(self, now: datetime, *, deep: bool) -> list[str]:
         """What is wrong with the rows of the log, in words; `deep` reads all of them."""
+        from lifecycle.ledger import faults  # noqa: PLC0415
+
         with self._database.read() as c:
             found = faults.faults(c, now)
             return [*found, *faults.deep_faults(c)] if deep else found
 
     def evidence(self, c: Connection) -> Evidence:
         """Under the newest checkpoint. `c` is a snapshot that lasts as long as the evidence is read."""
+        from lifecycle.audit.bundle import Evidence  # noqa: PLC0415
+        from lifecycle.ledger.log_proofs import LogProofs  # noqa: PLC0415
+        from lifecycle.ledger.map_proofs import MapProofs  # noqa: PLC0415
+
         newest = newest_checkpoint(c)
         if newest is None:
             raise NothingPublished
         log = LogProofs(c, self.folder, newest.size)
-        return Evidence(self.origin, newest.note, log, MapProofs(c, log), self._token(newest.note))
+        return Evidence(self.origin, newest.note, log, MapProofs(c, log), self.token(newest.note))
 
-    def _token(self, note: bytes) -> bytes | None:
+    def token(self, note: bytes) -> bytes | None:
         """The timestamp, if it is over this checkpoint: its request had this digest, so the token has it too."""
         token = self.folder.read(TOKEN)
         if token is None or sha256(stamped_bytes(note, self.known_keys())).digest() not in token:
@@ -111,6 +120,8 @@ class Publishing:
         progress: Progress | None = None,
     ) -> Audited:
         """Open every leaf of the newest checkpoint, in one snapshot. `keys` are the log's as the auditor knows them."""
+        from lifecycle.audit.full import full_audit  # noqa: PLC0415
+
         with self._database.read() as c:
             if newest_size(c) is None:
                 raise NothingPublished
@@ -118,9 +129,12 @@ class Publishing:
             vault.installation(c)  # of this snapshot, also when an epoch ends meanwhile
             return full_audit(c, self.folder, self.origin, theirs, now=now, vault=vault, limit=limit, progress=progress)
 
-    def newest(self) -> Published:
+    def newest_if_any(self) -> Published | None:
         with self._database.read() as c:
-            newest = newest_checkpoint(c)
+            return newest_checkpoint(c)
+
+    def newest(self) -> Published:
+        newest = self.newest_if_any()
         if newest is None:
             raise NothingPublished
         return newest
@@ -131,12 +145,17 @@ class Publishing:
 
     def genesis_proof(self) -> bytes:
         """A c2sp.org/tlog-proof of leaf 0, which it carries as extra data: a witness learns what this log is."""
+        from lifecycle.ledger.log_proofs import LogProofs  # noqa: PLC0415
+        from lifecycle.ledger.tlog_proof import TlogProof  # noqa: PLC0415
+
         newest = self.newest()
         with self._database.read() as c:
             path = LogProofs(c, self.folder, newest.size).inclusion(0)
         return TlogProof(0, tuple(path), newest.note, self.first_leaf()).written()
 
     def consistency(self, old: int, size: int) -> list[bytes]:
+        from lifecycle.ledger.log_proofs import LogProofs  # noqa: PLC0415
+
         with self._database.read() as c:
             return LogProofs(c, self.folder, size).consistency(old)
 

@@ -16,6 +16,7 @@ from lifecycle.domain.streams import is_person_stream
 from lifecycle.domain.subject.duty_refusals import UnknownInstruction
 from lifecycle.domain.subject.refusals import UnknownSubject
 from lifecycle.domain.subject.request_refusals import UnknownRequest
+from lifecycle.engine.erasure_receipts import of_receipt
 from lifecycle.policy.values import normalise_identifier
 from lifecycle.projections.duties import Told
 from lifecycle.storage.appending import load_heads
@@ -49,6 +50,11 @@ class Reading:
         if identifier not in found:
             raise UnknownSubject
         return found[identifier][0]
+
+    def erased(self, receipt: Mapping[str, Any]) -> UUID:
+        """Who was given this receipt at their erasure. Raises NotAReceipt, UnknownSubject."""
+        with self._database.read() as c:
+            return of_receipt(c, receipt)
 
     def _recorded(self, subject_id: UUID) -> UUID:
         with self._database.read() as c:
@@ -154,8 +160,13 @@ class Reading:
         return self._views.lawful(self.subject_id(subject), holding, at, as_known_at, purpose)
 
     def lawful_act(self, subject: Named, version: int, as_known_at: datetime | None = None) -> Json:
-        """Was this act, a collection or a share, lawful when it happened?"""
+        """Was this act, a collection, a share, a disclosure or a transfer, lawful when it happened?"""
         return self._views.lawful_act(self.subject_id(subject), version, as_known_at)
+
+    def lawful_read(self, subject: Named, version: int, as_known_at: datetime | None = None) -> Json:
+        """Was this reading of values, or opening of custody, lawful when it happened? `version` as the audit trail
+        tells it."""
+        return self._views.lawful_read(self.subject_id(subject), version, as_known_at)
 
     def why(self, subject: Named) -> Json:
         """Why each item is still held, and the earliest lawful instant of its deletion."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, func, select
 
@@ -11,13 +12,31 @@ from lifecycle.domain.trustee.findings import Finding
 from lifecycle.domain.trustee.standing import standing_of
 from lifecycle.domain.trustee.trustee import Agreement, Trustee
 from lifecycle.policy.model import Policy
-from lifecycle.projections.duties import Waiting
+from lifecycle.projections.duties import Waiting, waiting_for
+from lifecycle.projections.trustees import ever_engaged
 from lifecycle.storage.tables import epoch_erasure, pending_custody, pending_erasure
+from lifecycle.vault.custody import CustodyKeyNeeded, refuse_without_keys
+from lifecycle.vault.custody_keys import CustodyKeys
 from lifecycle.vault.loading import open_epochs
 from lifecycle.vault.tables import custody_key, epoch, subject_key
 
+if TYPE_CHECKING:
+    from lifecycle.engine.engine import Engine
 
-def told(trustee: Trustee, now: datetime, policy: Policy | None, waiting: Waiting) -> dict[str, Any]:
+
+def of_trustees(engine: Engine, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """Trustees as they stand; without names all that were ever engaged."""
+    engine.drain()
+    now = engine.clock.now()
+    policy = engine.policies.in_force(now)
+    with engine.database.read() as c:
+        named = ever_engaged(c) if names is None else names
+        waiting = waiting_for(c, now)
+    found = {name: engine.open_record(("trustee", name)) for name in named}
+    return [_told(one, now, policy, waiting.get(name, Waiting())) for name, one in found.items()]
+
+
+def _told(trustee: Trustee, now: datetime, policy: Policy | None, waiting: Waiting) -> dict[str, Any]:
     """A trustee as it stands; without a policy in force nobody can say on which day."""
     return {
         "trustee": trustee.name_id,
@@ -62,9 +81,15 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-def vault_standing(c: Connection) -> dict[str, Any]:
-    """Counts only: whose keys they are is nobody's business here."""
+def vault_standing(c: Connection, custody: CustodyKeys) -> dict[str, Any]:
+    """Counts only: whose keys they are is nobody's business here. `epoch_can_end_here` is false where the key is not
+    that opens what is in custody; then `lacks` says what to do."""
     now_open = open_epochs(c)
+    lacks = None
+    try:
+        refuse_without_keys(c, custody)
+    except CustodyKeyNeeded as needed:
+        lacks = str(needed)
     began: datetime = c.execute(select(epoch.c.began_at).where(epoch.c.epoch == now_open[0])).scalar_one()
     return {
         "epoch": now_open[0],
@@ -75,6 +100,8 @@ def vault_standing(c: Connection) -> dict[str, Any]:
         "keys_in_custody": _count(c, custody_key),
         "custody_moves_under_way": _count(c, pending_custody),
         "records_awaiting_finality": _count(c, epoch_erasure),
+        "epoch_can_end_here": lacks is None,
+        "lacks": lacks,
     }
 
 

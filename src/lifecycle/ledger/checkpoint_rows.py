@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from lifecycle.columns import insert_of
 from lifecycle.errors import StoreUnavailable
 from lifecycle.ledger.checkpoint import Checkpoint
 from lifecycle.ledger.note import read_note
@@ -39,5 +39,4 @@ def newest_checkpoint(c: Connection) -> Published | None:
 
 def remember(c: Connection, size: int, note: bytes, at: datetime) -> None:
     """Keep a signed note; another publisher may have kept the same one."""
-    statement = (sqlite if c.dialect.name == "sqlite" else postgresql).insert(checkpoint)
-    c.execute(statement.on_conflict_do_nothing(), {"size": size, "note": note.decode(), "at": at})
+    c.execute(insert_of(c, checkpoint).on_conflict_do_nothing(), {"size": size, "note": note.decode(), "at": at})

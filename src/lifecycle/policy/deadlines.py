@@ -31,7 +31,7 @@ class Deadline(BaseModel):
     officially published. `rule` says whose limit it is: the policy's, a law's ("EU.response"), or an extension's.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     rule: str
     unit: Counts

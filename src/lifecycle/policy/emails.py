@@ -6,8 +6,6 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from email_validator import SPECIAL_USE_DOMAIN_NAMES, validate_email
-
 STAND_IN = ".example"
 _PLAIN_LOCAL = re.compile(r"\A[a-z0-9_+-]+(\.[a-z0-9_+-]+)*\Z")
 _PLAIN_DOMAIN = re.compile(r"\A(?!.*--)[a-z0-9.-]+\Z")
@@ -53,10 +51,13 @@ def _checked(local: str, domain: str) -> str:
     whole = f"{local}@{name}{stand_in}"
     if _PLAIN_LOCAL.match(local) and _PLAIN_DOMAIN.match(name) and len(whole) <= _LONGEST_PLAIN:
         return _plain_domain(f"{name}{stand_in}").removesuffix(stand_in)
-    return validate_email(whole, check_deliverability=False).ascii_domain.removesuffix(stand_in)
+    return _domain_of(whole).removesuffix(stand_in)
 
 
+@lru_cache(maxsize=1_024)
 def _is_special(name: str) -> bool:
+    from email_validator import SPECIAL_USE_DOMAIN_NAMES  # noqa: PLC0415
+
     return any(name == each or name.endswith(f".{each}") for each in SPECIAL_USE_DOMAIN_NAMES)
 
 
@@ -64,4 +65,10 @@ def _is_special(name: str) -> bool:
 def _plain_domain(name: str) -> str:
     """The library's judgement of a domain, remembered: many addresses share few. Never remember an address, which is
     personal: it would outlive its erasure in this process's memory."""
-    return validate_email(f"a@{name}", check_deliverability=False).ascii_domain
+    return _domain_of(f"a@{name}")
+
+
+def _domain_of(address: str) -> str:
+    from email_validator import validate_email  # noqa: PLC0415 -- most commands check no address
+
+    return validate_email(address, check_deliverability=False).ascii_domain

@@ -20,7 +20,7 @@ class NoticeRule(BaseModel):
     number, and the policy's own hours count.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     whom: Whom
     number: str | None = None
@@ -41,7 +41,7 @@ class NoticeRule(BaseModel):
 class IncidentLaw(BaseModel):
     """One jurisdiction's duties to tell, and what a notice to the authority and to people has to contain."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     notices: tuple[NoticeRule, ...] = Field(min_length=1)
     authority_contents: tuple[Words, ...] = Field(min_length=1)

@@ -23,7 +23,7 @@ def _named(days: Any) -> Any:
 
 
 class OwnDay(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, strict=True)
 
     day: date
     reason: str | None = None
@@ -35,7 +35,7 @@ Days = Annotated[tuple[OwnDay, ...], BeforeValidator(_named, json_schema_input_t
 class OwnDays(BaseModel):
     """Of one calendar: days that are not worked after all, days that are, and a later year that has been announced."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     closed: Days = ()
     worked: Days = ()
@@ -60,7 +60,7 @@ class OwnDays(BaseModel):
 class OwnFile(BaseModel):
     """`edition` counts up with every change, so that it can be told which of two files is the newer one."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     edition: Annotated[int, Field(gt=0, strict=True)]
     days: dict[Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")], OwnDays]

@@ -55,7 +55,7 @@ class Force(StrEnum):
 class Number(BaseModel):
     """One number of the law. `categories` narrows a retention number to kinds of data; empty means any."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     topic: Topic
     value: int = Field(gt=0, strict=True)
@@ -92,7 +92,7 @@ class Regulator:
 class PublishedTo(BaseModel):
     """The last year whose working days a government has announced, and where. What lies later is only expected."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     year: int = Field(ge=2000, le=2200, strict=True)
     citation: Words
@@ -101,7 +101,7 @@ class PublishedTo(BaseModel):
 class Pack(BaseModel):
     """The law of one jurisdiction, as far as the engine needs it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     jurisdiction: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
     name: Words

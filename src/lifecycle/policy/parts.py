@@ -41,7 +41,7 @@ Named = Annotated[dict[Id, Item], BeforeValidator(_named)]
 class Part(BaseModel):
     """Base of all pieces: frozen, and a key that nobody knows is a fault."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Identified(Part):

@@ -45,7 +45,7 @@ def is_longer(period: Period | None, other: Period | None) -> bool:
 class ConsentScope(BaseModel):
     """Which categories, for whom, by which methods and for how long. Settled rule 30; PIPL Art. 14."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     categories: tuple[str, ...]
     recipients: tuple[str, ...] = ()

@@ -73,6 +73,8 @@ class Acquaintance:
         if self.begun is None:
             return []
         instants = sorted({since for p in published if (since := self.since(p)) is not None and since > self.begun})
+        if not instants:
+            return []
         found = [(self.begun, self.in_force(published, self.begun))]
         for instant in instants:
             policy = self.in_force(published, instant)

@@ -7,13 +7,15 @@ import re
 import unicodedata
 from collections.abc import Callable
 from datetime import date
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
-
-import phonenumbers
 
 from lifecycle.errors import Invalid
 from lifecycle.policy.emails import NotAnEmail, normal_email
 from lifecycle.policy.vocabulary import IdentifierType
+
+if TYPE_CHECKING:
+    import phonenumbers
 
 LONGEST = 1024 * 1024  # bytes of UTF-8
 LONGEST_REF = 1024  # characters
@@ -109,6 +111,8 @@ def _normal_account(value: str) -> str:
 
 
 def _number(value: str) -> phonenumbers.PhoneNumber:
+    import phonenumbers  # noqa: PLC0415 -- most commands check no number
+
     if len(value) > LONGEST_PHONE:
         raise _Malformed(f"it is longer than {LONGEST_PHONE} characters")
     try:
@@ -123,9 +127,11 @@ def _number(value: str) -> phonenumbers.PhoneNumber:
 
 def _e164(value: str) -> str:
     """E.164; an extension stays (as in RFC 3966), for two people may share a switchboard."""
+    from phonenumbers import PhoneNumberFormat, format_number  # noqa: PLC0415
+
     parsed = _number(value)
     extension = f";ext={parsed.extension}" if parsed.extension else ""
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) + extension
+    return format_number(parsed, PhoneNumberFormat.E164) + extension
 
 
 def _normal_phone(value: str) -> str:

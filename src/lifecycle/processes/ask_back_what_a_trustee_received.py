@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -14,8 +13,8 @@ from lifecycle.domain.subject.events import PersonalDataShared
 from lifecycle.domain.trustee.events import AgreementEnded, TrusteeDismissed
 from lifecycle.domain.trustee.supervision_events import AgreementLapsed
 from lifecycle.policy.vocabulary import Role
-from lifecycle.processes.reacting import Asked, id_of
-from lifecycle.projections.given_under import people_given
+from lifecycle.processes.reacting import BATCH, Page, id_of
+from lifecycle.projections.given_under import to_ask_back
 from lifecycle.projections.trustees import agreements_over
 
 ENGINE = Actor(id="engine", role=Role.SYSTEM)
@@ -27,27 +26,31 @@ class AskBackWhatATrusteeReceived:
     name = "ask-back-what-a-trustee-received"
     kinds = frozenset({AgreementEnded.kind, AgreementLapsed.kind, TrusteeDismissed.kind, PersonalDataShared.kind})
 
-    def commands(self, c: Connection, happened: Recorded) -> Iterable[Asked]:
+    def page(self, c: Connection, happened: Recorded, after: str | None) -> Page:
         event = happened.event
         assert isinstance(event, AgreementEnded | AgreementLapsed | TrusteeDismissed | PersonalDataShared)
-        for person, agreement in _given(c, happened, event.trustee):
-            yield AskBack(
-                id=id_of(self.name, happened, agreement),
-                actor=ENGINE,
-                subject=SubjectRef(id=str(person)),
-                recipient=event.trustee,
-                agreement=agreement,
-            )
+        if isinstance(event, PersonalDataShared):
+            is_over = event.agreement in agreements_over(c, event.trustee)
+            people = [(event.agreement, happened.originator_id)] if is_over and event.agreement is not None else []
+            return Page([self._asking(happened, event.trustee, *each) for each in people], None)
+        named = [event.agreement] if isinstance(event, AgreementEnded | AgreementLapsed) else None
+        agreements = sorted(named or agreements_over(c, event.trustee))
+        found = to_ask_back(c, event.trustee, agreements, _place(after), BATCH)
+        commands = [self._asking(happened, event.trustee, *each) for each in found]
+        return Page(commands, "/".join(map(str, found[-1])) if len(found) == BATCH else None)
+
+    def _asking(self, happened: Recorded, trustee: str, agreement: str, person: UUID) -> AskBack:
+        return AskBack(
+            id=id_of(self.name, happened, agreement),
+            actor=ENGINE,
+            subject=SubjectRef(id=str(person)),
+            recipient=trustee,
+            agreement=agreement,
+        )
 
 
-def _given(c: Connection, happened: Recorded, trustee: str) -> Iterator[tuple[UUID, str]]:
-    """Of whom something has to go back, and under which agreement it was given."""
-    event = happened.event
-    if isinstance(event, PersonalDataShared):
-        if event.agreement in agreements_over(c, trustee):
-            yield happened.originator_id, event.agreement
-        return
-    named = [event.agreement] if isinstance(event, AgreementEnded | AgreementLapsed) else agreements_over(c, trustee)
-    for agreement in named:
-        for person in people_given(c, trustee, agreement):
-            yield person, agreement
+def _place(after: str | None) -> tuple[str, UUID] | None:
+    if after is None:
+        return None
+    agreement, _, person = after.rpartition("/")
+    return agreement, UUID(person)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Column, Connection, Index, Integer, Table, Text, Uuid, insert, select
+from sqlalchemy import Column, Connection, Index, Integer, Table, Text, Uuid, select
 
 from lifecycle.columns import Instant
 from lifecycle.domain.subject.custody_events import CustodyOpened
@@ -17,6 +17,7 @@ from lifecycle.domain.subject.package_events import AccessPackageMade
 from lifecycle.ledger.tables import Position
 from lifecycle.policy.model import Policy
 from lifecycle.projections.projection import Change, Sequenced, tables_of_a_projection
+from lifecycle.projections.rows import Row, put
 
 Outcome = Literal["done", "refused", "read"]
 READS = (PersonalDataRead, CustodyOpened, AccessPackageMade)
@@ -71,36 +72,35 @@ class AuditTrail:
     tables = (audit_trail,)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
-        rows = [_row(change, sequenced) for change in changes for sequenced in change.events]
-        if rows:
-            c.execute(insert(audit_trail), rows)
+        put(c, audit_trail, [_row(change, sequenced) for change in changes for sequenced in change.events])
 
 
-def _row(change: Change, sequenced: Sequenced) -> dict[str, Any]:
+def _row(change: Change, sequenced: Sequenced) -> Row:
     recorded = sequenced.recorded
     event, judged = recorded.event, recorded.judged
     refused = event if isinstance(event, CommandRefused) else None
-    return {
-        "position": sequenced.position,
-        "stream_id": change.stream_id,
-        "subject_id": change.subject_id,
-        "version": recorded.originator_version,
-        "kind": event.kind,
-        "command": refused.command if refused else None,
-        "role": judged.role,
-        "outcome": "refused" if refused else "read" if isinstance(event, READS) else "done",
-        "code": refused.code if refused else None,
-        "clause": refused.clause if refused else None,
-        "purpose": _purpose(event),
-        "policy": judged.policy,
-        "occurred_at": event.occurred_at,
-        "recorded_at": recorded.recorded_at,
-    }
+    return (
+        sequenced.position,
+        change.stream_id,
+        change.subject_id,
+        recorded.originator_version,
+        event.kind,
+        refused.command if refused else None,
+        judged.role,
+        "refused" if refused else "read" if isinstance(event, READS) else "done",
+        refused.code if refused else None,
+        refused.clause if refused else None,
+        _purpose(event),
+        judged.policy,
+        event.occurred_at,
+        recorded.recorded_at,
+    )
 
 
 def _purpose(event: object) -> str | None:
-    purposes: tuple[str, ...] = getattr(event, "purposes", ())
-    return ", ".join(purposes) or getattr(event, "purpose", None)
+    said = event.__dict__  # of some events a purpose is one, of some several, of most none
+    purposes: tuple[str, ...] = said.get("purposes", ())
+    return ", ".join(purposes) or said.get("purpose")
 
 
 _ASKED = select(*(column[name] for name in Asked.__slots__)).order_by(column.position)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Literal
 from uuid import UUID
 
@@ -15,7 +16,8 @@ from lifecycle.domain.subject.state import Consent, Subject
 from lifecycle.domain.subject.technologies import ConsentObject
 from lifecycle.policy.model import Policy
 from lifecycle.policy.vocabulary import ErasureGround
-from lifecycle.projections.projection import Change, Row, columns, moved, rewrite, tables_of_a_projection
+from lifecycle.projections.projection import Change, Portrait, rewrite, tables_of_a_projection
+from lifecycle.projections.rows import Row
 
 Status = Literal["given", "refused", "withdrawn", "expired", "invalidated"]
 
@@ -110,11 +112,17 @@ class Consents:
     tables = (consent_status,)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
-        rewrite(c, consent_status, moved(changes, agreed_by), _rows)
+        rewrite(c, changes, PORTRAIT)
 
 
-def _rows(subject_id: UUID, agreed: Agreed) -> list[Row]:
-    return [{"subject_id": subject_id} | columns(agreed, _AGREED)]
+_values = attrgetter(*_AGREED)
+
+
+def _describe(subject: Subject) -> list[list[Row]]:
+    return [[(subject.id, *_values(agreed)) for agreed in agreed_by(subject)]]
+
+
+PORTRAIT = Portrait((consent_status,), ("consents", "refusals"), _describe)
 
 
 def current_consents(c: Connection, subject_id: UUID) -> list[Agreed]:

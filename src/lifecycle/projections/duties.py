@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,8 @@ from lifecycle.columns import Instant
 from lifecycle.domain.subject.duty import DutyState
 from lifecycle.domain.subject.state import Subject
 from lifecycle.policy.model import Policy
-from lifecycle.projections.projection import Change, Row, columns, moved, rewrite, tables_of_a_projection
+from lifecycle.projections.projection import Change, Portrait, rewrite, tables_of_a_projection
+from lifecycle.projections.rows import Row
 
 recipient_duty = Table(
     "recipient_duty",
@@ -69,13 +71,15 @@ _TOLD = tuple(Told.__slots__)
 _OF_A_DUTY = tuple(name for name in _TOLD if name not in ("subject_id", "holdings", "purposes"))
 
 
-def told_of(subject: Subject) -> list[Row]:
+_values = attrgetter(*(column.name for column in recipient_duty.columns if column.name != "subject_id"))
+
+
+def _describe(subject: Subject) -> list[list[Row]]:
     """Every duty of a folded state."""
-    return [
-        {"subject_id": subject.id, "holdings": list(duty.holdings), "purposes": list(duty.purposes)}
-        | columns(duty, _OF_A_DUTY)
-        for duty in subject.duties.values()
-    ]
+    return [[(subject.id, *_values(duty)) for duty in subject.duties.values()]]
+
+
+PORTRAIT = Portrait((recipient_duty,), ("duties",), _describe)
 
 
 class Duties:
@@ -86,7 +90,7 @@ class Duties:
     tables = (recipient_duty,)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
-        rewrite(c, recipient_duty, moved(changes, told_of), lambda _, row: [row])
+        rewrite(c, changes, PORTRAIT)
 
 
 def duties_of(c: Connection, subject_id: UUID) -> list[Told]:

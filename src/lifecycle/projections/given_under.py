@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Column, Connection, Index, Table, Text, Uuid, select
+from sqlalchemy import Column, ColumnElement, Connection, Index, Table, Text, Uuid, select
 
 from lifecycle.domain.subject.state import Subject
 from lifecycle.policy.model import Policy
-from lifecycle.projections.projection import Change, moved, rewrite, tables_of_a_projection
+from lifecycle.projections.duties import recipient_duty
+from lifecycle.projections.projection import Change, Portrait, rewrite, tables_of_a_projection
+from lifecycle.projections.rows import Row
 
 given_under = Table(
     "given_under",
@@ -20,7 +22,6 @@ given_under = Table(
     Index("ix_given_under_agreement", "recipient", "agreement", "subject_id"),
 )
 column = given_under.c
-PAGE = 1_000
 Under = tuple[str, str]  # recipient and agreement
 
 
@@ -38,19 +39,37 @@ class GivenUnder:
     tables = (given_under,)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
-        rewrite(
-            c,
-            given_under,
-            moved(changes, received_of),
-            lambda id, under: [{"subject_id": id, "recipient": under[0], "agreement": under[1]}],
-        )
+        rewrite(c, changes, PORTRAIT)
 
 
-def people_given(c: Connection, recipient: str, agreement: str) -> Iterator[UUID]:
-    """Everybody of whom something was given under the agreement, erased people too; a page at a time."""
-    chosen = select(column.subject_id).where(column.recipient == recipient, column.agreement == agreement)
-    page = list(c.execute(chosen.order_by(column.subject_id).limit(PAGE)).scalars())
-    while page:
-        yield from page
-        further = chosen.where(column.subject_id > page[-1])
-        page = list(c.execute(further.order_by(column.subject_id).limit(PAGE)).scalars())
+def _describe(subject: Subject) -> list[list[Row]]:
+    return [[(subject.id, *under) for under in received_of(subject)]]
+
+
+PORTRAIT = Portrait((given_under,), ("holdings",), _describe)
+
+
+def to_ask_back(
+    c: Connection, recipient: str, agreements: Sequence[str], after: tuple[str, UUID] | None, limit: int
+) -> list[tuple[str, UUID]]:
+    """The next people of whom something was given under these agreements, which are over, and was not asked back;
+    erased people too. In the order of the agreements, then of the people, behind the place `after`."""
+    found: list[tuple[str, UUID]] = []
+    for agreement in sorted(agreements):
+        if after is not None and agreement < after[0]:
+            continue
+        chosen = select(column.subject_id).where(column.recipient == recipient, column.agreement == agreement)
+        if after is not None and agreement == after[0]:
+            chosen = chosen.where(column.subject_id > after[1])
+        some = chosen.where(~_asked(agreement)).order_by(column.subject_id).limit(limit - len(found))
+        found += [(agreement, person) for person in c.execute(some).scalars()]
+        if len(found) == limit:
+            break
+    return found
+
+
+def _asked(agreement: str) -> ColumnElement[bool]:
+    """By an instruction that came of the agreement's end: it stands on the person's record."""
+    duty = recipient_duty.c
+    its = (duty.subject_id == column.subject_id) & (duty.recipient == column.recipient) & (duty.agreement == agreement)
+    return select(duty.instruction).where(its, duty.because == "agreement-ended").exists()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from lifecycle.domain.subject.settling import BY_LAW, COPY, HOLD, STATUTORY
 from lifecycle.domain.subject.state import Holding, Subject
@@ -15,8 +14,9 @@ TECHNICAL = "technical"  # a store outside of ours cannot erase it yet; nothing 
 PERIOD_OVER = "period-over"  # no ground is live and nothing keeps it: it is about to be erased
 
 
-@dataclass(frozen=True, slots=True)
-class HeldGround:
+class HeldGround(NamedTuple):
+    """Why it is held, in the order of the columns."""
+
     number: int
     purpose: str
     basis: str
@@ -31,8 +31,7 @@ class HeldGround:
         return self.since <= at and (self.until is None or at < self.until)
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """Why a holding is storage only, and until when (None: until somebody ends it)."""
 
     because: str
@@ -43,8 +42,7 @@ class Kept:
         return self.since <= at and (self.until is None or at < self.until)
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """One holding with everything that decides what it is at an instant: time passes at reading."""
 
     holding: str
@@ -133,7 +131,7 @@ def _held(subject: Subject, holding: Holding, at: datetime | None) -> Held:
 
 def _grounds(subject: Subject, holding: Holding) -> Iterable[HeldGround]:
     for ground in holding.grounds:
-        end = subject.end_of(ground)
+        end, rule = subject.ending(ground)
         kept_until = ground.minimum.until(end) if ground.minimum is not None and end is not None else None
         yield HeldGround(
             ground.number,
@@ -141,7 +139,7 @@ def _grounds(subject: Subject, holding: Holding) -> Iterable[HeldGround]:
             ground.basis.value,
             ground.since,
             end,
-            subject.ending_rule(ground).name,
+            rule.name,
             ground.ended,
             kept_until,
             ground.technology,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Boolean, Column, Connection, Integer, Table, Text, Uuid, select
 
 from lifecycle.columns import Instant
+from lifecycle.domain.subject.state import Subject
 from lifecycle.policy.model import Policy
 from lifecycle.projections.held import Held, HeldGround, Kept, held_by, in_order
-from lifecycle.projections.projection import Change, Row, columns, moved, rewrite, tables_of_a_projection
+from lifecycle.projections.projection import Change, Portrait, rewrite, tables_of_a_projection
+from lifecycle.projections.rows import Row
 
 metadata = tables_of_a_projection()
 
@@ -71,10 +73,7 @@ class Holdings:
     tables = (current_holding, current_ground, current_keeper)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
-        people = moved(changes, held_by)
-        rewrite(c, current_holding, people, _holding_row)
-        rewrite(c, current_ground, people, _ground_rows)
-        rewrite(c, current_keeper, people, _keeper_rows)
+        rewrite(c, changes, PORTRAIT)
 
 
 _OF_A_HOLDING = (
@@ -94,19 +93,19 @@ _OF_A_GROUND = ("number", "purpose", "basis", "since", "until", "rule", "ended",
 _OF_A_KEEPER = ("because", "since", "until")
 
 
-def _holding_row(subject_id: UUID, one: Held) -> list[Row]:
-    return [{"subject_id": subject_id} | columns(one, _OF_A_HOLDING)]
+_values = attrgetter(*_OF_A_HOLDING)
 
 
-def _ground_rows(subject_id: UUID, one: Held) -> list[Row]:
-    of = {"subject_id": subject_id, "holding": one.holding}
-    return [of | columns(ground, _OF_A_GROUND) for ground in one.grounds]
+def _describe(subject: Subject) -> tuple[list[Row], list[Row], list[Row]]:
+    id, held = subject.id, held_by(subject)
+    return (
+        [(id, *_values(one)) for one in held],
+        [(id, one.holding, *ground) for one in held for ground in one.grounds],
+        [(id, one.holding, number, *kept) for one in held for number, kept in enumerate(one.keepers, start=1)],
+    )
 
 
-def _keeper_rows(subject_id: UUID, one: Held) -> list[Row]:
-    of = {"subject_id": subject_id, "holding": one.holding}
-    keepers = enumerate(one.keepers, start=1)
-    return [of | {"number": number} | columns(keeper, _OF_A_KEEPER) for number, keeper in keepers]
+PORTRAIT = Portrait(Holdings.tables, ("holdings", "activity", "holds", "mandatory_copies"), _describe)
 
 
 def current_holdings(c: Connection, subject_id: UUID) -> list[Held]:
@@ -120,7 +119,7 @@ def current_holdings(c: Connection, subject_id: UUID) -> list[Held]:
     rows = _rows(c, current_holding, subject_id, _OF_A_HOLDING)
     held = [Held(**dict(zip(_OF_A_HOLDING, row[1:], strict=True))) for row in rows]
     return in_order(
-        replace(one, grounds=tuple(grounds.get(one.holding, ())), keepers=tuple(keepers.get(one.holding, ())))
+        one._replace(grounds=tuple(grounds.get(one.holding, ())), keepers=tuple(keepers.get(one.holding, ())))
         for one in held
     )
 

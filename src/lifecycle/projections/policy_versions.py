@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Boolean, Column, ColumnElement, Connection, Date, Table, Text, Uuid, case, func, insert, select
@@ -18,7 +19,8 @@ from lifecycle.domain.streams import policy_stream
 from lifecycle.domain.subject.state import Subject
 from lifecycle.policy.model import Policy
 from lifecycle.policy.succession import takes_effect
-from lifecycle.projections.projection import Change, Row, moved, rewrite, tables_of_a_projection
+from lifecycle.projections.projection import Change, Portrait, rewrite, tables_of_a_projection
+from lifecycle.projections.rows import Row
 
 metadata = tables_of_a_projection()
 
@@ -82,14 +84,14 @@ class PolicyVersions:
     tables = (published_version, acquainted_person, told_person)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
-        rewrite(c, acquainted_person, moved(changes, _acquainted), lambda _, row: [row])
-        rewrite(c, told_person, moved(changes, _told), lambda _, row: [row])
+        rewrite(c, changes, ACQUAINTED)
+        rewrite(c, changes, TOLD)
         rows = [row for change in changes if change.stream_id == policy_stream() for row in _published(change)]
         if rows:
             c.execute(insert(published_version), rows)
 
 
-def _published(change: Change) -> Iterable[Row]:
+def _published(change: Change) -> Iterable[dict[str, Any]]:
     for sequenced in change.events:
         event = sequenced.recorded.event
         if isinstance(event, PolicyPublished):
@@ -102,25 +104,22 @@ def _published(change: Change) -> Iterable[Row]:
             }
 
 
-def _acquainted(subject: Subject) -> list[Row]:
+def _acquainted(subject: Subject) -> list[list[Row]]:
     concerned = subject.erasure is None and (
         bool(subject.kept()) or any(consent.ended is None for consent in subject.consents)
     )
-    return [{"subject_id": subject.id, "begun": subject.begun}] if concerned else []
+    return [[(subject.id, subject.begun)] if concerned else []]
 
 
-def _told(subject: Subject) -> list[Row]:
-    if subject.erasure is not None:
-        return []
-    return [
-        {
-            "subject_id": subject.id,
-            "version": version,
-            "told_at": subject.told.get(version),
-            "accepted": version in subject.acceptances,
-        }
-        for version in sorted({*subject.told, *subject.acceptances})
-    ]
+def _told(subject: Subject) -> list[list[Row]]:
+    if subject.erasure is not None or not (subject.told or subject.acceptances):
+        return [[]]
+    versions = sorted({*subject.told, *subject.acceptances})
+    return [[(subject.id, each, subject.told.get(each), each in subject.acceptances) for each in versions]]
+
+
+ACQUAINTED = Portrait((acquainted_person,), ("begun", "erasure", "holdings", "consents"), _acquainted)
+TOLD = Portrait((told_person,), ("erasure", "told", "acceptances"), _told)
 
 
 def _waits(policy: Policy) -> ColumnElement[bool]:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import Connection, MetaData, Table, delete, insert
+from sqlalchemy import Connection, MetaData, Table
 
 from lifecycle.domain.event import Recorded
 from lifecycle.domain.open_records import Named, OpenRecord
 from lifecycle.domain.subject.state import Subject
 from lifecycle.policy.model import Policy
+from lifecycle.projections.rows import Row, put, take_out
 
 SCHEMA = "projection"
-Row: TypeAlias = dict[str, Any]
-T = TypeVar("T")
+Said: TypeAlias = dict[tuple[Table, ...], Sequence[Sequence[Row]]]
 
 
 def tables_of_a_projection() -> MetaData:
@@ -38,6 +38,7 @@ class Change:
     `before` and `after` are a person's state; they are None for every other stream, and `before` for a new person.
     `record` is the state of an open record after the batch, `named` says whose.
     An access stream carries the id of its person; streams without a person have no `subject_id`.
+    `said` is for projections to note what they say of the person now: they find it in `said_before` the next time.
     """
 
     stream_id: UUID
@@ -47,6 +48,8 @@ class Change:
     after: Subject | None = None
     named: Named | None = None
     record: OpenRecord | None = None
+    said_before: Said = field(default_factory=dict, repr=False)
+    said: Said = field(default_factory=dict, repr=False)
 
 
 class Projection(Protocol):
@@ -67,41 +70,50 @@ class Projection(Protocol):
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None: ...
 
 
-class Moved(NamedTuple, Generic[T]):
-    """What a projection says of one person before and after a batch."""
+class Portrait(NamedTuple):
+    """What a projection says of one person, as rows of its tables.
 
-    subject_id: UUID
-    before: Sequence[T]
-    after: Sequence[T]
+    `describe` gives the rows of each table, in the order of its columns. `reads` names every field of a state that it
+    looks at, but the id: while they are the same objects, what it says is the same.
+    """
 
-
-def moved(changes: Iterable[Change], describe: Callable[[Subject], Sequence[T]]) -> list[Moved[T]]:
-    """Describe the people of the batch as they were and as they are."""
-    return [
-        Moved(change.stream_id, () if change.before is None else describe(change.before), describe(change.after))
-        for change in changes
-        if change.after is not None
-    ]
+    tables: tuple[Table, ...]
+    reads: tuple[str, ...]
+    describe: Callable[[Subject], Sequence[Sequence[Row]]]
 
 
-def rewrite(c: Connection, table: Table, people: Iterable[Moved[T]], row: Callable[[UUID, T], Sequence[Row]]) -> None:
-    """Replace all rows of those people whose rows differ, and leave the others alone.
+def rewrite(c: Connection, changes: Iterable[Change], portrait: Portrait) -> None:
+    """Replace the rows of those people of whom something else is to be said than before, and leave the others alone.
 
     A row follows from the state alone, never from rows: so a projection that was followed equals one that was rebuilt.
     """
-    stale: list[UUID] = []
-    fresh: list[Row] = []
-    for subject_id, before, after in people:
-        old = [one for described in before for one in row(subject_id, described)]
-        new = [one for described in after for one in row(subject_id, described)]
-        if old != new:
-            fresh += new
-            if old:
-                stale.append(subject_id)
-    if stale:
-        c.execute(delete(table).where(table.c.subject_id.in_(stale)))
-    if fresh:
-        c.execute(insert(table), fresh)
+    stale: list[list[UUID]] = [[] for _ in portrait.tables]
+    fresh: list[list[Row]] = [[] for _ in portrait.tables]
+    for change in changes:
+        if change.after is None:
+            continue
+        said = change.said_before.get(portrait.tables)
+        if change.before is not None and _reads_the_same(change.before, change.after, portrait.reads):
+            if said is not None:
+                change.said[portrait.tables] = said
+            continue
+        old = said if said is not None or change.before is None else portrait.describe(change.before)
+        new = change.said[portrait.tables] = portrait.describe(change.after)
+        for was, becomes, gone, come in zip(old or ((),) * len(new), new, stale, fresh, strict=True):
+            if was != becomes:
+                come.extend(becomes)
+                if was:
+                    gone.append(change.stream_id)
+    for table, gone, come in zip(portrait.tables, stale, fresh, strict=True):
+        take_out(c, table, gone)
+        put(c, table, come)
+
+
+def _reads_the_same(before: Subject, after: Subject, fields: Iterable[str]) -> bool:
+    for name in fields:  # noqa: SIM110 -- asked nine times for everybody who changed: a generator costs twice as much
+        if getattr(before, name) is not getattr(after, name):
+            return False
+    return True
 
 
 def columns(one: object, names: Sequence[str]) -> dict[str, Any]:

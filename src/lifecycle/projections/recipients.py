@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import attrgetter
 from uuid import UUID
 
 from sqlalchemy import Column, Connection, Integer, Table, Text, Uuid, select
@@ -13,7 +14,8 @@ from lifecycle.columns import Instant
 from lifecycle.domain.subject.state import Subject
 from lifecycle.policy.model import Policy
 from lifecycle.policy.vocabulary import RecipientKind
-from lifecycle.projections.projection import Change, Row, columns, moved, rewrite, tables_of_a_projection
+from lifecycle.projections.projection import Change, Portrait, rewrite, tables_of_a_projection
+from lifecycle.projections.rows import Row
 
 recipient_of_holding = Table(
     "recipient_of_holding",
@@ -81,11 +83,17 @@ class Recipients:
     tables = (recipient_of_holding,)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
-        rewrite(c, recipient_of_holding, moved(changes, given_by), _rows)
+        rewrite(c, changes, PORTRAIT)
 
 
-def _rows(subject_id: UUID, given: GivenTo) -> list[Row]:
-    return [{"subject_id": subject_id} | columns(given, _FIELDS)]
+_values = attrgetter(*_FIELDS)
+
+
+def _describe(subject: Subject) -> list[list[Row]]:
+    return [[(subject.id, *_values(given)) for given in given_by(subject)]]
+
+
+PORTRAIT = Portrait((recipient_of_holding,), ("holdings",), _describe)
 
 
 column = recipient_of_holding.c

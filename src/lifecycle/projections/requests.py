@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,8 @@ from lifecycle.columns import Instant
 from lifecycle.domain.subject.requests import Request
 from lifecycle.domain.subject.state import Subject
 from lifecycle.policy.model import Policy
-from lifecycle.projections.projection import Change, Row, columns, moved, rewrite, tables_of_a_projection
+from lifecycle.projections.projection import Change, Portrait, rewrite, tables_of_a_projection
+from lifecycle.projections.rows import Row
 
 rights_request = Table(
     "rights_request",
@@ -122,11 +124,17 @@ class Requests:
     tables = (rights_request,)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
-        rewrite(c, rights_request, moved(changes, asked_by), _rows)
+        rewrite(c, changes, PORTRAIT)
 
 
-def _rows(_: UUID, asked: Asked) -> list[Row]:
-    return [columns(asked, _ASKED)]
+_values = attrgetter(*_ASKED)
+
+
+def _describe(subject: Subject) -> list[list[Row]]:
+    return [[_values(asked) for asked in asked_by(subject)]]
+
+
+PORTRAIT = Portrait((rights_request,), ("requests",), _describe)
 
 
 def requests_of(c: Connection, subject_id: UUID) -> list[Asked]:

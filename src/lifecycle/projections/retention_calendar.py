@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -35,7 +35,8 @@ from lifecycle.policy.countries import STANDARD
 from lifecycle.policy.model import Policy
 from lifecycle.policy.periods import Period
 from lifecycle.policy.succession import Acquaintance
-from lifecycle.projections.projection import Change, Row, columns, moved, rewrite, tables_of_a_projection
+from lifecycle.projections.projection import Change, Portrait, rewrite, tables_of_a_projection
+from lifecycle.projections.rows import Row
 
 IDENTIFIERS = "identifiers"
 EVIDENCE = "evidence"
@@ -92,11 +93,9 @@ class RetentionCalendar:
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
         if not policies:
             return
-        people = moved(changes, lambda subject: _rows(subject, policies))
-        rewrite(c, retention_calendar, people, lambda _, row: [row])
-
-
-_OF_A_DUE = tuple(name for name in Due.__slots__ if name != "not_before")
+        # It looks at when the last event was, which is another instant after each.
+        portrait = Portrait((retention_calendar,), ("version",), lambda subject: [_rows(subject, policies)])
+        rewrite(c, changes, portrait)
 
 
 def _rows(subject: Subject, policies: Sequence[Policy]) -> list[Row]:
@@ -105,7 +104,10 @@ def _rows(subject: Subject, policies: Sequence[Policy]) -> list[Row]:
     if subject.begun is None:
         return []
     found = enumerate(will_fall_due(subject, policies), start=1)
-    return [{"subject_id": subject.id, "number": number} | columns(each, _OF_A_DUE) for number, each in found]
+    return [
+        (subject.id, number, each.due, each.what, each.holding, each.ground, each.purpose, each.rule)
+        for number, each in found
+    ]
 
 
 def will_fall_due(subject: Subject, policies: Sequence[Policy]) -> list[Due]:
@@ -118,7 +120,7 @@ def _under_all(found: Due, subject: Subject, policies: Sequence[Policy]) -> Due:
     if found.what != IDENTIFIERS or subject.last_event_at is None:
         return found
     due = identifiers_due(subject.last_event_at, policies, subject.acquaintance)
-    return replace(found, due=due if found.not_before is None else max(due, found.not_before))
+    return found._replace(due=due if found.not_before is None else max(due, found.not_before))
 
 
 def identifiers_due(last_event_at: datetime, policies: Sequence[Policy], known: Acquaintance = ANYBODY) -> datetime:

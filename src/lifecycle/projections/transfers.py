@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import (
@@ -28,7 +28,8 @@ from lifecycle.columns import Instant
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.transfer.transfer import Status, Transfer
 from lifecycle.policy.model import Policy
-from lifecycle.projections.projection import Change, Row, moved, rewrite, tables_of_a_projection
+from lifecycle.projections.projection import Change, Portrait, rewrite, tables_of_a_projection
+from lifecycle.projections.rows import Row
 
 metadata = tables_of_a_projection()
 
@@ -64,6 +65,7 @@ transfer_scope = Table(
     Index("ix_transfer_scope_subject", "subject_id"),
 )
 EVERYBODY = ""
+Standing: TypeAlias = dict[str, Any]
 
 person, scope = transfer_person.c, transfer_scope.c
 
@@ -76,40 +78,39 @@ class Transfers:
     tables = (transfer_standing, transfer_person, transfer_scope)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
-        rewrite(c, transfer_person, moved(changes, _reached), lambda _, row: [row])
-        rewrite(c, transfer_scope, moved(changes, _concerned), lambda _, row: [row])
+        rewrite(c, changes, REACHED)
+        rewrite(c, changes, CONCERNED)
         records = {one.name_id: one for change in changes if isinstance(one := change.record, Transfer)}
         if records:
             c.execute(delete(transfer_standing).where(transfer_standing.c.transfer.in_(list(records))))
             c.execute(insert(transfer_standing), [_standing(record) for record in records.values()])
 
 
-def _reached(subject: Subject) -> list[Row]:
+def _reached(subject: Subject) -> list[list[Row]]:
+    erased = subject.erasure is not None
+    reached = subject.transfers.values()
     return [
-        {
-            "transfer": each.transfer,
-            "subject_id": subject.id,
-            "notified_at": each.notified_at,
-            "transferred_at": each.transferred_at,
-            "version": each.transferred_in,
-            "erased": subject.erasure is not None,
-        }
-        for each in subject.transfers.values()
+        [
+            (each.transfer, subject.id, each.notified_at, each.transferred_at, each.transferred_in, erased)
+            for each in reached
+        ]
     ]
 
 
-def _concerned(subject: Subject) -> list[Row]:
-    if subject.version == 0 or subject.erasure is not None:
-        return []
+def _concerned(subject: Subject) -> list[list[Row]]:
+    if subject.begun is None or subject.erasure is not None:
+        return [[]]
     held = {ground.purpose for holding in subject.kept() for ground in holding.grounds}
     agreed = {consent.purpose for consent in subject.consents if consent.ended is None}
-    return [{"purpose": purpose, "subject_id": subject.id} for purpose in (EVERYBODY, *sorted(held | agreed))]
+    return [[(purpose, subject.id) for purpose in (EVERYBODY, *sorted(held | agreed))]]
 
 
+REACHED = Portrait((transfer_person,), ("transfers", "erasure"), _reached)
+CONCERNED = Portrait((transfer_scope,), ("begun", "erasure", "holdings", "consents"), _concerned)
 _STANDING = ("transfer", "status", "cause", "announced_at", "skipped", "handed_over")
 
 
-def _standing(record: Transfer) -> Row:
+def _standing(record: Transfer) -> Standing:
     return {
         "transfer": record.name_id,
         "status": record.status.value,
@@ -139,18 +140,26 @@ class Reached(NamedTuple):
 
 
 def concerned(purposes: Sequence[str] | None) -> ColumnElement[bool]:
-    return scope.purpose.in_([EVERYBODY] if purposes is None else list(purposes))
+    return scope.purpose.in_(_named(purposes))
+
+
+def _named(purposes: Sequence[str] | None) -> list[str]:
+    return [EVERYBODY] if purposes is None else list(purposes)
 
 
 def to_notify(
     c: Connection, transfer: str, purposes: Sequence[str] | None, after: UUID | None, limit: int
 ) -> list[UUID]:
-    """The next people in scope who were not told yet."""
+    """The next people in scope who were not told yet. Each purpose is asked for itself: so each page is read in the
+    order of its key, and nobody is sorted."""
     told = select(person.subject_id).where(person.transfer == transfer, person.subject_id == scope.subject_id)
-    chosen = select(scope.subject_id).distinct().where(concerned(purposes), ~told.exists())
-    if after is not None:
-        chosen = chosen.where(scope.subject_id > after)
-    return list(c.execute(chosen.order_by(scope.subject_id).limit(limit)).scalars())
+    found: set[UUID] = set()
+    for purpose in _named(purposes):
+        chosen = select(scope.subject_id).where(scope.purpose == purpose, ~told.exists())
+        if after is not None:
+            chosen = chosen.where(scope.subject_id > after)
+        found.update(c.execute(chosen.order_by(scope.subject_id).limit(limit)).scalars())
+    return sorted(found)[:limit]
 
 
 def to_transfer(c: Connection, transfer: str, after: UUID | None, limit: int) -> list[Reached]:
@@ -193,7 +202,7 @@ def _count(c: Connection, which: ColumnElement[bool]) -> int:
     return c.execute(select(func.count()).select_from(transfer_person).where(which)).scalar_one()
 
 
-def all_transfers(c: Connection) -> list[Row]:
+def all_transfers(c: Connection) -> list[Standing]:
     rows = c.execute(select(transfer_standing).order_by(transfer_standing.c.announced_at, transfer_standing.c.transfer))
     return [dict(zip(_STANDING, row, strict=True)) for row in rows]
 

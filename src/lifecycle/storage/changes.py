@@ -4,23 +4,37 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from typing import cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from lifecycle.domain import open_records
 from lifecycle.domain.event import Recorded
 from lifecycle.domain.streams import is_access_stream, is_person_stream, subject_of_access
 from lifecycle.domain.subject.state import Subject
-from lifecycle.projections.projection import Change, Sequenced
-from lifecycle.storage.appending import in_chunks
+from lifecycle.ledger.many_rows import rows_of, rows_with
+from lifecycle.projections.projection import Change, Said, Sequenced
 from lifecycle.storage.application import Streams
 from lifecycle.storage.folding import folded
-from lifecycle.storage.tables import stream_head
+from lifecycle.storage.mapper import recorded
 
 REMEMBERED = 4_096  # people whose state is kept between batches
+
+_WINDOW = (
+    "SELECT p.position, p.stream_id, p.version, h.header FROM event_position p "
+    "JOIN event_header h ON h.stream_id = p.stream_id AND h.version = p.version "
+    "WHERE p.position >= {start:d} AND p.position < {stop:d} ORDER BY p.position"
+)
+_THERE = "SELECT stream_id FROM stream_head WHERE stream_id"
+
+
+class Known(NamedTuple):
+    """A person's state, and what the projections said of it."""
+
+    state: Subject
+    said: Said
 
 
 class ChangeReader:
@@ -32,32 +46,41 @@ class ChangeReader:
     def __init__(self, streams: Streams, remember: int = REMEMBERED) -> None:
         self._streams = streams
         self._remember = remember
-        self._states: OrderedDict[UUID, Subject] = OrderedDict()
+        self._people: OrderedDict[UUID, Known] = OrderedDict()
 
     def window(self, start: int, stop: int) -> list[Change]:
         """What the positions from `start` up to, not including, `stop` brought; two queries, however many people.
 
         Errors: RecordDamaged.
         """
-        found = self._streams.recorder.select_notifications(start, stop - start, stop - 1)
         by_stream: dict[UUID, list[Sequenced]] = {}
-        for notification in found:
-            recorded = self._recorded(notification)
-            by_stream.setdefault(recorded.originator_id, []).append(Sequenced(notification.id, recorded))
+        for sequenced in self._read_window(start, stop):
+            by_stream.setdefault(sequenced.recorded.originator_id, []).append(sequenced)
         first = {id: events[0].recorded.originator_version for id, events in by_stream.items() if is_person_stream(id)}
-        before = self._states_before(first)
+        before = self._before(first)
         gone = {id for id, version in first.items() if version > 1 and id not in before}
         return [self._change(id, tuple(by_stream[id]), before.get(id)) for id in by_stream if id not in gone]
 
-    def _change(self, stream_id: UUID, events: tuple[Sequenced, ...], before: Subject | None) -> Change:
+    def _read_window(self, start: int, stop: int) -> list[Sequenced]:
+        with self._streams.database.read() as c:
+            rows = rows_of(c, _WINDOW.format(start=start, stop=stop))
+        as_id = _AsId()
+        return [
+            Sequenced(position, recorded(as_id[stream], version, header)) for position, stream, version, header in rows
+        ]
+
+    def _change(self, stream_id: UUID, events: tuple[Sequenced, ...], before: Known | None) -> Change:
         if is_access_stream(stream_id):
             return Change(stream_id, subject_of_access(stream_id), events)
         if not is_person_stream(stream_id):
             return self._of_an_open_record(stream_id, events)
-        after = folded(before, (event.recorded for event in events))
+        after = folded(before.state if before is not None else None, (event.recorded for event in events))
         assert after is not None
-        self._keep(after)
-        return Change(stream_id, stream_id, events, before, after)
+        known = Known(after, {})
+        self._keep(known)
+        if before is None:
+            return Change(stream_id, stream_id, events, after=after, said=known.said)
+        return Change(stream_id, stream_id, events, before.state, after, said_before=before.said, said=known.said)
 
     def _of_an_open_record(self, stream_id: UUID, events: tuple[Sequenced, ...]) -> Change:
         """They are few and their streams short: each is folded anew."""
@@ -71,45 +94,54 @@ class ChangeReader:
 
     def forget(self, people: Iterable[UUID]) -> None:
         for person in people:
-            self._states.pop(person, None)
+            self._people.pop(person, None)
 
-    def _states_before(self, first: dict[UUID, int]) -> dict[UUID, Subject]:
-        """The state of each person just before version `first`; of who was expunged since the window was read, none."""
-        known = {id: state for id in first if (state := self._states.get(id)) and state.version < first[id]}
-        behind = [id for id in first if (known[id].version if id in known else 0) < first[id] - 1]
+    def _before(self, first: dict[UUID, int]) -> dict[UUID, Known]:
+        """What is known of each person just before version `first`; of who was expunged since the window was read,
+        nothing."""
+        known = {id: one for id in first if (one := self._people.get(id)) and one.state.version < first[id]}
+        behind = [id for id in first if (known[id].state.version if id in known else 0) < first[id] - 1]
         if behind:
             known |= self._read(behind, known, first)
         return known
 
-    def _read(self, behind: Sequence[UUID], known: dict[UUID, Subject], first: dict[UUID, int]) -> dict[UUID, Subject]:
+    def _read(self, behind: Sequence[UUID], known: dict[UUID, Known], first: dict[UUID, int]) -> dict[UUID, Known]:
         recorder, found = self._streams.recorder, {}
-        versions = {id: known[id].version for id in behind if id in known}
+        versions = {id: known[id].state.version for id in behind if id in known}
         with recorder.prefetched(behind, versions):
             for id in behind:
                 events = recorder.select_events(id, gt=versions.get(id), lte=first[id] - 1)
                 if not events:
                     continue
-                state = folded(known.get(id), (self._recorded(event) for event in events))
+                earlier = known[id].state if id in known else None
+                state = folded(earlier, (self._recorded(event) for event in events))
                 assert state is not None
                 assert state.version == first[id] - 1, "a stream has no gaps"
-                found[id] = state
+                found[id] = Known(state, {})
         return found
 
     def _recorded(self, stored: StoredEvent) -> Recorded:
         return cast(Recorded, self._streams.mapper.to_domain_event(stored))
 
-    def _keep(self, state: Subject) -> None:
-        self._states[state.id] = state
-        self._states.move_to_end(state.id)
-        if len(self._states) > self._remember:
-            self._states.popitem(last=False)
+    def _keep(self, known: Known) -> None:
+        id = known.state.id
+        self._people[id] = known
+        self._people.move_to_end(id)
+        if len(self._people) > self._remember:
+            self._people.popitem(last=False)
+
+
+class _AsId(dict[Any, UUID]):
+    """Stream ids as the driver has them: text on SQLite, where each is read once a window."""
+
+    def __missing__(self, stored: Any) -> UUID:
+        id = self[stored] = stored if isinstance(stored, UUID) else UUID(stored)
+        return id
 
 
 def still_there(c: Connection, changes: Sequence[Change]) -> list[Change]:
     """Without what was read of people who have been expunged since. A person's two streams go together."""
     people = {change.subject_id for change in changes if change.subject_id is not None}
-    head = stream_head.c.stream_id
-    there: set[UUID] = set()
-    for some in in_chunks(people):
-        there.update(c.execute(select(head).where(head.in_(some))).scalars())
+    as_id = _AsId((id.hex if c.dialect.name == "sqlite" else id, id) for id in people)
+    there = {as_id[row[0]] for row in rows_with(c, _THERE, as_id, "uuid")}
     return [change for change in changes if change.subject_id is None or change.subject_id in there]

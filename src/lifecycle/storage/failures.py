@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -62,6 +63,7 @@ _POSTGRESQL = {
 }
 _UNREACHABLE = ("The database cannot be reached.", "check the URL, and that the server runs")
 _CONFLICTS = {"40001", "40P01"}  # serialization failure, deadlock: whoever decides again will succeed
+_LOST = {"OperationalError", "InterfaceError"}  # of psycopg itself
 _MISSING_TABLE = "no such table"
 _NO_TEXT = "Could not decode to UTF-8"  # the driver goes on with the text itself
 _TRIGGER = "SQLITE_CONSTRAINT_TRIGGER"
@@ -72,11 +74,17 @@ def spoken() -> Iterator[None]:
     """Raise the errors of either driver in our words. `from None`: the original may quote values."""
     try:
         yield
-    except (DBAPIError, TimeoutError, sqlite3.Error) as error:
+    except _raised_by_drivers() as error:
         meant = meaning(error)
         if meant is None:
             raise
         raise meant from None
+
+
+def _raised_by_drivers() -> tuple[type[Exception], ...]:
+    """Hot paths ask psycopg without SQLAlchemy. A SQLite store does without it."""
+    psycopg = sys.modules.get("psycopg")
+    return (DBAPIError, TimeoutError, sqlite3.Error, *(() if psycopg is None else (psycopg.Error,)))
 
 
 def meaning(error: Exception) -> Exception | None:
@@ -87,7 +95,8 @@ def meaning(error: Exception) -> Exception | None:
         return _sqlite_meaning(original)
     state = getattr(original, "sqlstate", None)
     if state is None:
-        return Unavailable(*_UNREACHABLE) if isinstance(error, OperationalError | InterfaceError) else None
+        lost = isinstance(error, OperationalError | InterfaceError) or type(error).__name__ in _LOST
+        return Unavailable(*_UNREACHABLE) if lost else None
     return _postgresql_meaning(original, state)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from lifecycle.domain.event import Recorded
-from lifecycle.domain.subject.fold import replay
+from lifecycle.domain.subject.fold import fold
 from lifecycle.domain.subject.state import Subject
 from lifecycle.errors import StoreUnavailable
 
@@ -34,7 +34,7 @@ def folded(subject: Subject | None, events: Iterable[Recorded]) -> Subject | Non
     """As `replay`, of what comes from a store. Errors: RecordDamaged."""
     for recorded in events:
         try:
-            subject = replay(subject, (recorded,))
+            subject = fold(subject or Subject(recorded.originator_id), recorded.event, recorded.recorded_at)
         except UNFIT:
             raise RecordDamaged(recorded.originator_id, recorded.originator_version) from None
     return subject

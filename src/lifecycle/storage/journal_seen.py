@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from lifecycle.columns import insert_of
 from lifecycle.storage.tables import journal_seen
 from lifecycle.vault.journal import Mark
 
@@ -30,5 +30,6 @@ def note(c: Connection, mark: Mark) -> None:
 
 
 def _insert_once(c: Connection, mark: Mark) -> None:
-    insert = (sqlite if c.dialect.name == "sqlite" else postgresql).insert(journal_seen)
-    c.execute(insert.on_conflict_do_nothing(), {"one": 1, "entries": mark.entries, "chain": mark.chain})
+    c.execute(
+        insert_of(c, journal_seen).on_conflict_do_nothing(), {"one": 1, "entries": mark.entries, "chain": mark.chain}
+    )

@@ -8,9 +8,9 @@ from uuid import UUID
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, StoredEvent
 
-from lifecycle.domain.catalogue import decode
+from lifecycle.domain.catalogue import decode_sealed
 from lifecycle.domain.event import Judged, Recorded, Withheld
-from lifecycle.ledger.envelope import MalformedHeader, read_header
+from lifecycle.ledger.envelope import MalformedHeader, read_fact
 from lifecycle.storage.folding import UNFIT, RecordDamaged
 from lifecycle.vault.sealing import RECORD
 
@@ -37,11 +37,12 @@ def recorded(stream_id: UUID, version: int, header: bytes) -> Recorded:
     Errors: RecordDamaged when the bytes are no event; UnknownKind when a newer program wrote it.
     """
     try:
-        read = read_header(header)
-        sealed = {part.hid: Withheld.SEALED for part in read.parts if part.hid != RECORD}
-        meta = read.meta
-        judged = Judged(meta["cmd"], meta["role"], meta["policy"], Withheld.SEALED, Withheld.SEALED)
-        event = decode(read.kind, read.data, Withheld.SEALED, sealed)
+        fact = read_fact(header)
+        hids = fact.hids
+        if RECORD in hids:
+            hids.remove(RECORD)
+        event = decode_sealed(fact.kind, fact.data, hids)
     except (MalformedHeader, *UNFIT):
         raise RecordDamaged(stream_id, version) from None
-    return Recorded(stream_id, version, read.at, event, judged, header)
+    judged = Judged(fact.cmd, fact.role, fact.policy, Withheld.SEALED, Withheld.SEALED)
+    return Recorded(stream_id, version, fact.at, event, judged, header)

@@ -6,8 +6,8 @@ from typing import Any
 
 from eventsourcing.persistence import IntegrityError, ProcessRecorder, Tracking, TrackingRecorder
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from lifecycle.columns import insert_of
 from lifecycle.storage.database import Database
 from lifecycle.storage.recorder import EventRecorder
 from lifecycle.storage.tables import tracking as table
@@ -43,8 +43,7 @@ class ReactionRecorder(ProcessRecorder, EventRecorder):
 
 
 def move(c: Connection, to: Tracking) -> None:
-    dialect = sqlite if c.dialect.name == "sqlite" else postgresql
-    row = dialect.insert(table).values(application_name=to.application_name, notification_id=to.notification_id)
+    row = insert_of(c, table).values(application_name=to.application_name, notification_id=to.notification_id)
     ahead = row.on_conflict_do_update(
         index_elements=[table.c.application_name],
         set_={"notification_id": row.excluded.notification_id},

@@ -12,8 +12,11 @@ from lifecycle.domain.subject import answering
 
 
 class FulfilRequest(RequestCommand):
+    """`otherwise` says how access or a copy was given, if not by an access package."""
+
     command: Literal["fulfil-request"] = "fulfil-request"
     note: Said | None = None
+    otherwise: Said | None = None
 
 
 def fulfil_request(command: FulfilRequest, person: PersonContext) -> Decision:
@@ -22,4 +25,5 @@ def fulfil_request(command: FulfilRequest, person: PersonContext) -> Decision:
         person.asked,
         request=id_of(person, command.request),
         note=command.note,
+        otherwise=command.otherwise,
     )

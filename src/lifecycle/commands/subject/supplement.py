@@ -6,11 +6,13 @@ from typing import Literal
 
 from lifecycle.commands.context import PersonContext
 from lifecycle.commands.document import Name
-from lifecycle.commands.subject.correct import Change, change_held, checked, wanted
+from lifecycle.commands.subject.correct import Change, change_held, checked, to_open, wanted
 from lifecycle.domain.decision import Decision
 from lifecycle.domain.subject import supplementing
 from lifecycle.domain.subject.refusals import GroundMissing
 from lifecycle.domain.subject.wording import known_categories, known_purposes, open_record
+
+__all__ = ["Supplement", "supplement", "to_open"]
 
 
 class Supplement(Change):

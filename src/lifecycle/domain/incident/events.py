@@ -22,7 +22,7 @@ class Scope(BaseModel):
     `keys` were exposed too. Without `categories` it is all of them.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     store: str | None = None
     trustee: str | None = None
@@ -33,7 +33,7 @@ class Scope(BaseModel):
 class Due(BaseModel):
     """Until when somebody has to be told, by whose rule: "policy@1.0", "EU.authority-told"."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     whom: Whom
     rule: str
@@ -65,7 +65,8 @@ class IncidentAssessed(DomainEvent):
 
 
 class AffectedCounted(DomainEvent):
-    """Who was hit, computed from the records as of the window. `digest` is SHA-256 in hex over the sorted list.
+    """Who was hit, computed from the records as of the window. `digest` is a chain of SHA-256
+    over the sorted list, in hex.
 
     `categories` counts people, `excluded` holdings by reason. `erased` people were hit and cannot be told any more.
     `fewer` says by how many people an earlier count was larger: a list never shrinks silently. `thresholds` are

@@ -28,12 +28,12 @@ class AccessToken:
 def _issued(subject: Subject, event: e.AccessTokenIssued, _: datetime) -> Subject:
     before = {id: token.ending(event.request, event.occurred_at) for id, token in subject.access_tokens.items()}
     issued = AccessToken(event.request, event.expires)
-    return replace(subject, access_tokens={**before, event.token: issued})
+    return subject.changed(access_tokens={**before, event.token: issued})
 
 
 def _made(subject: Subject, event: e.AccessPackageMade, _: datetime) -> Subject:
     used = replace(subject.access_tokens[event.token], used_at=event.occurred_at)
-    return replace(subject, access_tokens={**subject.access_tokens, event.token: used})
+    return subject.changed(access_tokens={**subject.access_tokens, event.token: used})
 
 
 CHANGES: dict[type[DomainEvent], Callable[[Any, Any, datetime], Any]] = {

@@ -2,31 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from lifecycle.domain.decision import NOTHING, Asked, Decision
 from lifecycle.domain.subject import request_events as e
 from lifecycle.domain.subject import request_refusals as r
 from lifecycle.domain.subject.custody import preserve_copies
 from lifecycle.domain.subject.refusals import UnknownWord
 from lifecycle.domain.subject.requesting import may, named, said
-from lifecycle.domain.subject.requests import Act, Request, duplicates_of
+from lifecycle.domain.subject.requests import FOR_ACCESS, Act, Request, duplicates_of
 from lifecycle.domain.subject.state import Subject
 from lifecycle.policy.regulators import complaint_route, regulators
 from lifecycle.policy.vocabulary import RequestKind
 
 
-def fulfil_request(subject: Subject, asked: Asked, *, request: str, note: str | None) -> Decision:
-    """Answered as asked; only to who has proven who they are, where the policy asks for that. Clause 7.1."""
+def fulfil_request(
+    subject: Subject, asked: Asked, *, request: str, note: str | None, otherwise: str | None = None
+) -> Decision:
+    """Answered as asked; only to who has proven who they are, where the policy asks for that. Access and copies are
+    given by a package, or the record says how they were given `otherwise`. Clause 7.1."""
     known = named(subject, request)
     if not may(known, Act.FULFIL):
         return NOTHING
+    together = _together(subject, known)
     fulfilled = e.RequestFulfilled(
         occurred_at=asked.at,
         request=request,
         kept=asked.policy.request_records_rule(),
-        together=_together(subject, known),
-        values=said(subject, request, {"note": note}),
+        together=together,
+        answered=_answered(subject, asked, {request, known.duplicate_of, *together}, otherwise)
+        if known.asks in FOR_ACCESS
+        else None,
+        values=said(subject, request, {"note": note, "otherwise": otherwise}),
     )
     return Decision((fulfilled,))
+
+
+def _answered(
+    subject: Subject, asked: Asked, requests: Collection[str | None], otherwise: str | None
+) -> e.Answered | None:
+    """How access was given; of somebody whose data we have no longer there is no package to give."""
+    if otherwise is not None:
+        return "otherwise"
+    if subject.erasure is not None or subject.is_transferred:
+        return None
+    tokens = [token for token in subject.access_tokens.values() if token.request in requests]
+    if any(token.used_at is not None for token in tokens):
+        return "package"
+    if any(token.expires > asked.now for token in tokens):
+        return "token"
+    raise r.PackageMissing
 
 
 def refuse_request(subject: Subject, asked: Asked, *, request: str, reason: str) -> Decision:
@@ -44,7 +69,7 @@ def refuse_request(subject: Subject, asked: Asked, *, request: str, reason: str)
         together=_together(subject, known),
         values=said(subject, request, {"reason": reason, "route": route}),
     )
-    wants_access = known.asks in (RequestKind.ACCESS, RequestKind.COPY) and subject.erasure is None
+    wants_access = known.asks in FOR_ACCESS and subject.erasure is None
     held = [holding.id for holding in subject.kept()] if wants_access else []
     return Decision((refused, *preserve_copies(subject, held, asked.at, asked.policy, request)))
 

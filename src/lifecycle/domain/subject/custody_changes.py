@@ -32,7 +32,7 @@ def _preserved(subject: Subject, event: c.CopyPreserved, _: datetime) -> Subject
         before = copies.get(id)
         if before is None or before.until < event.until:
             copies[id] = Copy(before.since if before else event.occurred_at, event.until, event.law)
-    return replace(subject, mandatory_copies=copies)
+    return subject.changed(mandatory_copies=copies)
 
 
 def _copy_kept(subject: Subject, event: c.MandatoryCopyKept, _: datetime) -> Subject:

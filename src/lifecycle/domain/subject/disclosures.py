@@ -13,7 +13,7 @@ from lifecycle.policy.vocabulary import WithheldBecause
 class WithheldItem(BaseModel):
     """A category, or one holding of it, that an authority asked for and was not given."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     category: str
     because: WithheldBecause

@@ -26,7 +26,7 @@ def _instructed(subject: Subject, event: e.RecipientInstructed, _: datetime) -> 
         event.due,
         event.token_hash,
     )
-    return replace(subject, duties={**subject.duties, duty.instruction: duty})
+    return subject.changed(duties={**subject.duties, duty.instruction: duty})
 
 
 def _confirmed(subject: Subject, event: e.RecipientConfirmed, _: datetime) -> Subject:
@@ -37,7 +37,7 @@ def _confirmed(subject: Subject, event: e.RecipientConfirmed, _: datetime) -> Su
         for other in subject.duties.values():
             if _is_covered(other, done):
                 duties[other.instruction] = replace(other, answer="covered", answered_at=event.occurred_at)
-    return replace(subject, duties=duties)
+    return subject.changed(duties=duties)
 
 
 def _is_covered(other: Duty, done: Duty) -> bool:
@@ -47,12 +47,12 @@ def _is_covered(other: Duty, done: Duty) -> bool:
 
 def _declined(subject: Subject, event: e.RecipientDeclined, _: datetime) -> Subject:
     duty = replace(subject.duties[event.instruction], answer="declined", answered_at=event.occurred_at)
-    return replace(subject, duties={**subject.duties, duty.instruction: duty})
+    return subject.changed(duties={**subject.duties, duty.instruction: duty})
 
 
 def _overdue(subject: Subject, event: e.RecipientOverdue, _: datetime) -> Subject:
     duty = replace(subject.duties[event.instruction], overdue=True)
-    return replace(subject, duties={**subject.duties, duty.instruction: duty})
+    return subject.changed(duties={**subject.duties, duty.instruction: duty})
 
 
 CHANGES: dict[type[DomainEvent], Callable[[Subject, Any, datetime], Subject]] = {

@@ -16,7 +16,7 @@ from lifecycle.policy.vocabulary import IdentifierType, LegalBasis
 class NewHolding(BaseModel):
     """A holding that begins with this event; its value is the event's sealed part of the same id."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     holding: str
     category: str
@@ -25,7 +25,7 @@ class NewHolding(BaseModel):
 class GroundRef(BaseModel):
     """One ground of one holding, by its number within the holding."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     holding: str
     ground: int
@@ -37,7 +37,7 @@ class Effect(BaseModel):
     `because` names a rule or what still keeps it, never a value.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     holding: str
     category: str
@@ -145,10 +145,14 @@ class ConsentWithdrawn(DomainEvent):
 
 
 class ConsentExpired(DomainEvent):
-    """The consent lapsed by its own term, or because its purpose is over."""
+    """The consent lapsed by its own term, because its purpose is over, or because a revision of the policy has no use
+    for it any more. With `technologies` only the consents to these for the purposes, with `notices` only those that
+    were given to these versions."""
 
     kind: ClassVar[str] = "consent-expired/1"
     purposes: tuple[str, ...]
+    technologies: tuple[str, ...] | None = None
+    notices: tuple[str, ...] | None = None
     because: str
     effects: tuple[Effect, ...] = ()
 
@@ -318,7 +322,7 @@ class ErasureOrdered(DomainEvent):
 class KeyDestroyed(BaseModel):
     """Which key is gone, and the commitment by which it could be recognised if it ever came back."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     kid: str
     kc: str

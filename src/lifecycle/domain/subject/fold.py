@@ -41,7 +41,7 @@ def replay(subject: Subject | None, events: Iterable[Recorded]) -> Subject | Non
 def fold(subject: Subject, event: DomainEvent, recorded_at: datetime) -> Subject:
     """Return the state after one more fact; facts that change nothing here still count as versions."""
     begun = subject.begun or recorded_at
-    subject = replace(subject, version=subject.version + 1, begun=begun, last_event_at=recorded_at)
+    subject = subject.changed(version=subject.version + 1, begun=begun, last_event_at=recorded_at)
     change = _CHANGES.get(type(event))
     return change(subject, event, recorded_at) if change else subject
 
@@ -54,36 +54,36 @@ def born(subject_id: UUID) -> Subject:
 
 
 def _registered(subject: Subject, event: e.SubjectRegistered, _: datetime) -> Subject:
-    return replace(subject, access_sid=event.access_sid)
+    return subject.changed(access_sid=event.access_sid)
 
 
 def _linked(subject: Subject, event: e.IdentifierLinked, _: datetime) -> Subject:
-    return replace(subject, identifiers={**subject.identifiers, event.identifier: event.type})
+    return subject.changed(identifiers={**subject.identifiers, event.identifier: event.type})
 
 
 def _unlinked(subject: Subject, event: e.IdentifierUnlinked, _: datetime) -> Subject:
     left = {id: type for id, type in subject.identifiers.items() if id != event.identifier}
-    return replace(subject, identifiers=left)
+    return subject.changed(identifiers=left)
 
 
 def _guardian(subject: Subject, event: e.GuardianRecorded, _: datetime) -> Subject:
-    return replace(subject, guardians=subject.guardians | {event.guardian})
+    return subject.changed(guardians=subject.guardians | {event.guardian})
 
 
 def _birth_date(subject: Subject, event: e.BirthDateRecorded, _: datetime) -> Subject:
     at = event.occurred_at
     ground = Ground(1, MINORS, LegalBasis.LEGAL_DUTY, at, at, event.rule)
     holding = Holding(event.holding, event.category, "", at, (ground,), (Generation(subject.version, at),))
-    return replace(subject.with_holdings([holding]), birth_date=event.holding)
+    return subject.with_holdings([holding]).changed(birth_date=event.holding)
 
 
 def _notice(subject: Subject, event: e.NoticeGiven, recorded_at: datetime) -> Subject:
     told = {event.notice: recorded_at, **subject.told}
-    return replace(subject, notices=subject.notices | {(event.notice, event.channel)}, told=told)
+    return subject.changed(notices=subject.notices | {(event.notice, event.channel)}, told=told)
 
 
 def _accepted(subject: Subject, event: e.PolicyAccepted, _: datetime) -> Subject:
-    return replace(subject, acceptances=subject.acceptances | {event.notice})
+    return subject.changed(acceptances=subject.acceptances | {event.notice})
 
 
 # -- consent ----------------------------------------------------------------------------------------------------
@@ -109,12 +109,12 @@ def _consented(subject: Subject, event: e.ConsentGiven, _: datetime) -> Subject:
     )
     answered = {one.key for one in agreed}
     refusals = {key: at for key, at in subject.refusals.items() if key not in answered}
-    return replace(subject, consents=(*subject.consents, *given), refusals=refusals)
+    return subject.changed(consents=(*subject.consents, *given), refusals=refusals)
 
 
 def _refused(subject: Subject, event: e.ConsentRefused, _: datetime) -> Subject:
     refused = [ConsentObject(purpose, t).key for t in event.technologies or (None,) for purpose in event.purposes]
-    return replace(subject, refusals={**subject.refusals, **dict.fromkeys(refused, event.occurred_at)})
+    return subject.changed(refusals={**subject.refusals, **dict.fromkeys(refused, event.occurred_at)})
 
 
 def _withdrawn(subject: Subject, event: e.ConsentWithdrawn, _: datetime) -> Subject:
@@ -150,9 +150,14 @@ def carried_since(subject: Subject, ground: Ground, at: datetime) -> bool:
 
 def _consent_expired(subject: Subject, event: e.ConsentExpired | e.ConsentInvalidated, _: datetime) -> Subject:
     at = event.occurred_at
+    expired = event if isinstance(event, e.ConsentExpired) else None
+    technologies = None if expired is None else expired.technologies
+    notices = None if expired is None else expired.notices
 
     def over(consent: Consent) -> bool:
-        return event.because != TERM_OVER or (consent.lapses is not None and consent.lapses <= at)
+        meant = technologies is None or consent.technology in technologies
+        meant = meant and (notices is None or consent.notice in notices)
+        return meant and (event.because != TERM_OVER or (consent.lapses is not None and consent.lapses <= at))
 
     return _end_consents(subject, event.purposes, event.because, at, over)
 
@@ -166,7 +171,7 @@ def _end_consents(
         else consent
         for consent in subject.consents
     )
-    return replace(subject, consents=consents)
+    return subject.changed(consents=consents)
 
 
 # -- collection, activity, ends of grounds ------------------------------------------------------------------------
@@ -237,22 +242,38 @@ def _activity(subject: Subject, event: e.ActivityRecorded, recorded_at: datetime
 
 def _active(subject: Subject, purpose: str, at: datetime) -> Subject:
     latest = max(at, subject.activity.get(purpose, at))
-    return replace(subject, activity={**subject.activity, purpose: latest})
+    return subject.changed(activity={**subject.activity, purpose: latest})
 
 
 def _freeze_due(subject: Subject, purpose: str, recorded_at: datetime) -> Subject:
     """Fix the end of grounds that are due already, so that activity after the due instant never revives them."""
+    changed = []
+    for holding in subject.holdings.values():
+        if holding.erased_at is None and any(_may_freeze(subject, g, purpose, recorded_at) for g in holding.grounds):
+            grounds = tuple(_frozen(subject, ground, purpose, recorded_at) for ground in holding.grounds)
+            changed.append(replace(holding, grounds=grounds))
+    return subject.with_holdings(changed) if changed else subject
 
-    def frozen(ground: Ground) -> Ground:
-        rules = (ground.rule, *(limit.rule for limit in ground.limits))
-        counts = any(rule.counts_from is CountsFrom.LAST_ACTIVITY for rule in rules)
-        moves = ground.purpose == purpose and counts
-        end = subject.end_of(ground)
-        return replace(ground, until=end) if moves and end is not None and end <= recorded_at else ground
 
-    return subject.with_holdings(
-        replace(holding, grounds=tuple(frozen(ground) for ground in holding.grounds)) for holding in subject.kept()
-    )
+def _may_freeze(subject: Subject, ground: Ground, purpose: str, recorded_at: datetime) -> bool:
+    """Whether its end has to be counted: hardly ever, because it takes at least as many days as its months have."""
+    if ground.purpose != purpose:
+        return False
+    if ground.limits or ground.until is not None:
+        return True
+    rule = ground.rule
+    if rule.counts_from is not CountsFrom.LAST_ACTIVITY:
+        return False
+    return rule.may_be_over(max(ground.counted_from, subject.activity.get(purpose, ground.counted_from)), recorded_at)
+
+
+def _frozen(subject: Subject, ground: Ground, purpose: str, recorded_at: datetime) -> Ground:
+    rules = (ground.rule, *(limit.rule for limit in ground.limits))
+    counts = any(rule.counts_from is CountsFrom.LAST_ACTIVITY for rule in rules)
+    if ground.purpose != purpose or not counts:
+        return ground
+    end = subject.end_of(ground)
+    return ground if end is None or end > recorded_at else replace(ground, until=end)
 
 
 def _ended(subject: Subject, event: e.GroundEnded, _: datetime) -> Subject:
@@ -334,7 +355,7 @@ def _held(subject: Subject, event: e.LegalHoldPlaced, _: datetime) -> Subject:
     """A hold that is placed again, or on more, is a second interval; what the first covered is not forgotten."""
     hold = Hold(event.hold, frozenset(event.categories), event.occurred_at)
     key = event.hold if event.hold not in subject.holds else f"{event.hold}/{subject.version}"
-    return replace(subject, holds={**subject.holds, key: hold})
+    return subject.changed(holds={**subject.holds, key: hold})
 
 
 def _released(subject: Subject, event: e.LegalHoldReleased, _: datetime) -> Subject:
@@ -342,7 +363,7 @@ def _released(subject: Subject, event: e.LegalHoldReleased, _: datetime) -> Subj
         over = hold.reference != event.hold or hold.until is not None
         return hold if over else replace(hold, until=max(event.occurred_at, hold.since))
 
-    return replace(subject, holds={key: released(hold) for key, hold in subject.holds.items()})
+    return subject.changed(holds={key: released(hold) for key, hold in subject.holds.items()})
 
 
 def _restricted(subject: Subject, event: e.ProcessingRestricted, _: datetime) -> Subject:
@@ -370,20 +391,20 @@ def _lifted(subject: Subject, event: e.RestrictionLifted, _: datetime) -> Subjec
 
 def _ordered(subject: Subject, event: e.ErasureOrdered, recorded_at: datetime) -> Subject:
     forgotten = {id: replace(subject.requests[id], words_gone=True) for id in event.holdings if id in subject.requests}
-    subject = replace(subject, requests={**subject.requests, **forgotten})
+    subject = subject.changed(requests={**subject.requests, **forgotten})
     ids = [id for id in event.holdings if id not in forgotten]
     gone = [replace(subject.holdings[id], erased_at=recorded_at, erased_by=subject.version) for id in ids]
-    return replace(subject.with_holdings(gone), erasure="ordered" if event.whole else subject.erasure)
+    return subject.with_holdings(gone).changed(erasure="ordered" if event.whole else subject.erasure)
 
 
 def _completed(subject: Subject, event: e.ErasureCompleted, _: datetime) -> Subject:
     done = [each for each in subject.holdings.values() if each.erased_by == event.order and each.obstructed_at]
     subject = subject.with_holdings(replace(each, obstructed_at=None) for each in done)
-    return replace(subject, erasure="completed", identifiers={}) if event.whole else subject
+    return subject.changed(erasure="completed", identifiers={}) if event.whole else subject
 
 
 def _finalised(subject: Subject, event: e.ErasureFinalised, _: datetime) -> Subject:
-    return replace(subject, erasure="finalised") if subject.erasure == "completed" else subject
+    return subject.changed(erasure="finalised") if subject.erasure == "completed" else subject
 
 
 _CHANGES: dict[type[DomainEvent], Callable[[Subject, Any, datetime], Subject]] = {

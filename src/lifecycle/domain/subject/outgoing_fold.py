@@ -30,7 +30,7 @@ def _disclosed(subject: Subject, event: o.PersonalDataDisclosed, _: datetime) ->
     disclosure = Disclosure(subject.version, event.authority, at, event.holdings, event.withheld, event.gag_until)
     share = Share(event.authority, at, RecipientKind.AUTHORITY, event.gag_until)
     subject = _given(subject, event.holdings, share)
-    return replace(subject, disclosures=(*subject.disclosures, disclosure))
+    return subject.changed(disclosures=(*subject.disclosures, disclosure))
 
 
 def _notice_due(subject: Subject, event: o.DisclosureNoticeDue, _: datetime) -> Subject:

@@ -12,12 +12,11 @@ from lifecycle.domain.subject import package_refusals as r
 from lifecycle.domain.subject.refusals import NotPermitted
 from lifecycle.domain.subject.request_refusals import NotVerified, RequestClosed
 from lifecycle.domain.subject.requesting import named
-from lifecycle.domain.subject.requests import Request, Status
+from lifecycle.domain.subject.requests import FOR_ACCESS, Request, Status
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.subject.wording import chosen, open_record
-from lifecycle.policy.vocabulary import RequestKind, Role
+from lifecycle.policy.vocabulary import Role
 
-FOR_ACCESS = frozenset({RequestKind.ACCESS, RequestKind.COPY})
 ISSUERS = frozenset({Role.OFFICER, Role.SERVICE})
 ANSWERED_OTHERWISE = frozenset({Status.REFUSED, Status.WITHDRAWN})
 

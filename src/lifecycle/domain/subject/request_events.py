@@ -15,6 +15,7 @@ from lifecycle.policy.periods import RetentionRule
 from lifecycle.policy.vocabulary import PauseReason, RequestKind
 
 OnBehalf = Literal["agent", "guardian"]
+Answered = Literal["package", "token", "otherwise"]
 
 
 class RequestReceived(DomainEvent):
@@ -42,12 +43,15 @@ class RequestReceived(DomainEvent):
 
 
 class RequesterVerified(DomainEvent):
-    """Who asks has shown who they are. `deadlines` only if the clock had waited for it, for `rested` days."""
+    """Who asks has shown who they are. `deadlines` only if the clock had waited for it, for `rested` days. `by`: of
+    somebody erased it was shown with the receipt that was handed out at the erasure."""
 
     kind: ClassVar[str] = "requester-verified/1"
+    after_erasure: ClassVar[bool] = True
     request: str
     deadlines: tuple[Deadline, ...] | None = None
     rested: int = 0
+    by: Literal["erasure-receipt"] | None = None
 
 
 class RequestPaused(DomainEvent):
@@ -75,6 +79,7 @@ class DeadlineExtended(DomainEvent):
     """The matter is complex: the person was told, by `channel`, of another day. Once, and before the first is over."""
 
     kind: ClassVar[str] = "deadline-extended/1"
+    after_erasure: ClassVar[bool] = True
     request: str
     was: date
     deadlines: tuple[Deadline, ...]
@@ -111,13 +116,15 @@ class DeadlineMissed(DomainEvent):
 
 
 class RequestFulfilled(DomainEvent):
-    """Answered as asked, and with it the duplicates `together`. `kept` says how long the words are kept."""
+    """Answered as asked, and with it the duplicates `together`. `kept` says how long the words are kept. `answered`: of
+    a request for access or a copy, that a package was made, that a token for one was good, or that it was otherwise."""
 
     kind: ClassVar[str] = "request-fulfilled/1"
     after_erasure: ClassVar[bool] = True
     request: str
     kept: RetentionRule
     together: tuple[str, ...] = ()
+    answered: Answered | None = None
 
 
 class RequestRefused(DomainEvent):

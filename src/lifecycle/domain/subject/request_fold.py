@@ -19,7 +19,7 @@ def _with(subject: Subject, event: Any, **changes: Any) -> Subject:
     """The request with these changes. Which events tell of it is remembered, so that its words are found again."""
     request: Request = subject.requests[event.request]
     changed = replace(request, told_in=(*request.told_in, subject.version), **changes)
-    return replace(subject, requests={**subject.requests, request.id: changed})
+    return subject.changed(requests={**subject.requests, request.id: changed})
 
 
 def _received(subject: Subject, event: e.RequestReceived, _: datetime) -> Subject:
@@ -42,7 +42,7 @@ def _received(subject: Subject, event: e.RequestReceived, _: datetime) -> Subjec
         duplicate_of=event.duplicate_of,
         about=event.about,
     )
-    return _with(replace(subject, requests={**subject.requests, request.id: request}), event)
+    return _with(subject.changed(requests={**subject.requests, request.id: request}), event)
 
 
 def _going_on(subject: Subject, event: Any, limits: tuple[Deadline, ...] | None) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def _closed(status: Status) -> Callable[[Subject, Any, datetime], Subject]:
         at = event.occurred_at
         closed = {"closed": status, "closed_at": at, "words_due": event.kept.due(at), "paused": None}
         together = {id: replace(subject.requests[id], **closed) for id in getattr(event, "together", ())}
-        return _with(replace(subject, requests={**subject.requests, **together}), event, **closed)
+        return _with(subject.changed(requests={**subject.requests, **together}), event, **closed)
 
     return close
 

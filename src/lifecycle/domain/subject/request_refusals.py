@@ -101,6 +101,34 @@ class ExtensionTooLong(Refused):
         super().__init__(f"The deadline can be extended to {latest} at most.")
 
 
+class ReceiptMissing(Refused):
+    code = "receipt-missing"
+    clause = "7.6"
+    remedy = "let the requester bring the `receipt` that was handed out at the erasure"
+
+    def __init__(self) -> None:
+        super().__init__("Of somebody erased nothing else shows who they are than the receipt of the erasure.")
+
+
+class ReceiptWrong(Refused):
+    code = "receipt-wrong"
+    clause = "7.6"
+    remedy = "give `sid` and `salt` as the receipt of this person's erasure has them"
+
+    def __init__(self) -> None:
+        super().__init__("This is not the receipt of this person's erasure.")
+
+
+class PackageMissing(Refused):
+    code = "package-missing"
+    clause = "7.1"
+    rule = "policy clause 7.1; GDPR Art. 15(3); PIPL Art. 45"
+    remedy = "issue a token for an access package, or say in `otherwise` how the person was answered"
+
+    def __init__(self) -> None:
+        super().__init__("No access package was made for this request, and no token for one is good.")
+
+
 class AuthorityMissing(Refused):
     code = "authority-missing"
     clause = "7.6"

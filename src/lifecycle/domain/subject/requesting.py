@@ -13,7 +13,7 @@ from lifecycle.domain.subject import request_refusals as r
 from lifecycle.domain.subject.refusals import UnknownWord
 from lifecycle.domain.subject.requests import ALLOWED, ALREADY, Act, Request, original_of
 from lifecycle.domain.subject.state import Subject
-from lifecycle.domain.subject.wording import known_channel, recorded_here
+from lifecycle.domain.subject.wording import known_channel
 from lifecycle.policy.deadlines import Clock, Deadline
 from lifecycle.policy.periods import Period
 from lifecycle.policy.vocabulary import PauseReason, RequestKind
@@ -111,10 +111,22 @@ def _again(known: Request, asked: Asked, asks: RequestKind, channel: str) -> Dec
     raise r.RequestKnown
 
 
-def verify_requester(subject: Subject, asked: Asked, *, request: str, evidence: str, authority: str | None) -> Decision:
-    """Who asks has proven who they are; the clock goes on if it waited for that."""
-    recorded_here(subject)
+def verify_requester(
+    subject: Subject,
+    asked: Asked,
+    *,
+    request: str,
+    evidence: str | None,
+    authority: str | None,
+    receipt: bool | None = None,
+) -> Decision:
+    """Who asks has proven who they are; the clock goes on if it waited for that. Of somebody erased nothing is left to
+    compare with but the receipt of the erasure: `receipt` says whether it was brought, and whether it is the one."""
     known = named(subject, request)
+    if subject.erasure is not None and receipt is None:
+        raise r.ReceiptMissing
+    if receipt is False:
+        raise r.ReceiptWrong
     if not may(known, Act.VERIFY) or known.verified:
         return NOTHING
     if not known.authorised and authority is None:
@@ -127,6 +139,7 @@ def verify_requester(subject: Subject, asked: Asked, *, request: str, evidence: 
         request=request,
         deadlines=limits,
         rested=rested or 0,
+        by="erasure-receipt" if receipt else None,
         values=said(subject, request, {"identity": evidence, "authority": authority}),
     )
     return Decision((verified,))
@@ -174,7 +187,6 @@ def extend_request(
     subject: Subject, asked: Asked, *, request: str, until: date, reason: str, channel: str | None
 ) -> Decision:
     """Once, before the first deadline is over, with a reason and a new day of which the person is told at once."""
-    recorded_here(subject)
     known = named(subject, request)
     known_channel(asked.policy, channel or known.channel)
     may(known, Act.EXTEND)  # nothing is ever extended already: that is refused

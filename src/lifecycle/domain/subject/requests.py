@@ -22,6 +22,10 @@ class Status(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+FOR_ACCESS = frozenset({RequestKind.ACCESS, RequestKind.COPY})
+"""What is answered with an access package."""
+
+
 class Act(StrEnum):
     """What may be done with a request after its receipt; each is a command."""
 

@@ -33,7 +33,7 @@ def _took_effect(subject: Subject, event: RevisionTookEffect, _: datetime) -> Su
 
 
 def _accepted(subject: Subject, event: PolicyAcceptedByUse, _: datetime) -> Subject:
-    return replace(subject, acceptances=subject.acceptances | {event.notice})
+    return subject.changed(acceptances=subject.acceptances | {event.notice})
 
 
 CHANGES: Changes = {RevisionTookEffect: _took_effect, PolicyAcceptedByUse: _accepted}

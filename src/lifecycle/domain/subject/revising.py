@@ -14,7 +14,7 @@ from lifecycle.domain.event import DomainEvent
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject.fold import MINORS
 from lifecycle.domain.subject.revision_events import PolicyAcceptedByUse, RevisionTookEffect, ShorterRule
-from lifecycle.domain.subject.state import Ground, Holding, Subject
+from lifecycle.domain.subject.state import Consent, Ground, Holding, Subject
 from lifecycle.policy.model import Policy
 from lifecycle.policy.periods import RetentionRule
 from lifecycle.policy.scope import is_longer
@@ -39,7 +39,7 @@ def consequences(subject: Subject, revision: Revision, now: datetime) -> tuple[D
     """What this version changes for what is held; nothing, once that is recorded. Folded one after another."""
     uncovered = [placed for placed in _older(subject, revision) if not _is_covered(revision.policy, *placed)]
     shortened = _shortened(subject, revision)
-    dropped = _without_consent(subject, revision)
+    dropped = _expired(subject, revision, now)
     if not (uncovered or shortened or dropped):
         return ()
     events: list[DomainEvent] = [
@@ -47,8 +47,7 @@ def consequences(subject: Subject, revision: Revision, now: datetime) -> tuple[D
             occurred_at=now, notice=revision.policy.version, since=revision.since, shortened=tuple(shortened)
         )
     ]
-    if dropped:
-        events.append(e.ConsentExpired(occurred_at=now, purposes=dropped, because=REVISED))
+    events += dropped
     if uncovered:
         refs = tuple(e.GroundRef(holding=holding.id, ground=ground.number) for holding, ground in uncovered)
         events.append(e.GroundEnded(occurred_at=now, grounds=refs, because=REVISED))
@@ -132,23 +131,50 @@ def is_shorter(rule: RetentionRule, other: RetentionRule) -> bool:
     return sooner or is_longer(other.period, rule.period)
 
 
-def _without_consent(subject: Subject, revision: Revision) -> tuple[str, ...]:
-    """Purposes with a consent to an older version that can carry nothing any more."""
-    return tuple(
-        sorted(
-            {
-                consent.purpose
-                for consent in subject.consents
-                if consent.ended is None
-                and consent.notice not in revision.not_older
-                and not _asks_consent(revision.policy, consent.purpose)
-            }
+def _expired(subject: Subject, revision: Revision, now: datetime) -> list[e.ConsentExpired]:
+    """Consents to an older version that can carry nothing any more: to a purpose, or to a technology for it. What was
+    given to this version, or to one that is still to come, is left alone."""
+    open_ones = [consent for consent in subject.consents if consent.ended is None]
+    gone: dict[str | None, list[Consent]] = {}
+    for consent in open_ones:
+        if consent.notice in revision.not_older:
+            continue
+        if not _asks_consent(revision.policy, consent.purpose):
+            gone.setdefault(None, []).append(consent)
+        elif not _uses(revision.policy, consent):
+            gone.setdefault(consent.technology, []).append(consent)
+    return [
+        e.ConsentExpired(
+            occurred_at=now,
+            purposes=tuple(sorted({consent.purpose for consent in ended})),
+            technologies=None if technology is None else (technology,),
+            notices=_spared_by(ended, open_ones, revision, technology),
+            because=REVISED,
         )
-    )
+        for technology, ended in sorted(gone.items(), key=lambda item: item[0] or "")
+    ]
+
+
+def _spared_by(
+    ended: Sequence[Consent], open_ones: Sequence[Consent], revision: Revision, technology: str | None
+) -> tuple[str, ...] | None:
+    """To which versions they were given, where a newer consent to the same would end with them otherwise."""
+    purposes = {consent.purpose for consent in ended}
+    newer = (consent for consent in open_ones if consent.notice in revision.not_older)
+    alike = (c for c in newer if c.purpose in purposes and technology in (None, c.technology))
+    return tuple(sorted({consent.notice for consent in ended})) if any(True for _ in alike) else None
 
 
 def _asks_consent(policy: Policy, purpose: str) -> bool:
     return purpose in policy.purposes and LegalBasis.CONSENT in policy.purposes[purpose].bases
+
+
+def _uses(policy: Policy, consent: Consent) -> bool:
+    """Whether the technology that was agreed to, if it was one, still serves the purpose."""
+    if consent.technology is None:
+        return True
+    declared = policy.technologies.get(consent.technology)
+    return declared is not None and consent.purpose in declared.purposes
 
 
 # -- going on using the service ------------------------------------------------------------------------------------

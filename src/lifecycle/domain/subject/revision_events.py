@@ -15,7 +15,7 @@ from lifecycle.policy.periods import RetentionRule
 class ShorterRule(BaseModel):
     """From now on these grounds last no longer than by `rule` either."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     rule: RetentionRule
     grounds: tuple[GroundRef, ...]

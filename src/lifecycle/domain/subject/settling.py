@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from lifecycle.domain.decision import Decision
 from lifecycle.domain.event import DomainEvent
@@ -199,8 +200,9 @@ def _may_go(subject: Subject, gone: set[str], now: datetime) -> bool:
 
 def _only_tells_age(subject: Subject, holding: Holding) -> bool:
     """A birth date that nothing else needs lasts as long as the person's record (settled rule 31)."""
-    others = [ground for ground in holding.grounds if ground.purpose != MINORS and ground.ended is None]
-    return holding.id == subject.birth_date and not others
+    if holding.id != subject.birth_date:
+        return False
+    return not any(ground.purpose != MINORS and ground.ended is None for ground in holding.grounds)
 
 
 def effects_of(before: Subject, after: Subject, touched: Iterable[str], now: datetime) -> tuple[e.Effect, ...]:
@@ -234,8 +236,7 @@ def _effect(subject: Subject, holding: Holding, now: datetime) -> e.Effect:
 # -- what time brings ---------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(NamedTuple):
     """One thing that time will bring: what, from which instant on, and for what."""
 
     # "retention", "restriction-end", "storage-only-end", "consent-lapse", "revision", "disclosure-notice",
@@ -270,9 +271,9 @@ def calendar(subject: Subject, policy: Policy) -> tuple[Due, ...]:
 def _due_of(subject: Subject, holding: Holding) -> Iterable[Due]:
     open_grounds = [ground for ground in holding.grounds if ground.ended is None]
     for ground in open_grounds:
-        end = subject.end_of(ground)
+        end, rule = subject.ending(ground)
         if end is not None:
-            yield Due("retention", end, holding.id, ground.number, ground.purpose, subject.ending_rule(ground).name)
+            yield Due("retention", end, holding.id, ground.number, ground.purpose, rule.name)
     if open_grounds and holding.id != subject.birth_date:
         ends = (each.until for each in holding.restrictions if each.until is not None and not each.over)
         yield from (Due("restriction-end", end, holding.id) for end in ends)
@@ -293,11 +294,14 @@ def _released_at(subject: Subject, holding: Holding) -> datetime | None:
 
 def _identifiers_due(subject: Subject, policy: Policy) -> Due | None:
     """When the person can go altogether (settled rule 28): nothing is left, and nothing happened for a while."""
-    staying = any(not _only_tells_age(subject, holding) for holding in subject.kept())
-    on_hold = any(hold.until is None for hold in subject.holds.values())
-    consented = any(consent.ended is None for consent in subject.consents)
-    asking = bool(open_ones(subject.requests)) or any(delayed(subject))
-    if staying or on_hold or consented or asking or subject.last_event_at is None:
+    stays = (
+        any(not _only_tells_age(subject, holding) for holding in subject.kept())
+        or any(hold.until is None for hold in subject.holds.values())
+        or any(consent.ended is None for consent in subject.consents)
+        or bool(open_ones(subject.requests))
+        or any(delayed(subject))
+    )
+    if stays or subject.last_event_at is None:
         return None
     free = [let_go_at(subject, holding, subject.last_event_at) for holding in subject.kept()]
     not_before = max((at for at in free if at is not None), default=subject.last_event_at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +52,7 @@ def _told(subject: Subject, event: SubjectToldOfIncident, _: datetime) -> Subjec
     told = ToldOfIncident(
         event.incident, event.notice, event.nature, frozenset(event.categories), event.channel, event.occurred_at
     )
-    return replace(subject, incidents=(*subject.incidents, told))
+    return subject.changed(incidents=(*subject.incidents, told))
 
 
 CHANGES: dict[type[DomainEvent], Callable[[Subject, Any, datetime], Subject]] = {SubjectToldOfIncident: _told}

@@ -38,7 +38,7 @@ class SubjectTransferred(DomainEvent):
 class Told(BaseModel):
     """One event of the record as the former controller kept it: its number there, and what its header says."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     n: int
     kind: str

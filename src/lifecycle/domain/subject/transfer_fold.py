@@ -21,7 +21,7 @@ Place = Callable[[int], int]
 
 def _notified(subject: Subject, event: e.SubjectTransferNotified, _: datetime) -> Subject:
     moving = Moving(event.transfer, event.occurred_at)
-    return replace(subject, transfers={**subject.transfers, event.transfer: moving})
+    return subject.changed(transfers={**subject.transfers, event.transfer: moving})
 
 
 def _transferred(subject: Subject, event: e.SubjectTransferred, recorded_at: datetime) -> Subject:
@@ -33,7 +33,7 @@ def _transferred(subject: Subject, event: e.SubjectTransferred, recorded_at: dat
         holdings=event.holdings,
     )
     gone = [replace(subject.holdings[id], transferred_at=recorded_at) for id in event.holdings]
-    return replace(subject.with_holdings(gone), transfers={**subject.transfers, event.transfer: moving})
+    return subject.with_holdings(gone).changed(transfers={**subject.transfers, event.transfer: moving})
 
 
 def _received(subject: Subject, event: e.SubjectReceived, recorded_at: datetime) -> Subject:
@@ -48,7 +48,11 @@ def with_history(subject: Subject, event: e.SubjectReceived, number: int, place:
     received twice has a history within its history.
     """
     here = {n: place(number + 1 + index) for index, n in enumerate(event.sealed)}
-    state = told(Subject(subject.id), event.history, lambda n: here.get(n, 0))
+    return carried_on(told(Subject(subject.id), event.history, lambda n: here.get(n, 0)), event)
+
+
+def carried_on(state: Subject, event: e.SubjectReceived) -> Subject:
+    """Of a record as it stood, what goes on here."""
     state = replace(
         state,
         transfers={},

@@ -1,0 +1,165 @@
+"""Commands carried out: one snapshot a batch, one decision after the other, one transaction; then what was ordered."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import orjson
+from eventsourcing.persistence import IntegrityError
+
+from lifecycle.clock import Clock
+from lifecycle.commands.document import Command
+from lifecycle.commands.outcome import Outcome
+from lifecycle.commands.parsing import Malformed, parse_command
+from lifecycle.commands.registry import verb_of
+from lifecycle.domain.subject.events import ErasureOrdered
+from lifecycle.engine import answers
+from lifecycle.engine.asking import Question, Snapshot, question_of
+from lifecycle.engine.deciding import Deciding, decide_all
+from lifecycle.errors import Conflict, Invalid, StoreUnavailable
+from lifecycle.policy.calendars import Calendars
+from lifecycle.processes.erase_what_was_ordered import EraseWhatWasOrdered
+from lifecycle.processes.take_custody_of_what_is_stored_only import TakeCustodyOfWhatIsStoredOnly
+from lifecycle.storage.application import Streams
+from lifecycle.storage.custody_orders import Moving
+from lifecycle.storage.database import Database
+from lifecycle.storage.policies import Policies
+from lifecycle.vault.installation import hold_epoch
+from lifecycle.vault.vault import Vault
+
+TRIES = 8
+TRIES_ALONE = 64
+PAUSE = 0.005  # seconds
+
+
+class Busy(StoreUnavailable):
+    remedy = "try again; many writers work on the same person"
+
+
+class Executing:
+    """From documents to outcomes. One object serves all threads of a process."""
+
+    def __init__(
+        self,
+        database: Database,
+        streams: Streams,
+        vault: Vault,
+        policies: Policies,
+        clock: Clock,
+        calendars: Calendars,
+        erasing: EraseWhatWasOrdered,
+        taking: TakeCustodyOfWhatIsStoredOnly,
+        *,
+        resume: Callable[[], object],
+    ) -> None:
+        self._database = database
+        self._streams = streams
+        self._vault = vault
+        self._clock = clock
+        self._calendars = calendars
+        self._erasing = erasing
+        self._taking = taking
+        self._resume = resume
+        self.snapshot = Snapshot(streams, vault, policies)
+
+    def question(self, command: Command | Mapping[str, Any]) -> Question | Outcome:
+        id = command.id if isinstance(command, Command) else None
+        try:
+            parsed = command if isinstance(command, Command) else parse_command(command)
+            id = parsed.id
+            content = orjson.dumps(_content(parsed), option=orjson.OPT_SORT_KEYS)
+            return question_of(parsed, self._vault.cmd(parsed.id), content)
+        except Malformed as error:
+            return answers.failed(error.id, "invalid", error)
+        except Invalid as error:
+            return answers.failed(id, "invalid", error)
+        except (TypeError, ValueError):  # orjson and pydantic, on half a surrogate pair
+            return answers.failed(id, "invalid", Invalid("A string of the document is not Unicode text."))
+
+    def answer_all(self, questions: Sequence[Question | Outcome]) -> list[Outcome]:
+        """One outcome for each; what is malformed has its own already."""
+        answered = iter(self.together([q for q in questions if isinstance(q, Question)]))
+        return [next(answered) if isinstance(question, Question) else question for question in questions]
+
+    def together(self, questions: Sequence[Question]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        while len(outcomes) < len(questions):
+            outcomes += self._one_transaction(questions[len(outcomes) :])
+        return outcomes
+
+    def _one_transaction(self, questions: Sequence[Question]) -> list[Outcome]:
+        """Decide as many as one snapshot allows, and append them. Whoever wrote first wins; then we decide anew."""
+        together = len(questions) > 1
+        for tried in range(TRIES if together else TRIES_ALONE):
+            try:
+                deciding, outcomes = self._try(questions)
+            except (IntegrityError, Conflict):
+                time.sleep(random.uniform(0, PAUSE * min(tried, TRIES)))  # noqa: S311 -- not a secret
+            else:
+                return self._carry_out(deciding, outcomes)
+        if together:  # only the one that is fought over has to wait
+            return [outcome for question in questions for outcome in self._one_transaction([question])]
+        raise Busy("The command could not be appended: others were always faster.")
+
+    def _try(self, questions: Sequence[Question]) -> tuple[Deciding, list[Outcome]]:
+        now = self._clock.now()
+        with self._database.read() as c:
+            known = self.snapshot.read(c, questions, now)
+            deciding, outcomes = decide_all(known, questions, now, c, self._calendars)
+        self.commit(deciding)
+        return deciding, outcomes
+
+    def commit(self, deciding: Deciding) -> None:
+        appending = deciding.decided.appending
+        if not appending.recorded and not appending.rows.commands:
+            return
+        with self._database.write("writer") as c:
+            hold_epoch(c, {row["epoch"] for row in (*appending.rows.subject_keys, *appending.rows.lookups)})
+            self._streams.save(*appending.recorded, rows=appending.rows, connection=c)
+        if (cache := self._streams.repository.cache) is not None:
+            for person in deciding.people.persons.values():
+                cache.put(person.subject.id, person.subject)
+
+    def _carry_out(self, deciding: Deciding, outcomes: list[Outcome]) -> list[Outcome]:
+        """What was ordered is destroyed before the caller is answered."""
+        if deciding.decided.to_resume:
+            self._resume()
+        if moving := deciding.decided.appending.rows.pending_custody:
+            self._taking([Moving(row["stream_id"], row["version"]) for row in moving], self._clock.now())
+        pending = deciding.decided.appending.rows.pending_erasures
+        if not pending:
+            return outcomes
+        self._erasing([(row["stream_id"], row["version"]) for row in pending], self._clock.now())
+        return self._with_receipts(deciding, outcomes)
+
+    def _with_receipts(self, deciding: Deciding, outcomes: list[Outcome]) -> list[Outcome]:
+        recorded = deciding.decided.appending.recorded
+        whole = {
+            r.originator_id: r.originator_version
+            for r in recorded
+            if isinstance(r.event, ErasureOrdered) and r.event.whole
+        }
+        if not whole:
+            return outcomes
+        with self._database.read() as c:
+            return [
+                outcome.model_copy(update={"receipt": answers.receipt(c, outcome.subject)})
+                if outcome.subject is not None and _says(outcome, whole.get(outcome.subject, 0))
+                else outcome
+                for outcome in outcomes
+            ]
+
+
+def _content(command: Command) -> dict[str, Any]:
+    """What a repeat has to say again. Without what stands at its default: a field that a later program adds must not
+    make a late repeat another content."""
+    said = command.model_dump(mode="json", exclude={"id"}, exclude_defaults=True)
+    return {"command": verb_of(command), **said}
+
+
+def _says(outcome: Outcome, version: int) -> bool:
+    """Whether the event `version` of the subject is one of those that the outcome tells of."""
+    return outcome.version is not None and outcome.version - len(outcome.events) < version <= outcome.version

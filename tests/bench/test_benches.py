@@ -1,0 +1,52 @@
+"""Every bench of the whole path runs from end to end on both engines, and says what it measured in one shape."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lifecycle.bench.registry import BENCHES, TooSmall, run
+from lifecycle.bench.stores import Place
+from lifecycle.cli.main import answer
+
+FIELDS = {
+    "bench", "engine", "size", "ours", "floor", "peer", "ratio_to_floor", "ratio_to_peer", "unit", "spread", "runs",
+}  # fmt: skip
+SMALL = 16
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param == "sqlite":
+        return Place(tmp_path)
+    return Place(tmp_path, request.getfixturevalue("postgresql").url("postgres"))
+
+
+@pytest.mark.parametrize("name", BENCHES)
+def test_a_bench_measures_in_the_shape_that_was_agreed_and_leaves_nothing_behind(place: Place, name: str):
+    found = [measured.as_json() for measured in run(name, [place], SMALL, 1)]
+    assert found[0]["bench"].startswith(name)
+    for each in found:
+        assert each.keys() == FIELDS
+        assert (each["engine"], each["runs"]) == (place.engine, 1)
+        assert each["ours"] > 0
+        assert each["spread"] == [each["ours"], each["ours"]]
+        for beside in ("floor", "peer"):
+            assert (each[beside] is None) == (each[f"ratio_to_{beside}"] is None)
+            assert each[beside] is None or each[beside] > 0
+    assert list(place.folder.iterdir()) == []
+
+
+def test_the_command_line_prints_a_list_and_tells_progress_on_the_other_stream(capsys):
+    assert answer(["bench", "import", "--engine", "sqlite", "--size", "16", "--runs", "1", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert [each["unit"] for each in json.loads(printed.out)] == ["commands/s"] * 4
+    assert "import" in printed.err
+
+
+@pytest.mark.parametrize(("size", "runs"), [(0, 1), (1, 0)])
+def test_nothing_cannot_be_measured(tmp_path: Path, size: int, runs: int):
+    with pytest.raises(TooSmall):
+        list(run("import", [Place(tmp_path)], size, runs))
