@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -90,6 +90,16 @@ def test_a_database_that_is_locked_for_too_long_says_so(database_url: str):
         check(other)  # readers are not kept out
     holder.close()
     other.close()
+
+
+def test_who_finds_every_connection_in_use_is_told_so_and_does_not_hang(database_url: str):
+    db = Database(database_url, busy_seconds=0.05, pool_size=2, more=1)
+    with ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(db.read())
+        refused(lambda: check(db), "Every connection is in use")
+    check(db)
+    db.close()
 
 
 @on_sqlite

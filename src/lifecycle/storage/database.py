@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
 from lifecycle.columns import after_statement, before_statement
-from lifecycle.storage.failures import CANNOT_OPEN, READ_ONLY, Unavailable, spoken
+from lifecycle.storage.failures import CANNOT_OPEN, DAMAGED, READ_ONLY, Unavailable, spoken
 
 Role = Literal["writer", "sequencer", "eraser", "expunger", "projector"]
 Fence = Callable[[Connection], None]
@@ -221,6 +221,9 @@ def _sqlite_engine(address: URL, busy_seconds: float, options: dict[str, Any]) -
         except sqlite3.Error:
             driver.close()
             raise
+        except UnicodeDecodeError:  # of SQLite's own message about a schema that it cannot read
+            driver.close()
+            raise Unavailable(*DAMAGED) from None
         return driver
 
     engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, **options).execution_options(
@@ -238,6 +241,7 @@ def _sqlite_engine(address: URL, busy_seconds: float, options: dict[str, Any]) -
 def _prepare(driver: sqlite3.Connection) -> None:
     for pragma in _PRAGMAS:
         driver.execute(pragma)
+    driver.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()  # reads the schema
     if driver.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         driver.execute("PRAGMA journal_mode=WAL")
 
