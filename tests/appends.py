@@ -70,12 +70,17 @@ class Person:
     def appending(self, *facts: DomainEvent, at: datetime = MONDAY, judged: Judged = JUDGED) -> Appending:
         """One append of these facts; the first brings the person's key with it. Does not move `head`."""
         appending = Appending()
+        self.append_to(appending, *facts, at=at, judged=judged)
+        return appending
+
+    def append_to(
+        self, appending: Appending, *facts: DomainEvent, at: datetime = MONDAY, judged: Judged = JUDGED
+    ) -> None:
         head = self.head
         if not head.has_row:
             appending.rows.subject_keys.append(self.key_row())
         for fact in facts:
             _, head = appending.append(head, self.keys, fact, judged, at)
-        return appending
 
     def move(self, appending: Appending) -> None:
         self.head = appending.rows.moves[self.subject_id][1]

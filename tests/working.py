@@ -13,6 +13,7 @@ from sqlalchemy import event
 from lifecycle.ledger.sequencer import sequence
 from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
+from lifecycle.storage.schema import migrate
 
 
 def events_of(number: int, turn: int) -> int:
@@ -55,4 +56,18 @@ def publish_and_die(url: str, home: str, statement: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     log.publisher.publish(MONDAY)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def migrate_and_die(url: str, statement: int) -> None:
+    """Migrate, and be killed when the given statement has been executed, or just after the commit."""
+    database, seen = Database(url), []
+
+    @event.listens_for(database.engine, "after_cursor_execute")
+    def count(*_: object) -> None:
+        seen.append(None)
+        if len(seen) == statement:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    migrate(database)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -68,6 +68,10 @@ class StoreUnavailable(LifecycleError):
     code = "store-unavailable"
 
 
+class NeedsAnother(StoreUnavailable):
+    """This process lacks what the work takes, and another may have it: a worker that leads lets another lead."""
+
+
 class PolicyFaulty(LifecycleError):
     """A policy file has faults; each is listed with its place and reason."""
 

@@ -22,6 +22,7 @@ class Settings:
     calendars: Path | None = None  # the operator's own working days, if there are any
     custody_folder: Path | None = None
     outbox: Path | None = None  # where instructions to recipients go as files; without it they wait
+    notices: Path | None = None  # where notices to people go as files; without it their words are sent by others
 
     @property
     def custody(self) -> Path:
@@ -49,7 +50,8 @@ class Settings:
         public = ledger or environ.get("LIFECYCLE_LEDGER")
         days, inside = environ.get("LIFECYCLE_CALENDARS"), custody or environ.get("LIFECYCLE_CUSTODY")
         sent = environ.get("LIFECYCLE_OUTBOX")
-        optional = (Path(each) if each else None for each in (public, days, inside, sent))
+        told = environ.get("LIFECYCLE_NOTICES")
+        optional = (Path(each) if each else None for each in (public, days, inside, sent, told))
         return cls(url, Path(folder), *optional)
 
 

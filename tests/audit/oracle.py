@@ -63,6 +63,12 @@ class Fact:
     law: bool = False
 
 
+# Of the version that may come: what it shortens, which bases and categories of a purpose it no longer names.
+SHORTENED = {"free-trial": (5, 0, True), "customer-service": (10, 0, False)}
+WITHOUT_BASIS = ("quotation", "consent")
+WITHOUT_CATEGORY = ("customer-service", "name")
+
+
 @dataclass
 class Ground:
     purpose: str
@@ -72,12 +78,23 @@ class Ground:
     used: list[datetime]
     ended: datetime = NEVER  # by somebody
     told: bool = False  # that it is over
+    revised: datetime = NEVER  # from when on the version that comes counts for it
+    dropped: bool = False  # which does not name it any more
 
     def end(self) -> datetime:
+        found = [self.unrevised()]
+        if self.revised < NEVER and self.dropped:
+            found.append(self.revised)
+        if self.revised < NEVER and self.purpose in SHORTENED:
+            found.append(max(self.revised, self._over(*SHORTENED[self.purpose])))
+        return min(found)
+
+    def unrevised(self) -> datetime:
         days, months, by_activity = KEPT[self.purpose]
-        if not days and not months:
-            return self.ended
-        return min(self.ended, over(max(self.used if by_activity else self.collected), days, months))
+        return min(self.ended, self._over(days, months, by_activity)) if days or months else self.ended
+
+    def _over(self, days: int, months: int, by_activity: bool) -> datetime:
+        return over(max(self.used if by_activity else self.collected), days, months)
 
 
 @dataclass
@@ -124,6 +141,30 @@ class Story:
         self.activity: dict[str, datetime] = {}
         self.last = NEVER
         self.gone = NEVER
+        self.revision = NEVER  # when a version comes that changes what is held
+
+    def comes(self, revision: datetime) -> None:
+        """A version was published, and the person told: from then on it counts for what was collected before."""
+        self.revision = revision
+        for item in self._here():
+            for ground in item.grounds:
+                if ground.basis != "legal-duty":
+                    ground.revised = revision
+                    ground.dropped = (ground.purpose, ground.basis) == WITHOUT_BASIS
+                    ground.dropped = ground.dropped or (ground.purpose, item.category) == WITHOUT_CATEGORY
+
+    def _take_effect(self, at: datetime) -> bool:
+        """Says whether it changed anything for what is not over by then anyway."""
+        if self.revision > at:
+            return False
+        self.revision = NEVER
+        happened = False
+        for consent in self.consents:
+            if consent.purpose == WITHOUT_BASIS[0] and consent.over == NEVER and not consent.told:
+                consent.over, happened = max(at, consent.given), True
+        open_ones = [g for item in self._here() for g in item.grounds if not g.told and g.unrevised() > at]
+        concerned = [g for g in open_ones if g.revised < NEVER and (g.dropped or g.purpose in SHORTENED)]
+        return happened or bool(concerned)
 
     def tell(self, fact: Fact) -> None:
         if fact.what == "awake":
@@ -169,7 +210,7 @@ class Story:
 
     def _add(self, fact: Fact, purpose: str, category: str, value: str) -> None:
         """An equal value with a live ground is the same item; the same purpose and basis renew that ground."""
-        equal = [item for item in self._here(category) if item.value == value]
+        equal = [item for item in self._here(category) if item.value == value and self._can_compare(item)]
         living = [item for item in equal if any(fact.recorded < ground.end() for ground in item.grounds)]
         if not living:
             number = sum(item.category == category for item in self.items.values()) + 1
@@ -181,6 +222,10 @@ class Story:
                 return
         known = self.activity.get(purpose, fact.at)
         item.grounds.append(Ground(purpose, fact.basis, fact.at, [fact.at], [fact.at, known]))
+
+    def _can_compare(self, item: Item) -> bool:
+        """The decisions alone are told every value."""
+        return True
 
     def _use(self, fact: Fact) -> None:
         living = [ground for item in self._here() for ground in item.grounds if fact.recorded < ground.end()]
@@ -349,6 +394,7 @@ class Story:
         for consent in self.consents:
             if consent.over == NEVER and not consent.told and consent.lapses <= at:
                 consent.told = happened = True
+        happened = self._take_effect(at) or happened
         happened = self._tell_over(at) or happened
         for item in self._here():
             in_use = any(not ground.told for ground in item.grounds)
@@ -418,9 +464,13 @@ class Reader:
         return self.story
 
 
-def deletions(facts: list[Fact], now: datetime, horizon: timedelta) -> tuple[dict[str, datetime], datetime]:
-    """If nothing further is said: when each item goes that is still here, and when the person does."""
+def deletions(
+    facts: list[Fact], now: datetime, horizon: timedelta, revision: datetime = NEVER
+) -> tuple[dict[str, datetime], datetime]:
+    """If nothing further is said: when each item goes that is still here, and when the person does. `revision` is when
+    another version comes into force for them."""
     story = Reader(facts).up_to()
+    story.comes(revision)
     here = [name for name, item in story.items.items() if item.erased == NEVER]
     story.tell(Fact("awake", now, now + horizon))
     return {name: story.items[name].erased for name in here}, story.gone

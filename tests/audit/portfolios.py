@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from audit.oracle import ZONE, Fact
+from audit.oracle import ZONE, Fact, midnight
 from hypothesis import strategies as st
 from scenario import (
     Act,
@@ -26,15 +26,18 @@ from scenario import (
     noticing,
     releasing,
     restricting_,
-    time_passing,
     using,
     withdrawing,
 )
 
 from examples import changed_text, in_purpose
+from lifecycle.domain.decision import Decision
 from lifecycle.domain.subject import events as e
+from lifecycle.domain.subject.revising import revisions_until, version_for
+from lifecycle.domain.subject.settling import fall_due
 from lifecycle.errors import Refused
 from lifecycle.policy.loading import parse_policy
+from lifecycle.policy.model import Policy
 from lifecycle.projections.retention_calendar import will_fall_due
 
 POLICY_CHANGES = (
@@ -60,6 +63,17 @@ POLICY_CHANGES = (
 )
 POLICY_TEXT = changed_text(*POLICY_CHANGES)
 POLICY = parse_policy(POLICY_TEXT)
+REVISED = parse_policy(
+    changed_text(
+        *POLICY_CHANGES,
+        ('version = "1.0"', 'version = "2.0"'),
+        in_purpose("free-trial", "days = 15", "days = 5"),
+        in_purpose("customer-service", "days = 40", "days = 10"),
+        in_purpose("customer-service", '"email", "name"]', '"email"]'),
+        in_purpose("quotation", 'bases = ["consent", "contract"]', 'bases = ["contract"]'),
+    )
+)
+"""What the oracle says of a version that comes."""
 BEGIN = datetime(2025, 2, 18, 10, tzinfo=ZONE)  # before the shortest month's end, and before the clocks change
 HORIZON = timedelta(days=220)
 
@@ -139,6 +153,21 @@ class Portfolio:
     life: Life = field(default_factory=Life)
     now: datetime = BEGIN
     facts: list[Fact] = field(default_factory=list)
+    policies: list[Policy] = field(default_factory=lambda: [POLICY])
+
+    def revise(self, days: int) -> datetime:
+        """A version is published that takes effect in so many days, or did before; the person is told of it now. Returns
+        since when it is in force for them."""
+        assert self.life.subject.begun is not None
+        first = self.life.subject.begun.astimezone(ZONE).date() + timedelta(
+            days=1
+        )  # who begins under it knows no other
+        effective = max(first, self.now.astimezone(ZONE).date() + timedelta(days=days))
+        self.policies = [POLICY, REVISED.model_copy(update={"effective": effective})]
+        told = e.NoticeGiven(occurred_at=self.now, notice="2.0", channel="email")
+        self.life = self.life.after(Decision((told,)), self.now)
+        self.facts.append(Fact("notice", self.now, self.now))
+        return max(midnight(effective), self.now)
 
     def live(self, said: list[Step]) -> Portfolio:
         for number, step in enumerate(said):
@@ -159,13 +188,19 @@ class Portfolio:
         """What `advance-clock` does: each thing at its own instant, what is overdue at once."""
         while self.life.subject.version and (due := self._next()) is not None and due <= to:
             self.now = max(self.now, due)
-            decision = time_passing(self.now)(self.life, POLICY)
+            decision = self._swept()
             assert decision.events, "the calendar names what the record does not find due"
             self.life = self.life.after(decision, self.now)
         self.now = max(self.now, to)
 
     def _next(self) -> datetime | None:
-        return min((each.due for each in will_fall_due(self.life.subject, [POLICY])), default=None)
+        return min((each.due for each in will_fall_due(self.life.subject, self.policies)), default=None)
+
+    def _swept(self) -> Decision:
+        subject = self.life.subject
+        policy = version_for(subject, self.policies, self.now)
+        assert policy is not None
+        return fall_due(subject, self.now, policy, revisions=revisions_until(subject, self.policies, self.now))
 
     def say(self, number: int, step: Step) -> None:
         if step.what == "sleep" or self.life.subject.erasure is not None:

@@ -24,6 +24,7 @@ from lifecycle.ledger.tables import map_expunged
 from lifecycle.storage import erasing
 
 CEM = {"email": "cem@example.com"}
+STRANGERS = ({"email": "dan@example.com"}, {"email": "eve@example.com"})
 
 
 @pytest.fixture
@@ -122,3 +123,12 @@ def test_what_was_expunged_in_silence_is_found(store: Store):
 def test_what_was_expunged_and_stayed_in_the_map_is_found(store: Store):
     expunge_by_hand(store, in_map=False)
     assert "map-leaf-unknown" in audited(store.engine).counts
+
+
+def test_what_strangers_are_refused_again_and_again_is_no_command_recorded_twice(store: Store):
+    """Of somebody whom nobody knows no id is remembered: each try is on record."""
+    tries = [store.document("lift-restriction", subject=who, categories=["name"], reason="x") for who in STRANGERS]
+    for _ in range(2):
+        assert {each.outcome for each in store.engine.execute_many(tries)} == {"refused"}
+    store.engine.publish()
+    assert audited(store.engine).findings == ()

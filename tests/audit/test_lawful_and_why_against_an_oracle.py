@@ -77,3 +77,24 @@ def test_the_scheduler_deletes_exactly_when_why_says_and_the_oracle_agrees(said)
         portfolio.advance(now + HORIZON)
         done = {one.holding: portfolio.life.subject.holdings[one.holding].erased_at for one in answer.holdings}
         assert done == {one.holding: one.earliest for one in answer.holdings}
+
+
+@many
+@given(said=portfolios, days=st.sampled_from([-30, 0, 1, 3, 8, 20, 60]))
+def test_a_revision_that_comes_is_counted_in_when_each_item_goes(said, days):
+    """Somebody is told of a version that shortens periods and drops a category and a basis: each item goes when the
+    oracle says, `why` says so beforehand, and the scheduler does it."""
+    portfolio = Portfolio().live(said)
+    if portfolio.life.subject.erasure is not None or not portfolio.life.subject.version:
+        return
+    revision, now = portfolio.revise(days), portfolio.now
+    predicted, gone = deletions(portfolio.facts, now, HORIZON, revision)
+    answer = why(portfolio.life.subject, portfolio.policies, now)
+    assert {one.holding: one.earliest or NEVER for one in answer.holdings} == predicted
+    assert (answer.gone or NEVER) == gone
+    for one in answer.holdings:
+        ends = [reason.until for reason in one.reasons]
+        assert one.earliest is None or all(end is not None and end <= one.earliest for end in ends)
+    portfolio.advance(now + HORIZON)
+    done = {one.holding: portfolio.life.subject.holdings[one.holding].erased_at for one in answer.holdings}
+    assert done == {one.holding: one.earliest for one in answer.holdings}

@@ -362,3 +362,84 @@ def test_clause_3_2_why_and_lawful_are_answered_from_the_record_that_came(
     (ground,) = theirs.engine.read.lawful(whom, name, now)["grounds"]
     assert ground["begun_by"]["version"] == ground["consent"]["version"] == 2
     assert ground["consent"]["purpose"] == "free-trial"
+
+
+def test_clause_3_2_who_was_erased_here_comes_back_from_another_controller_as_a_new_person(
+    store: Store, theirs: Store, handing: Handing
+):
+    registered(store, ANN, BEN)
+    first = store.engine.read.subject_id(ANN)
+    handing.hand_over()
+    taken = handing.accept(theirs)
+    done(handing.confirm(taken.token))
+    # They have both now, and are merged into us in turn.
+    done(theirs.do("correct", subject=ANN, data={"name": "Anne"}, reason="misspelt"))
+    back = Handing(theirs, handing.folder / "back", handing.key, "back")
+    back.folder.mkdir()
+    back.hand_over()
+    returned = back.accept(store)
+    assert (returned.received, returned.came_back, returned.known, returned.refused) == (2, 2, 0, {})
+    second = store.engine.read.subject_id(ANN)
+    assert second != first
+    assert store.kinds(first)[-1] == "erasure-completed"
+    assert store.kinds(second)[:2] == ["subject-registered", "subject-received"]
+    assert value_in_clear(store.engine, ANN)["name"] == "Anne"
+    again = back.accept(store)
+    assert (again.received, again.known, again.refused) == (0, 2, {})
+    # Who is erased here does not come back by the archive that had brought them.
+    done(store.do("erase", subject=ANN, ground="7.3d"))
+    once_more = back.accept(store)
+    assert (once_more.received, once_more.known, once_more.refused) == (0, 1, {"subject-erased": 1})
+    store.engine.publish()
+    assert store.engine.log.audit(store.engine.clock.now(), store.engine.vault).findings == ()
+
+
+def test_clause_3_2_who_was_erased_there_does_not_come_back_by_another_archive_of_the_same_transfer(
+    store: Store, theirs: Store, handing: Handing
+):
+    registered(store, ANN)
+    handing.hand_over()
+    handing.accept(theirs)
+    done(theirs.do("erase", subject=ANN, ground="7.3d"))
+    for _ in range(2):
+        taken = handing.accept(theirs)
+        assert (taken.received, taken.known, taken.refused) == (0, 0, {"subject-erased": 1})
+        handing.write()  # the same people, a new archive
+
+
+def test_clause_3_2_duties_clocks_holds_and_agreements_go_on_with_every_date_equal(
+    store: Store, theirs: Store, handing: Handing
+):
+    person = a_customer(store)
+    done(store.do("withdraw-consent", subject=ANN, purposes=["free-trial"], channel="email"))
+    store.engine.sweep()
+    store.engine.react()
+    before, open_duties = standing(store, person), duties_of(store)
+    assert {(each["recipient"], each["state"]) for each in open_duties} == {("udesk", "open")}
+    letter = store.engine.letter(open_duties[0]["instruction"])
+    handing.hand_over()
+    handing.accept(theirs)
+    theirs.engine.sweep()
+    assert standing(theirs, person) == before
+    assert duties_of(theirs) == open_duties
+    agreements = [each["agreements"] for each in (store.engine.trustee("udesk"), theirs.engine.trustee("udesk"))]
+    assert agreements[0] == agreements[1]
+    # What falls due, falls due there on the day on which it would have fallen due here.
+    due = datetime.fromisoformat(open_duties[0]["due"])
+    theirs.engine.advance_clock(due)
+    assert {each["state"] for each in duties_of(theirs)} == {"overdue"}
+    assert theirs.engine.trustee("udesk")["findings"]
+    # Whoever was instructed by the former controller confirms to this one, by the token that it has.
+    confirmed = theirs.do(
+        "confirm",
+        subject={"id": str(person)},
+        instruction=letter["instruction"],
+        token=letter["token"],
+        evidence="ticket 7",
+    )
+    assert confirmed.outcome == "done"
+
+
+def duties_of(store: Store) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = store.engine.read.duties()
+    return sorted(found, key=lambda each: each["instruction"])

@@ -155,7 +155,7 @@ def test_clause_6_the_count_is_the_same_however_small_the_pages_and_puts_nothing
 ):
     held(store, ANN, BEN, {"email": "cy@example.com"})
     counted = assessed(detected(store))
-    monkeypatch.setattr("lifecycle.engine.incidents.PAGE", 1)
+    monkeypatch.setattr("lifecycle.engine.hit_people.PAGE", 1)
     walked: list[int] = []
     assert store.engine.incidents.count("stolen-laptop", lambda done, _: walked.append(done)).outcome == "nothing"
     assert walked == [1, 2, 3]
@@ -244,7 +244,7 @@ def test_clause_6_a_dry_run_names_exactly_whom_the_notice_reaches(store: Store):
 def test_clause_6_a_notice_that_broke_off_goes_on_where_it_stopped(store: Store, monkeypatch: pytest.MonkeyPatch):
     held(store, ANN, BEN)
     assessed(detected(store))
-    monkeypatch.setattr("lifecycle.engine.incidents.PAGE", 1)
+    monkeypatch.setattr("lifecycle.engine.hit_people.PAGE", 1)
     pages: list[int] = []
 
     def breaks_off(walked: int, _: int) -> None:

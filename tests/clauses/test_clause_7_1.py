@@ -334,6 +334,26 @@ def test_clause_7_1_what_is_stored_only_is_listed_with_its_reason_and_without_it
     assert phone["holding"] not in data_of(store, "access-package-made")["holdings"]
 
 
+def test_clause_7_1_what_the_person_disputes_is_opened_for_their_own_request_by_a_custodian_and_they_are_told(
+    store: Store, tmp_path: Path
+):
+    begun(store)
+    done(store.do("restrict", DAY_2, subject=ANN, categories=["phone"], reason="disputed"))
+    custodian = {"id": "Carl Quint", "role": "custodian"}
+    how: dict[str, Any] = {"reason": "she asked for it", "categories": ["phone"]}
+    waiting = asked(store, request="T-7")
+    with pytest.raises(NotRead) as refused:
+        store.engine.open_custody(ANN, custodian, request=waiting, **how)
+    assert refused.value.code == "custody-closed"
+    done(store.do("verify-requester", subject=ANN, request=waiting, evidence="passport"))
+    (row,) = store.engine.open_custody(ANN, custodian, request="T-7", **how)
+    assert (row["category"], row["value"]) == ("phone", TRIAL["phone"])
+    files = made(store, waiting, issued(store, waiting).text, tmp_path / "p.zip")
+    (read,) = json.loads(files["package.json"])["reads"]
+    assert (read["role"], read["because"], read["categories"]) == ("custodian", "asked", ["phone"])
+    assert all(b"Quint" not in content for content in files.values())
+
+
 def test_clause_7_1_what_was_erased_is_told_without_its_value(store: Store, tmp_path: Path):
     begun(store)
     done(store.do("place-hold", DAY_2, subject=ANN, hold="h", reason="suit", authority="court", categories=["name"]))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from clauses.successor import Handing
 from whole.stores import ANN, Store
 
-from lifecycle.audit.lawful_answers import NotAnAct, UnknownHolding
+from lifecycle.audit.lawful_acts import NotAnAct
+from lifecycle.audit.lawful_answers import UnknownHolding
 from lifecycle.engine import open_engine
 from lifecycle.processes.sinks import CannotEraseNow, ToErase
 
@@ -142,6 +145,47 @@ def test_clause_7_5_what_lies_ahead_cannot_be_told_and_what_never_was_is_refused
     for version in (1, 99, 0):
         with pytest.raises(NotAnAct):
             store.engine.read.lawful_act(ANN, version)
+
+
+def test_clause_7_5_a_disclosure_and_a_reading_are_judged_when_they_happened_and_by_what_is_known_since(store: Store):
+    collected(store)
+    warrant = {"kind": "warrant", "reference": "DC/17", "issued_on": "2024-08-01"}
+    said = {"authority": "District Court 4", "instrument": warrant, "approved_by": "counsel", "categories": ["email"]}
+    disclosed = store.do("disclose", at="2024-08-10T10:00:00+08:00", subject=ANN, **said)
+    assert disclosed.outcome == "done"
+    store.engine.read_clear(ANN, "free-trial", {"id": "web", "role": "service"})
+    (read,) = (row["version"] for row in store.engine.read.audit_trail(ANN) if row["outcome"] == "read")
+
+    def verdicts() -> list[tuple[str, str]]:
+        answers = [store.engine.read.lawful_act(ANN, disclosed.version), store.engine.read.lawful_read(ANN, read)]
+        assert [answer["kind"] for answer in answers] == ["personal-data-disclosed/1", "personal-data-read/1"]
+        return [(answer["verdict"], (answer["as_known_then"] or answer)["verdict"]) for answer in answers]
+
+    assert verdicts() == [("lawful", "lawful")] * 2
+    store.engine.move_clock(instant("2024-08-20T10:00:00+08:00"))
+    store.do("withdraw-consent", at="2024-08-05T10:00:00+08:00", subject=ANN, purposes=[], channel="phone")
+    assert verdicts() == [("unlawful", "lawful")] * 2
+    with pytest.raises(NotAnAct):
+        store.engine.read.lawful_read(ANN, 99)
+
+
+def test_clause_7_5_a_transfer_and_an_opening_of_custody_are_judged_too(store: Store, tmp_path: Path):
+    collected(store)
+    store.do("restrict", subject=ANN, categories=["name"], reason="disputed", law="CPC 9")
+    custodian = {"id": "c", "role": "custodian"}
+    store.engine.open_custody(ANN, custodian, reason="the court asked", law="CPC 9")
+    store.engine.move_clock(instant("2024-08-02T10:00:00+08:00"))
+    handing = Handing.of(store, tmp_path)
+    handing.announce()
+    handing.notify()
+    handing.run()
+    (read,) = (row["version"] for row in store.engine.read.audit_trail(ANN) if row["outcome"] == "read")
+    opened = store.engine.read.lawful_read(ANN, read)
+    assert (opened["kind"], opened["verdict"]) == ("custody-opened/1", "lawful")
+    (moved,) = (r["version"] for r in store.engine.read.history(ANN) if r["kind"] == "subject-transferred/1")
+    answer = store.engine.read.lawful_act(ANN, moved)
+    assert (answer["verdict"], answer["as_known_then"]) == ("lawful", None)
+    assert {one["verdict"] for one in answer["holdings"]} == {"lawful", "storage-only"}
 
 
 # -- 5: storage only, and why ---------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from sqlalchemy import create_engine, text
 from witness.test_timestamps import Authority, authority, over_http
 
 from lifecycle.engine.creation import create
+from lifecycle.ledger.envelope import b64url
 from lifecycle.ledger.note import SigningKey
 from lifecycle.policy.examples import example_policy_text
 from lifecycle.settings import Settings
@@ -57,6 +58,33 @@ def tamper(statement: str) -> None:
             c.execute(text(f"DROP TRIGGER {name}"))
         c.execute(text(statement))
     engine.dispose()
+
+
+# -- the verifier ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_verdict_is_the_exit_code(real: Door):
+    sid = verdict(real)["streams"][0]["sid"]
+    assert verdict(real, "--subject", sid)["level"] == "L1"
+    assert verdict(real, "--subject", b64url(bytes(32)), code=3)["verdict"] == "invalid"
+    (real.folder / "receipt").write_text(json.dumps({"sid": sid, "salt": b64url(bytes(64))}))
+    assert verdict(real, "--receipt", "receipt", code=4)["verdict"] == "contradiction"
+    assert verdict(real, "--max-age", "1h", code=5)["verdict"] == "stale"  # nobody has confirmed it at all
+    assert real("verify", "nowhere.zip", "--key", f"{LEDGER}/log.vkey", "--json", code=1).json["verdict"] == "failed"
+    assert real("verify", "bundle.zip", code=2).out == ""
+    words = real("verify", "bundle.zip", "--key", f"{LEDGER}/log.vkey").out
+    for said in (
+        "L1: the bundle is consistent with the signed checkpoint.",
+        "Not checked:",
+        "L2, a full audit",
+        "L3, later",
+    ):
+        assert said in words
+
+
+def test_a_bundle_in_pieces_has_a_proof_for_each_event(real: Door):
+    said = real("audit", "bundle", *WHO, "--out", "b.zip", "--explode", "--json").json
+    assert len(list((real.folder / "b.proofs").glob("*.tlog-proof"))) == said["events"] > 0
 
 
 # -- the full audit -------------------------------------------------------------------------------------------------------

@@ -41,9 +41,11 @@ def test_lawful_judges_one_act_and_refuses_what_is_none(lived: Door):
     said = lived("audit", "lawful", *WHO, "--version", str(collected["version"]))
     assert "personal data collected (version 4)" in said.out
     assert "Lawful." in said.out
-    assert "no collection and no share" in lived("audit", "lawful", *WHO, "--version", "1", code=1).err
+    assert "no act that can be judged" in lived("audit", "lawful", *WHO, "--version", "1", code=1).err
     assert "never had a holding" in lived("audit", "lawful", *WHO, "--holding", "x", code=1).err
+    assert "no act that can be judged" in lived("audit", "lawful", *WHO, "--read", "99", code=1).err
     lived("audit", "lawful", *WHO, code=2)
+    lived("audit", "lawful", *WHO, "--version", "4", "--read", "1", code=2)
     lived("audit", "lawful", *WHO, "--version", "4", "--purpose", "free-trial", code=2)
 
 

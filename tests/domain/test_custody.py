@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from scenario import Act, Given, born_on, collecting_, consenting, given, holding_, lifting, restricting_, withdrawing
 
 from examples import MARCH_1, MARCH_5, MARCH_9, POLICY
 from lifecycle.domain.decision import Asked, Decision
-from lifecycle.domain.subject import custody
+from lifecycle.domain.subject import answering, custody, requesting
 from lifecycle.domain.subject.custody_events import CustodyOpened, RestrictionLapsed
 from lifecycle.domain.subject.custody_refusals import CustodyClosed
 from lifecycle.domain.subject.refusals import SubjectErased
 from lifecycle.domain.subject.settling import calendar, fall_due
 from lifecycle.domain.subject.state import Subject
 from lifecycle.policy.periods import day_of, start_of
-from lifecycle.policy.vocabulary import Role
+from lifecycle.policy.vocabulary import RequestKind, Role
 
 DATA = {"name": "Ann", "phone": "+6591234567"}
 TRIAL = (consenting("free-trial"), collecting_(DATA))
@@ -104,6 +105,42 @@ def test_what_is_only_disputed_is_opened_by_nobody():
     for title in (custody.Title(law="GDPR Art. 18(2)", law_reference="ref:x"), BY_HOLD):
         disputed.when(opening(title)).then_refused(CustodyClosed)
     disputed.and_then(holding_("case-7", "name")).when(opening(BY_HOLD)).then_kinds(CustodyOpened)
+
+
+def asks(kind: str, *, proven: bool = True) -> Act:
+    requester = requesting.Requester(proven)
+    how: Any = {"request": "r1", "asks": RequestKind(kind), "channel": "phone", "requester": requester, "words": {}}
+    return Act(lambda life, asked: requesting.receive(life.subject, asked, **how), MARCH_5)
+
+
+BY_REQUEST = custody.Title(request="r1")
+FOR_THE_PERSON = pytest.mark.parametrize("kind", ["access", "copy", "correction"])
+
+
+@FOR_THE_PERSON
+def test_what_is_merely_disputed_is_opened_for_the_persons_own_request_and_for_nothing_else(kind: str):
+    disputed = given(*TRIAL, restricting_("name"))
+    disputed.when(opening(BY_REQUEST)).then_refused(CustodyClosed)
+    disputed.and_then(asks(kind, proven=False)).when(opening(BY_REQUEST)).then_refused(CustodyClosed)
+    asking = disputed.and_then(asks(kind))
+    (opened,) = asking.when(opening(BY_REQUEST)).decision().events
+    assert (opened.because, opened.holdings, opened.request) == ("asked", ("name-1",), "r1")
+    asking.when(opening(BY_REQUEST, role=Role.SERVICE)).then_refused(CustodyClosed)
+    asking.when(opening(BY_REQUEST, categories=("phone",))).then_refused(CustodyClosed)  # in use, not in custody
+    answer: Any = {"request": "r1", "note": None, "otherwise": "by letter"}
+    closed = asking.and_then(Act(lambda life, asked: answering.fulfil_request(life.subject, asked, **answer), MARCH_9))
+    closed.when(opening(BY_REQUEST)).then_refused(CustodyClosed)
+
+
+@pytest.mark.parametrize("kind", ["deletion", "complaint", "objection"])
+def test_a_request_that_can_be_answered_without_the_value_opens_nothing(kind: str):
+    given(*TRIAL, restricting_("name"), asks(kind)).when(opening(BY_REQUEST)).then_refused(CustodyClosed)
+
+
+def test_a_request_opens_nothing_that_a_hold_or_a_law_keeps():
+    by_law = given(*TRIAL, restricting_("name"), restricting_("name", law="CPC 9"), asks("access"))
+    by_law.when(opening(BY_REQUEST)).then_refused(CustodyClosed)
+    given(*KEPT, asks("access")).when(opening(BY_REQUEST)).then_refused(CustodyClosed)
 
 
 def test_the_record_of_somebody_erased_is_closed():

@@ -17,8 +17,9 @@ from engine.stores import count_of
 from whole.stores import ANN, BEN, Store
 
 from lifecycle.audit.handover_check import ArchiveRefused
-from lifecycle.engine.handing_over import manifest_text
-from lifecycle.engine.taking_over import check_archive, opened_archive, take_over
+from lifecycle.engine.archive_format import manifest_text
+from lifecycle.engine.archive_reading import check_archive, opened_archive
+from lifecycle.engine.taking_over import take_over
 from lifecycle.ledger.note import SigningKey, sign
 from lifecycle.storage.tables import stream_head
 from lifecycle.vault.handing_over import (
@@ -73,7 +74,7 @@ def resigned(content: Members, key: SigningKey) -> Members:
     """As somebody would who can write a manifest: digests fitting, signed by a key of theirs."""
     said = orjson.loads(content["manifest.json"])
     said["files"] = {
-        name: {"sha256": sha256(each).hexdigest(), "size": len(each)}
+        name: {**said["files"][name], "sha256": sha256(each).hexdigest(), "size": len(each)}
         for name, each in content.items()
         if not name.startswith("manifest.")
     }
@@ -91,7 +92,7 @@ def refused(made: tuple[Handing, Store, Members], path: Path, match: str) -> Non
     assert count_of(theirs.engine.database, stream_head) == before
 
 
-PEOPLE = "people-000003.jsonl"
+PEOPLE = "people-000001.jsonl"
 
 
 def test_the_archive_has_these_files_and_no_value_in_clear(made: tuple[Handing, Store, Members]):
@@ -106,7 +107,7 @@ def test_the_archive_has_these_files_and_no_value_in_clear(made: tuple[Handing, 
 
 def test_the_manifest_has_the_form_that_is_kept_for_ever(made: tuple[Handing, Store, Members]):
     said = orjson.loads(made[2]["manifest.json"])
-    golden = orjson.loads((Path(__file__).parents[1] / "golden" / "handover-v1.json").read_bytes())
+    golden = orjson.loads((Path(__file__).parents[1] / "golden" / "handover-v2.json").read_bytes())
     assert shape(said) == shape(golden)
     assert said["format"] == golden["format"]
 
@@ -143,7 +144,7 @@ CHANGES: dict[str, Callable[[Members], Members]] = {
     "a manifest that is not JSON": lambda content: {**content, "manifest.json": b"{"},
     "a manifest of another format": lambda content: {
         **content,
-        "manifest.json": content["manifest.json"].replace(b"handover/v1", b"handover/v2"),
+        "manifest.json": content["manifest.json"].replace(b"handover/v2", b"handover/v3"),
     },
 }
 
@@ -186,7 +187,7 @@ def test_flipped_bytes_of_the_zip_itself_are_refused_or_change_nothing(
     raw, chance = handing.archive.read_bytes(), random.Random(9)
     before, refusals = count_of(theirs.engine.database, stream_head), 0
     with opened_archive(handing.archive, handing.key, handing.ours.engine.log.known_keys()) as archive:
-        whole = [str(each.subject) for each in archive.people()]
+        whole = [str(each.subject) for each, _ in archive.people()]
     for _ in range(40):
         changed = bytearray(raw)
         changed[chance.randrange(len(raw))] ^= 1 << chance.randrange(8)
@@ -195,7 +196,7 @@ def test_flipped_bytes_of_the_zip_itself_are_refused_or_change_nothing(
         try:
             with opened_archive(path, handing.key, handing.ours.engine.log.known_keys()) as archive:
                 check_archive(archive)
-                assert [str(each.subject) for each in archive.people()] == whole
+                assert [str(each.subject) for each, _ in archive.people()] == whole
         except ArchiveRefused:
             refusals += 1
     assert refusals > 30

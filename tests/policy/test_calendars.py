@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import chinese_calendar
+import holidays
 import pytest
+from chinese_calendar import constants
 from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import changed
 from lifecycle.policy.calendars import (
     CalendarFaulty,
     NoSuchCalendar,
@@ -19,6 +22,8 @@ from lifecycle.policy.calendars import (
     worked_between,
 )
 from lifecycle.policy.countries import STANDARD, load_calendars, parse_own_days, published
+from lifecycle.policy.deadlines import Clock
+from lifecycle.policy.vocabulary import RequestKind
 
 ONE_DAY = timedelta(days=1)
 CN, SG = STANDARD.of("CN"), STANDARD.of("SG")
@@ -43,9 +48,9 @@ SINGAPORE_2026 = [
 
 
 def test_singapore_rests_at_weekends_and_on_its_gazetted_holidays():
-    holidays = {date(2026, month, day) for month, day in SINGAPORE_2026}
+    gazetted = {date(2026, month, day) for month, day in SINGAPORE_2026}
     for day in days_from(date(2026, 1, 1), date(2026, 12, 31)):
-        assert SG.is_worked(day) == (day.weekday() < 5 and day not in holidays), day
+        assert SG.is_worked(day) == (day.weekday() < 5 and day not in gazetted), day
 
 
 @pytest.mark.parametrize(
@@ -89,6 +94,31 @@ def test_a_later_receipt_is_never_answered_earlier(calendar, day: date, number: 
 def test_each_calendar_says_up_to_which_year_it_was_published():
     assert published() == {"SG": 2027, "CN": 2026}
     assert (SG.published_to, CN.published_to) == (2027, 2026)
+
+
+def test_the_years_that_packs_call_published_are_those_of_which_other_libraries_have_the_announcement():
+    """Singapore's moving holidays are marked where they are only estimated; of China the other library has exactly the
+    years that the State Council has announced, which it learns from nothing else."""
+
+    def estimated(year: int) -> list[str]:
+        return [name for name in holidays.country_holidays("SG", years=year).values() if "estimated" in name]
+
+    assert [bool(estimated(year)) for year in range(2020, SG.published_to + 2)] == [
+        *[False] * (SG.published_to - 2019),
+        True,
+    ]
+    announced = {day.year for day in (*constants.holidays, *constants.workdays)}
+    assert max(announced) == CN.published_to
+    assert any(day.year == CN.published_to and day.month == 10 for day in constants.holidays)  # to the end of the year
+
+
+def test_a_deadline_beyond_what_was_published_is_provisional_on_the_first_day_of_it_and_not_before():
+    for calendar in (SG, CN):
+        last = date(calendar.published_to, 12, 31)
+        policy = changed(('calendar = "SG"', f'calendar = "{calendar.id}"'))
+        clock = Clock(policy, STANDARD)
+        certain, beyond = (clock.limits(RequestKind.ENQUIRY, last - timedelta(days=before))[0] for before in (60, 3))
+        assert (certain.provisional, beyond.provisional) == (False, True), calendar.id
 
 
 def test_a_country_without_a_pack_has_no_calendar():

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
-import sys
-import traceback
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any, NoReturn, Self
+from typing import Any
 
+from forked import Forks
 from sqlalchemy import event
 from whole.stores import Store
 
@@ -53,54 +50,30 @@ class Death:
 
 
 class Dying:
-    """Forks a process for each death, from one that has loaded everything and holds nothing of the tests' own."""
+    """A process for each death."""
 
-    def __enter__(self) -> Self:
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        command = [sys.executable, "-m", "processes.dying"]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self._process = subprocess.Popen(command, env=environment, text=True, **pipes)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.communicate()
+    def __init__(self, forks: Forks) -> None:
+        self._forks = forks
 
     def __call__(self, store: Store, death: Death, document: dict[str, Any] | None = None) -> None:
         """Execute `document`, or rotate, or work as the leader, in a process that is killed on its way; then open the store anew."""
         store.engine.close()
-        order = {"db": store.settings.db, "keys": str(store.settings.keys), "document": document}
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(order | {"death": asdict(death)}) + "\n")
-        self._process.stdin.flush()
-        assert int(self._process.stdout.readline()) == -signal.SIGKILL, death
+        said = {"db": store.settings.db, "keys": str(store.settings.keys), "document": document, "death": asdict(death)}
+        assert self._forks("processes.dying:live_and_die", **said).wait() == -signal.SIGKILL, death
         store.engine = open_engine(store.settings.db, keys=store.settings.keys)
 
 
-def main() -> None:
-    for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            _live_and_die(**json.loads(line))
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201 -- the answer to the tests
-
-
-def _live_and_die(db: str, keys: str, document: dict[str, Any] | None, death: dict[str, Any]) -> NoReturn:
-    try:
-        engine = open_engine(db, keys=keys)
-        ending.BATCH = 5  # several, however few people there are
-        ending.WRAPPED_AT_ONCE = 5
-        _kill_at(engine, Death(**death))
-        if document is not None:
-            engine.execute(document)
-        elif death["saga"] == "ending":
-            engine.rotate()
-        else:
-            _work(engine)
-    except BaseException:  # noqa: BLE001 -- the process that was forked must never come back
-        traceback.print_exc()
-    os._exit(1)
+def live_and_die(db: str, keys: str, document: dict[str, Any] | None, death: dict[str, Any]) -> None:
+    engine = open_engine(db, keys=keys)
+    ending.BATCH = 5  # several, however few people there are
+    ending.WRAPPED_AT_ONCE = 5
+    _kill_at(engine, Death(**death))
+    if document is not None:
+        engine.execute(document)
+    elif death["saga"] == "ending":
+        engine.rotate()
+    else:
+        _work(engine)
 
 
 def _work(engine: Engine) -> None:
@@ -151,7 +124,3 @@ def _kill_at(engine: Engine, death: Death) -> None:
 
     os.fsync = synced
     setattr(saga, death.step, entered)
-
-
-if __name__ == "__main__":
-    main()

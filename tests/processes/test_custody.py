@@ -15,6 +15,7 @@ from engine.stores import CONSENT, QUOTE, count_of, document, headers_of, lift_t
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from postgres import on_sqlite
+from processes.dying import Crash, Death, Dying, dies, is_well_again
 from sqlalchemy import Connection, select, text, update
 from whole.stores import ANN, BEN, TRIAL, Store
 
@@ -29,7 +30,9 @@ from lifecycle.engine.answers import NotRead
 from lifecycle.engine.deciding import decide_all
 from lifecycle.storage.folding import folded
 from lifecycle.storage.tables import event_header, pending_custody, stream_head
+from lifecycle.vault.custody import CustodyKeyNeeded
 from lifecycle.vault.custody_keys import CustodyKeys
+from lifecycle.vault.files import KeysUnavailable
 from lifecycle.vault.sealing import Tampered
 from lifecycle.vault.tables import custody_key, data_key
 
@@ -202,6 +205,107 @@ def test_whoever_has_no_custody_key_restricts_and_leaves_the_lifting_to_somebody
     store.engine.sweep()
     assert (inside(store), store.engine.vault_status()["custody_moves_under_way"]) == (1, 0)
     assert value_in_clear(store.engine, ANN)["name"] == "Ann"
+
+
+def test_who_has_no_custody_key_cannot_end_the_epoch_says_what_to_do_and_has_begun_nothing(store: Store):
+    kept(store)
+    store.do("erase", subject=ANN, ground="7.3d", categories=["phone"])
+    assert store.engine.vault_status()["epoch_can_end_here"]
+    path = CustodyKeys(store.settings.keys).path(1)
+    private = path.read_bytes()
+    path.unlink()
+    for _ in range(2):
+        with pytest.raises(CustodyKeyNeeded, match=r"custody-000001\.key") as needed:
+            store.engine.rotate()
+    assert (needed.value.code, "LIFECYCLE_CUSTODY" in needed.value.remedy) == ("custody-key-needed", True)
+    standing = store.engine.vault_status()
+    assert (standing["epoch"], standing["rotation_under_way"], standing["epoch_can_end_here"]) == (1, False, False)
+    assert "LIFECYCLE_CUSTODY" in standing["lacks"]
+    assert standing["records_awaiting_finality"] > 0
+    assert value_in_clear(store.engine, ANN)["email"] == TRIAL["email"]  # everything else goes on
+    path.write_bytes(private)
+    store.engine.rotate()
+    standing = store.engine.vault_status()
+    assert (standing["epoch"], standing["lacks"], standing["records_awaiting_finality"]) == (2, None, 0)
+    assert opened(store, law="CPC 9") == {"name": "Ann"}
+
+
+def test_a_rotation_under_way_is_not_gone_on_with_by_who_has_no_custody_key(store: Store):
+    kept(store)
+    dies(store.engine.ending, "begin", "after")
+    with pytest.raises(Crash):
+        store.engine.rotate()
+    is_well_again(store.engine.ending, "begin")
+    path = CustodyKeys(store.settings.keys).path(1)
+    private = path.read_bytes()
+    path.unlink()
+    store.do("restrict", subject=ANN, categories=["phone"], **LAW)  # under the key of the new epoch, made here
+    with pytest.raises(CustodyKeyNeeded, match="1 keys are in custody"):
+        store.engine.rotate()
+    path.write_bytes(private)
+    store.engine.rotate()
+    assert opened(store, law="CPC 9") == {"name": "Ann", "phone": TRIAL["phone"]}
+
+
+def test_who_may_not_make_a_custody_key_restricts_all_the_same_and_the_keys_follow(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    """A service whose folder of custody keys cannot be written: what it decided stands, and is moved by who can."""
+
+    def read_only(*_: Any) -> bytes:
+        raise KeysUnavailable("The folder of keys is read-only.", "let a custodian do it")
+
+    store.consent()
+    store.collect()
+    monkeypatch.setattr(CustodyKeys, "create", read_only)
+    assert store.do("restrict", subject=ANN, categories=["name"], **LAW).outcome == "done"
+    assert (inside(store), store.engine.vault_status()["custody_moves_under_way"]) == (0, 1)
+    assert store.held()["name"] == "restricted"
+    with pytest.raises(NotRead):
+        store.engine.open_custody(ANN, DPO, reason="x", law="another")
+    monkeypatch.undo()
+    store.engine.sweep()
+    assert (inside(store), store.engine.vault_status()["custody_moves_under_way"]) == (1, 0)
+    assert opened(store, law="CPC 9") == {"name": "Ann"}
+
+
+DEATHS = [
+    ("restrict", "fsync"),  # the file of the custody key is there, and no row knows it
+    ("restrict", "INSERT custody_key"),
+    ("restrict", "DELETE data_key"),
+    ("restrict", "DELETE pending_custody"),
+    ("restrict", "COMMIT"),
+    ("lift-restriction", "INSERT data_key"),
+    ("lift-restriction", "DELETE custody_key"),
+    ("lift-restriction", "COMMIT"),
+]
+
+
+def test_a_move_whose_process_is_killed_is_gone_on_with_and_what_was_decided_stands(store: Store, dying: Dying):
+    """kill -9 at each statement of it: the next start moves what had to move, once, and nothing is open meanwhile."""
+    store.consent()
+    store.collect()
+    for verb, at in DEATHS:
+        said = LAW if verb == "restrict" else {"reason": "settled"}
+        if verb == "lift-restriction" and store.held()["name"] == "held":
+            assert store.do("restrict", subject=ANN, categories=["name"], **LAW).outcome == "done"
+        if verb == "restrict" and store.held()["name"] == "restricted":
+            assert store.do("lift-restriction", subject=ANN, categories=["name"], reason="settled").outcome == "done"
+        asked = store.document(verb, subject=ANN, categories=["name"], **said)
+        dying(store, Death("taking", "_move", at), asked)
+        assert (inside(store), store.engine.vault_status()["custody_moves_under_way"]) == (verb == "restrict", 0), at
+        clear = value_in_clear(store.engine, ANN)
+        assert clear.get("name") == (None if verb == "restrict" else "Ann"), at
+        if verb == "restrict":
+            assert opened(store, law="CPC 9") == {"name": "Ann"}, at
+        assert store.engine.execute(asked).outcome == "done", at  # the answer that the killed process owed
+        assert inside(store) == (verb == "restrict"), at
+    store.engine.rotate()
+    assert value_in_clear(store.engine, ANN) == TRIAL
+    with store.engine.database.read() as c:
+        found = Findings()
+        misplaced(c, found)
+    assert not found
 
 
 def test_a_turn_of_the_epoch_a_dump_and_a_restart_keep_custody_closed_and_openable(store: Store):

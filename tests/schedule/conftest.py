@@ -1,11 +1,9 @@
-from collections.abc import Iterator
-
 import pytest
+from forked import Forks
 from processes.dying import Dying
 
 
 @pytest.fixture(scope="session")
-def dying() -> Iterator[Dying]:
+def dying(forks: Forks) -> Dying:
     """Processes to be killed."""
-    with Dying() as started:
-        yield started
+    return Dying(forks)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from schedule.leading import dies, leads_soon
 from whole.stores import Store
 
+from lifecycle.errors import NeedsAnother
+from lifecycle.schedule import worker
 from lifecycle.schedule.leader import Leader, leader_of
 from lifecycle.schedule.worker import Duty, Worker
 
@@ -51,6 +54,30 @@ class Noted:
 
     def failed(self, name: str, error: Exception) -> None:
         self.failures.append((name, type(error).__name__))
+
+
+def test_a_worker_that_lacks_what_another_may_have_lets_that_one_lead_and_comes_back(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(worker, "STANDS_BACK", 0.2)
+    noted = Noted()
+
+    def lacks() -> None:
+        raise NeedsAnother("The key is not here.")
+
+    epoch = Duty("epoch", timedelta(minutes=10), lacks)
+    with leader_of(store.engine.database) as one, leader_of(store.engine.database) as other:
+        lacking = Worker(one, [epoch, noted.duty("drain")], noted.failed)
+        standing_by = Worker(other, [noted.duty("epoch")], noted.failed)
+        lacking.tick_all()
+        assert (noted.done, noted.failures) == ([], [("epoch", "NeedsAnother")])
+        standing_by.tick_all()
+        assert noted.done == ["epoch"]
+        other.step_down()
+        time.sleep(0.3)
+        lacking.tick_all()
+        assert noted.done == ["epoch", "drain"]  # alone it does the rest, and asks again only after ten minutes
+        assert noted.failures == [("epoch", "NeedsAnother")]
 
 
 def test_a_failing_duty_is_reported_and_does_not_stop_the_others():
@@ -127,3 +154,35 @@ def test_of_two_workers_over_one_store_only_the_one_that_leads_acts(store: Store
         for worker in workers:
             worker.tick_all()
     assert acted == ["first"] * 3 + ["second", "first"]
+
+
+def test_a_duty_that_waits_for_others_holds_up_no_other():
+    """From the first moment on, and for as long as nobody answers."""
+    noted, answered, asked, stop = Noted(), threading.Event(), threading.Event(), threading.Event()
+
+    def wait() -> None:
+        asked.set()
+        assert answered.wait(60)
+
+    def sweep() -> None:
+        noted.done.append("sweep")
+        if asked.is_set() and noted.done.count("sweep") > 3:
+            answered.set()  # only now, after several sweeps
+            stop.set()
+
+    duties = [Duty("witness", OFTEN, wait, waits=True), Duty("sweep", OFTEN, sweep)]
+    running = threading.Thread(target=Worker(Alone(), duties, noted.failed).run, args=(stop,))
+    running.start()
+    running.join(60)
+    assert not running.is_alive()
+    assert asked.is_set()
+    assert noted.failures == []
+
+
+def test_what_waits_is_done_by_who_leads_alone_and_its_failure_is_reported():
+    noted = Noted()
+    waits = replace(noted.duty("witness", fails=True), waits=True)
+    Worker(Alone(False), [waits], noted.failed).tick_all()
+    assert (noted.done, noted.failures) == ([], [])
+    Worker(Alone(), [waits], noted.failed).tick_all()
+    assert (noted.done, noted.failures) == (["witness"], [("witness", "ValueError")])

@@ -22,6 +22,7 @@ from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
 from lifecycle.storage.event_ids import EventIds
 from lifecycle.storage.failures import WroteFirst
+from lifecycle.storage.rows import BULK
 from lifecycle.vault.sealing import OpenParts, open_part
 from lifecycle.vault.tables import data_key, lookup, subject_key
 
@@ -76,7 +77,7 @@ def test_the_head_that_is_stored_is_the_head_that_was_returned(streams: Streams,
     with database.read() as c:
         (head,) = load_heads(c, [ann.subject_id, UUID(int=5)]).values()
     assert (head.version, head.at) == (3, MONDAY)
-    assert head == Head(**{name: getattr(ann.head, name) for name in Head.__slots__ if name != "stored"}, stored=True)
+    assert head == Head(**{name: getattr(ann.head, name) for name in Head._fields if name != "stored"}, stored=True)
 
 
 def test_a_header_opens_its_entry_and_continues_the_stream(streams: Streams, database: Database):
@@ -278,3 +279,50 @@ def test_instants_are_kept_to_the_microsecond(streams: Streams, database: Databa
     ann.append(streams, an_activity(), at=at)
     with database.read() as c:
         assert load_heads(c, [ann.subject_id])[ann.subject_id].at == at
+
+
+# -- many at once: on PostgreSQL they go by COPY --------------------------------------------------------------------
+
+
+def a_crowd(number: int = BULK) -> list[Person]:
+    return [Person() for _ in range(number)]
+
+
+def of_all(people: list[Person]) -> Appending:
+    """Two events of each, and everything else that an append may write."""
+    appending = Appending()
+    for number, one in enumerate(people):
+        one.append_to(appending, an_activity(), a_birth_date())
+        appending.rows.commands.append(a_seen_command(one.subject_id))
+        appending.rows.lookups.append(a_lookup(one.subject_id, f"token-{number}".encode()))
+    return appending
+
+
+def test_many_rows_at_once_are_the_rows_that_one_by_one_are(streams: Streams, database: Database):
+    people = a_crowd()
+    appending = of_all(people)
+    streams.save(*appending.recorded, rows=appending.rows)
+    alone = Person()
+    single = of_all([alone])
+    single.rows.lookups[0]["token"] = b"alone"
+    streams.save(*single.recorded, rows=single.rows)
+    assert rows_of(database, people[-1].subject_id) == rows_of(database, alone.subject_id)
+    with database.read() as c:
+        heads = load_heads(c, [one.subject_id for one in people])
+    for one in people:
+        assert heads[one.subject_id].commitment == appending.rows.moves[one.subject_id][1].commitment
+        stored = streams.recorder.select_events(one.subject_id)
+        assert [each.state for each in stored] == [
+            r.header for r in appending.recorded if r.originator_id == one.subject_id
+        ]
+
+
+def test_one_taken_row_among_many_undoes_them_all(streams: Streams, database: Database):
+    people = a_crowd()
+    first = of_all(people[:1])
+    streams.save(*first.recorded, rows=first.rows)
+    second = of_all(people[1:])
+    second.rows.lookups[-1]["token"] = b"token-0"  # meanwhile somebody else's
+    with pytest.raises(WroteFirst):
+        streams.save(*second.recorded, rows=second.rows)
+    assert set(rows_of(database, people[1].subject_id).values()) == {0}

@@ -9,14 +9,14 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from appends import Person, an_activity
 from postgres import Server, on_postgresql, on_sqlite
-from sqlalchemy import TextClause, text
+from sqlalchemy import TextClause, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from lifecycle.errors import StoreUnavailable
@@ -90,6 +90,16 @@ def test_a_database_that_is_locked_for_too_long_says_so(database_url: str):
         check(other)  # readers are not kept out
     holder.close()
     other.close()
+
+
+def test_who_finds_every_connection_in_use_is_told_so_and_does_not_hang(database_url: str):
+    db = Database(database_url, busy_seconds=0.05, pool_size=2, more=1)
+    with ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(db.read())
+        refused(lambda: check(db), "Every connection is in use")
+    check(db)
+    db.close()
 
 
 @on_sqlite
@@ -274,3 +284,23 @@ def test_migrations_are_in_the_wheel(tmp_path: Path):
         capture_output=True, text=True, check=False, env=environment,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_interruption_in_the_middle_of_a_query_comes_through_and_the_next_read_is_served(database: Database):
+    """Control-C is not to be told as an error of ours."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def read() -> None:
+        with database.read() as c:
+            event.listen(database.engine, "before_cursor_execute", interrupt)
+            try:
+                c.execute(text("SELECT 1"))
+            finally:
+                event.remove(database.engine, "before_cursor_execute", interrupt)
+
+    with pytest.raises(KeyboardInterrupt):
+        read()
+    with database.read() as c:
+        assert c.execute(text("SELECT 1")).scalar_one() == 1

@@ -496,6 +496,12 @@ class Closed:
 # -- a bundle ----------------------------------------------------------------------------------------------------------
 
 
+def event_line(said: Any) -> bytes:
+    """As bundles are written: the keys in order and no blanks. A reader may not depend on it."""
+    text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "surrogatepass") + b"\n"
+
+
 @dataclass
 class Draft:
     """A bundle before it is written. Whoever lies in a bundle lies here."""
@@ -512,7 +518,7 @@ class Draft:
             "bundle.json": json.dumps(self.bundle).encode() + b"\n",
             "checkpoint": self.checkpoint,
             "map.json": json.dumps(self.map).encode() + b"\n",
-            "events.jsonl": b"".join(json.dumps(each, ensure_ascii=False).encode() + b"\n" for each in self.events),
+            "events.jsonl": b"".join(event_line(each) for each in self.events),
             "system.jsonl": b"".join(json.dumps(each).encode() + b"\n" for each in self.system),
             **self.others,
         }

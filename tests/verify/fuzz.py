@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from verify.book import Book, Stream, sid_with
+from verify.book import Book, Stream, event_line, sid_with
 from verify.checking import asked
 
 from lifecycle import verify
@@ -275,7 +275,8 @@ def json_field(rng: random.Random, files: Files, others: Files) -> None:
     _change(rng, holder, key, places, theirs)
     for line, field, header in within or []:
         line[field] = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    files[name] = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    written = rng.choice([event_line, lambda line: json.dumps(line).encode() + b"\n"])
+    files[name] = b"".join(written(line) for line in lines)
 
 
 def _headers(lines: list[Any]) -> list[tuple[Any, str, Any]]:

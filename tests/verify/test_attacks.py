@@ -518,6 +518,65 @@ def test_attack_22_an_erasure_does_not_explain_what_was_recorded_after_it(
     assert refused(book, book.close().of(person), tmp_path).step == "V9"
 
 
+@pytest.mark.parametrize("values", ["disclosed", "sealed"])
+def test_attack_22_an_order_that_is_being_carried_out_explains_nothing_else(
+    book: Book, person: Person, tmp_path: Path, values: str
+) -> None:
+    """Of a holding that it does not name; of the access stream; recorded after it; shown in part; under another's order."""
+    order = book.order(person, "h1")
+    book.destroy(person, order)
+    accepted(book, book.close().of(person, values=values), tmp_path)
+    other = person.record.events[2].stored[1]
+    access = person.access.events[0].stored[0]
+    for stored in (other, access):
+        kept = dict(stored)
+        stored.clear()
+        assert refused(book, book.close().of(person, values=values), tmp_path).step == "V9"
+        stored.update(kept)
+    late = book.collect(person, "h1", "later")
+    late.stored[1].clear()
+    assert refused(book, book.close().of(person, values=values), tmp_path).step == "V9"
+
+
+def test_attack_22_a_value_after_the_order_of_a_whole_erasure_is_not_explained_by_it(
+    book: Book, person: Person, tmp_path: Path
+) -> None:
+    book.destroy(person, book.order(person))
+    late = book.collect(person, "h9", "later")
+    for stored in late.stored:
+        stored.clear()
+    verdict = refused(book, book.close().of(person), tmp_path)
+    assert (verdict.step, "nothing explains it" in verdict.message) == ("V9", True)
+
+
+def test_attack_22_a_completed_order_explains_by_its_keys_alone(book: Book, person: Person, tmp_path: Path) -> None:
+    """Left out of the completion, a key is not explained by the order; named with another commitment, neither."""
+    order = book.order(person, "h1")
+    keys = book.destroy(person, order)
+    book.complete(person, order, [])
+    assert refused(book, book.close().of(person), tmp_path).step == "V9"
+    again = book.order(person, "h1")
+    accepted(book, book.close().of(person), tmp_path)
+    book.complete(person, again, [{**key, "kc": b64url(b"k" * 32)} for key in keys])
+    book.order(person, "h1")
+    assert refused(book, book.close().of(person), tmp_path).step == "V9"
+
+
+def test_attack_22_half_of_what_a_key_sealed_is_not_gone(book: Book, person: Person, tmp_path: Path) -> None:
+    """Keys are destroyed with all that they sealed: the words of one event missing, and those of the next shown."""
+    book.order(person)
+    person.record.events[1].stored[0].clear()
+    assert refused(book, book.close().of(person), tmp_path).step == "V9"
+
+
+@pytest.mark.parametrize("lie", [{"holdings": "h1"}, {"holdings": [1]}, {"whole": "yes"}], ids=str)
+def test_attack_22_an_order_is_of_holdings_or_of_all(
+    book: Book, person: Person, tmp_path: Path, lie: dict[str, Any]
+) -> None:
+    book.record(person.record, "erasure-ordered", {"ground": "7.3e", "holdings": ["h1"], "whole": False, **lie})
+    assert refused(book, book.close().of(person), tmp_path).step == "V10"
+
+
 def test_attack_22_an_access_stream_is_not_explained_by_a_partial_erasure(
     book: Book, person: Person, tmp_path: Path
 ) -> None:

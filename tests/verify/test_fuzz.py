@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from verify.fuzz import Case, cases, judge, one, packed
+from verify.book import event_line
+from verify.fuzz import Case, cases, judge, mutate, one, packed
 
 from lifecycle import verify
 from lifecycle.verify import Malformed
@@ -159,3 +160,84 @@ def test_the_headers_of_honest_bundles_are_matched_at_once(every: list[Case]) ->
     headers = [json.loads(line)["header"] for case in every for line in case.files["events.jsonl"].splitlines()]
     assert len(headers) > 5
     assert all(matched_at_once(each) for each in headers)
+
+
+# -- a line is taken apart at its marks or parsed: never with two results --------------------------------------------------------
+
+LINE: dict[str, Any] = {
+    "header": json.dumps(HEADER, separators=(",", ":")),
+    "inclusion": "b-_9",
+    "index": 12,
+    "parts": [{"ct": "b-_9"}, {}],
+    "salt": "c-_9",
+    "stream": 1,
+}
+
+
+def taken_apart(text: str) -> bool:
+    try:
+        by_step = verify._event_by_step(text)
+    except (Malformed, RecursionError):
+        by_step = None
+    at_once = verify._plain_event(text)
+    if at_once is not None and by_step is None:  # a control character, which JSON may not hold and base64url does not
+        with pytest.raises(Malformed):
+            verify.unb64url(at_once[0].inclusion + at_once[0].salt)
+        return True
+    assert at_once is None or at_once == by_step, text
+    return at_once is not None
+
+
+def test_a_line_with_another_value_anywhere_is_read_in_one_way() -> None:
+    for value in [*VALUES, '","stream":0}', '","salt":"', '"}],"salt":"', '","inclusion":"', LINE["header"]]:
+        for line in _with_one_other(LINE, value):
+            taken_apart(json.dumps(line, sort_keys=True, separators=(",", ":"), ensure_ascii=False))
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["", '"', "\\", '\\"', " ", ",", "}", "]", "0", "-", ".5", "A", "\t", "é", '","stream":0}', '"index":12,', "[]"],
+)
+def test_a_line_that_is_edited_anywhere_is_read_in_one_way(piece: str) -> None:
+    text = event_line(LINE).decode().removesuffix("\n")
+    for at in range(len(text) + 1):
+        for end in (at, at + 1, at + 2):
+            taken_apart(text[:at] + piece + text[end:])
+
+
+def test_the_lines_of_honest_bundles_are_taken_apart(every: list[Case]) -> None:
+    lines = [line.decode() for case in every for line in case.files["events.jsonl"].splitlines()]
+    assert len(lines) > 5
+    assert all(taken_apart(each) for each in lines)
+
+
+def _slow(patch: pytest.MonkeyPatch) -> None:
+    """Every line and header step by step, every proof hashed to the root, one event at a time."""
+    batches = verify.Bundle.batches
+    patch.setattr(verify, "_plain_event", lambda _: None)
+    patch.setattr(verify, "_plain_header", lambda _: None)
+    patch.setattr(verify.Inclusions, "holds", verify.Inclusions._holds_whole)
+    patch.setattr(
+        verify.Bundle, "batches", lambda self, name: ([each] for some in batches(self, name) for each in some)
+    )
+
+
+def _verdict(case: Case, raw: bytes) -> tuple[str, str]:
+    case.asked.bundle.write_bytes(raw)
+    try:
+        verify.verify(case.asked)
+    except verify.Verdict as verdict:
+        return verdict.verdict, verdict.message
+    return "ok", ""
+
+
+def test_what_is_quick_gives_the_verdicts_of_what_is_slow(every: list[Case]) -> None:
+    for seed in range(150):
+        rng = random.Random(seed)
+        case = every[seed % 2]  # those with events of several kinds
+        raw = mutate(rng, case, every[1 - seed % 2])
+        quick = _verdict(case, raw)
+        with pytest.MonkeyPatch.context() as patch:
+            _slow(patch)
+            slow = _verdict(case, raw)
+        assert quick[0] == slow[0], (quick, slow)

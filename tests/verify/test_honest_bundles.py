@@ -85,7 +85,24 @@ def test_an_erasure_that_is_ordered_and_not_completed(tmp_path: Path) -> None:
     book.order(person)
     found = accepted(book, book.close().of(person), tmp_path)
     assert found.record.state == 0
-    assert [each for each in found.remarks if "ordered, not completed" in each]
+    assert [each for each in found.remarks if "is not completed: nothing is gone by it" in each]
+
+
+@pytest.mark.parametrize("values", ["disclosed", "sealed"])
+@pytest.mark.parametrize("holdings", [(), ("h1",)], ids=["whole", "part"])
+def test_an_erasure_that_is_being_carried_out(tmp_path: Path, holdings: tuple[str, ...], values: str) -> None:
+    """Keys and values are gone, and what outside stores have to say, or only the next checkpoint, is awaited."""
+    book = Book()
+    person = life(book)
+    order = book.order(person, *holdings)
+    if not holdings:
+        book.look(person)  # by somebody who had begun before the fence
+    book.destroy(person, order)
+    found = accepted(book, book.close().of(person, values=values), tmp_path)
+    assert found.record.state == 0
+    told = [each for each in found.remarks if f"Event n={order.n}: an erasure" in each and order.said["at"] in each]
+    assert len(told) == 1
+    assert "keys' values are gone by it, and nothing says that every copy is" in told[0]
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import json
 import zipfile
+from base64 import b64decode
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import pytest
+from judges import Go
+from processes.dying import Crash, dies, is_well_again
+from sqlalchemy import select
 from whole.stores import ANN, BEN, Store
 
 from lifecycle import verify
-from lifecycle.engine.bundling import sid_of_receipt, write_bundle
+from lifecycle.engine.bundling import OrderNotPublished, sid_of_receipt, write_bundle
+from lifecycle.errors import LifecycleError
 from lifecycle.ledger.envelope import b64url
 from lifecycle.ledger.note import read_note
+from lifecycle.ledger.tlog_policy import TrustPolicy
+from lifecycle.ledger.tlog_proof import TlogProof
+from lifecycle.ledger.tree import leaf_hash
+from lifecycle.storage.tables import stream_head
 
 OK, INVALID, CONTRADICTION, STALE = 0, 3, 4, 5
 
@@ -33,6 +43,14 @@ def written(store: Store, folder: Path, subject: dict[str, str] | None = None, *
     who = {} if subject is None else {"subject_id": store.engine.read.subject_id(subject)}
     write_bundle(store.engine, out, **who, **how)
     return out
+
+
+def sid_of(store: Store, subject: dict[str, str]) -> bytes:
+    """Kept by the test, because an erased person cannot be looked up any more."""
+    head = stream_head.c
+    with store.engine.database.read() as c:
+        person = store.engine.read.subject_id(subject)
+        return bytes(c.execute(select(head.sid).where(head.stream_id == person)).scalar_one())
 
 
 def verdict(store: Store, bundle: Path, capsys: Any, *more: str) -> tuple[int, dict[str, Any]]:
@@ -99,6 +117,48 @@ def test_holdings_that_were_erased_are_explained(store: Store, tmp_path: Path, c
     assert code == OK, said
 
 
+@pytest.mark.parametrize(
+    "order", [{"ground": "7.3c"}, {"ground": "7.3d", "categories": ["phone"]}], ids=["whole", "part"]
+)
+def test_a_bundle_of_any_moment_of_an_erasure_is_verified(
+    store: Store, tmp_path: Path, capsys: Any, order: dict[str, Any]
+):
+    """Written when the values are gone and nothing says yet that the erasure is completed; and when only the newest
+    checkpoint does not say so."""
+    sid = sid_of(store, ANN)
+    dies(store.engine.erasing, "complete", "before")
+    with pytest.raises(Crash):
+        store.do("erase", subject=ANN, **order)
+    for disclosed in (False, True):
+        code, said = verdict(store, written(store, tmp_path, sid=sid, disclosed=disclosed), capsys)
+        assert code == OK, said
+        assert [each for each in said["remarks"] if "is not completed: " in each], said
+    is_well_again(store.engine.erasing, "complete")
+    store.engine.erasing.resume(store.engine.clock.now())
+    key = store.engine.log.keys.path
+    key.rename(key.with_suffix(".elsewhere"))
+    code, said = verdict(store, written(store, tmp_path, sid=sid), capsys)
+    assert (code, len(said["remarks"])) == (OK, 1), said
+    key.with_suffix(".elsewhere").rename(key)
+    code, said = verdict(store, written(store, tmp_path, sid=sid), capsys)
+    assert code == OK, said
+    assert not [each for each in said["remarks"] if "is not completed" in each]
+
+
+def test_no_bundle_is_written_whose_order_no_checkpoint_covers(store: Store, tmp_path: Path):
+    """Values would be missing in it, and nothing would explain them."""
+    sid = sid_of(store, ANN)
+    store.engine.publish()
+    key = store.engine.log.keys.path
+    key.rename(key.with_suffix(".elsewhere"))
+    store.do("erase", subject=ANN, ground="7.3d", categories=["phone"])
+    with pytest.raises(OrderNotPublished, match="no checkpoint covers the order yet"):
+        written(store, tmp_path, sid=sid)
+    assert not (tmp_path / "bundle.zip").exists()
+    key.with_suffix(".elsewhere").rename(key)
+    written(store, tmp_path, sid=sid)
+
+
 def test_that_nothing_is_held_under_a_pseudonym_is_proved(store: Store, tmp_path: Path, capsys: Any):
     for number in range(8):
         nobody = bytes([number * 32]) * 32
@@ -129,7 +189,39 @@ def test_the_same_evidence_makes_the_same_files(store: Store, tmp_path: Path):
     assert written(store, tmp_path, ANN).read_bytes() == first
 
 
-def test_exploded_proofs_are_one_an_event(store: Store, tmp_path: Path):
+def test_exploded_proofs_are_one_an_event_and_go_takes_each_alone(store: Store, tmp_path: Path, go: Go):
     written(store, tmp_path, ANN, explode=True)
-    proofs = {path.name for path in (tmp_path / "bundle.proofs").iterdir()}
-    assert len(proofs) == 2 * (len(store.kinds()) + 1)
+    folder = tmp_path / "bundle.proofs"
+    assert len(list(folder.iterdir())) == 2 * (len(store.kinds()) + 1)
+    vkey = (store.engine.log.folder.folder / "log.vkey").read_text().split()[0]
+    trusted = TrustPolicy.parse(f"log {vkey}\nquorum none\n".encode())
+    entries = [path.read_bytes() for path in sorted(folder.glob("*.entry"))]
+    proofs = [TlogProof.parse(path.read_bytes()) for path in sorted(folder.glob("*.tlog-proof"))]
+    for entry, proof in zip(entries, proofs, strict=True):
+        proof.verify(leaf_hash(entry), trusted)
+        _, size, root = read_note(proof.checkpoint).text.splitlines()
+        place = {"Size": int(size), "Index": proof.index, "Root": b64decode(root)}
+        assert go.agrees("inclusion", Proof=proof.path, Leaf=leaf_hash(entry), **place)
+    with pytest.raises(LifecycleError):
+        proofs[0].verify(leaf_hash(entries[1]), trusted)
+
+
+def test_the_page_says_who_what_when_why_and_what_was_erased_and_runs_nothing(store: Store, tmp_path: Path):
+    hostile = "<script>alert(1)</script><img src=x onerror=y>"
+    store.collect(data={"name": hostile})
+    store.do("erase", subject=ANN, ground="7.3d", categories=["phone"])
+    with zipfile.ZipFile(written(store, tmp_path, ANN, disclosed=True)) as archive:
+        page = archive.read("summary.html").decode()
+    assert b64url(sid_of(store, ANN)) in page
+    rows = [row for row in page.split("<tr>") if "free-trial" in row]
+    phone = next(row for row in rows if row.startswith("<td>phone"))
+    assert "erased" in phone
+    assert "not here any more" in phone
+    company = next(row for row in rows if row.startswith("<td>company"))
+    assert "Acme" in company
+    assert "consent" in company
+    assert str(store.engine.clock.now().year) in company
+    assert escape(hostile) in page
+    for outside in ("<script", "<img", "href=", "<link", "<iframe", "@import", "url("):
+        assert outside not in page
+    assert "default-src 'none'" in page

@@ -1,152 +1,225 @@
-"""Killed at any moment: nothing acknowledged is lost, nothing is doubled, and the next run goes on."""
+"""Killed at any moment: nothing acknowledged is lost, nothing is doubled, and the next start goes on by itself."""
 
 from __future__ import annotations
 
 import json
 import os
+import random
+import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from engine.stores import count_of
+from forked import Forks, wait_until
+from postgres import Server
+from projections.tables import everything
 from sqlalchemy import func, select
-from whole.stores import ACTOR, Store
+from whole.lots import ACTS, PEOPLE, collected
+from whole.stores import Store
 
+from lifecycle.engine import Engine, open_engine
+from lifecycle.engine.creation import AlreadyInitialised, create
+from lifecycle.policy.examples import example_policy_text
+from lifecycle.settings import Settings
 from lifecycle.storage.tables import event_header, pending_erasure
-from lifecycle.vault.tables import subject_key
+from lifecycle.vault.files import KeysUnavailable
 
-PEOPLE = 60
-
-
-def lifecycle(store: Store, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "LIFECYCLE_DB": store.settings.db, "LIFECYCLE_KEYS": str(store.settings.keys)}
-    return subprocess.Popen([sys.executable, "-m", "lifecycle", *arguments], env=environment, **options)
+SOAKED = os.environ.get("LIFECYCLE_EXAMPLES") == "soak"
+KILLS = 150 if SOAKED else 10  # at random moments, on each engine
 
 
-def documents(people: int) -> list[dict[str, Any]]:
-    return [
-        {"command": command, "id": f"{command}-{number}", "actor": ACTOR,
-         "subject": {"email": f"p{number}@example.com"}, **fields}
-        for number in range(people)
-        for command, fields in (
-            ("give-consent", {"purposes": ["free-trial"], "notice": "1.0", "channel": "web-form"}),
-            ("collect", {"purpose": "free-trial", "basis": "consent", "source": "web-form", "data": {"name": "Ann"}}),
-        )
-    ]  # fmt: skip
+class Killed:
+    """One store in which lot after lot is begun, killed, and gone on with."""
+
+    def __init__(self, store: Store, forks: Forks, folder: Path) -> None:
+        self.store = store
+        self._forks = forks
+        self._folder = folder
+        self.lot = 0
+
+    def _begin(self, name: str) -> dict[str, Any]:
+        self.lot += 1
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir()
+        ACTS[name].prepare(self.store, self.lot)
+        self.store.engine.close()
+        settings = self.store.settings
+        lot = {"name": name, "lot": self.lot, "folder": str(self._folder)}
+        return {"db": settings.db, "keys": str(settings.keys), **lot}
+
+    def moments(self, name: str) -> list[str]:
+        """What an act that is left alone comes to, each name once, in order."""
+        self._forks.here("whole.lots:act", **self._begin(name))
+        self.goes_on(name)
+        return self._met()
+
+    def at(self, name: str, moment: str) -> bool:
+        """Killed at the first moment of that name. Returns whether it came there: some come once in a store's life."""
+        ended = self._forks("whole.lots:act", **self._begin(name), at=moment).wait()
+        assert ended == (-signal.SIGKILL if moment in self._met() else 0), moment
+        return ended != 0
+
+    def _met(self) -> list[str]:
+        return list(dict.fromkeys((self._folder / "moments").read_text().splitlines()))
+
+    def after(self, name: str, seconds: float) -> bool:
+        """Killed after that time. Returns whether it was still at it."""
+        with self._forks("whole.lots:act", **self._begin(name)) as running:
+            time.sleep(seconds)
+            running.kill()
+            return running.wait() == -signal.SIGKILL
+
+    def goes_on(self, name: str) -> None:
+        """The next start: what was answered is answered again, the rest is done."""
+        engine = self.store.reopen()
+        file = self._folder / "said"
+        said = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        if asked := ACTS[name].asked(self.lot):
+            again = [outcome.model_dump(mode="json") for outcome in engine.execute_many(asked)]
+            assert {outcome["outcome"] for outcome in again} == {"done"}
+            assert all(outcome in again for outcome in said), "what was answered is answered otherwise"
+        else:
+            ACTS[name].run(engine, self.lot, lambda outcome: None)
+        if SOAKED:
+            self.is_sound()
+
+    def is_sound(self) -> None:
+        """Everybody is there once, everything has its place, the log is what the store says, and projections are what a
+        rebuild makes of them."""
+        engine, people = self.store.engine, PEOPLE * self.lot
+        counted = kinds(engine)
+        assert counted["subject-registered"] == counted["personal-data-collected"] == people
+        assert counted["erasure-ordered"] == counted["erasure-completed"]
+        assert count_of(engine.database, pending_erasure) == 0
+        engine.publish()
+        assert engine.log.audit(datetime.now(UTC), engine.vault).findings == ()
+        before = everything(engine.database)
+        engine.follower.rebuild()
+        assert everything(engine.database) == before
 
 
-def written(store: Store, folder: Path, people: int = PEOPLE) -> Path:
-    path = folder / "documents.jsonl"
-    path.write_text("".join(json.dumps(document) + "\n" for document in documents(people)), encoding="utf-8")
-    store.engine.move_clock(datetime.fromisoformat("2024-08-01T10:00:00+08:00"))
-    return path
-
-
-def kinds(store: Store) -> Counter[str]:
-    with store.engine.database.read() as c:
+def kinds(engine: Engine) -> Counter[str]:
+    with engine.database.read() as c:
         rows = c.execute(select(event_header.c.kind, func.count()).group_by(event_header.c.kind))
         return Counter({kind.partition("/")[0]: count for kind, count in rows})
 
 
-@pytest.mark.parametrize("acknowledged", [1, 17])
-def test_an_apply_that_is_killed_has_kept_what_it_acknowledged(store: Store, tmp_path: Path, acknowledged: int):
-    path = written(store, tmp_path)
-    running = lifecycle(store, "apply", str(path), stdout=subprocess.PIPE)
-    assert running.stdout is not None
-    said = [json.loads(running.stdout.readline()) for _ in range(acknowledged)]
-    running.send_signal(signal.SIGKILL)
-    running.wait()
-    running.stdout.close()
-    store.reopen()
-    by_id = {document["id"]: document for document in documents(PEOPLE)}
-    for outcome in said:
-        assert store.engine.execute(by_id[outcome["id"]]).model_dump(mode="json") == outcome
-    again = subprocess.run(
-        lifecycle_command("apply", str(path)), env=environment(store), capture_output=True, check=True
-    )
-    assert {json.loads(line)["outcome"] for line in again.stdout.splitlines()} == {"done"}
-    assert kinds(store)["personal-data-collected"] == PEOPLE
-    assert kinds(store)["subject-registered"] == PEOPLE
+@pytest.fixture
+def killed(store: Store, forks: Forks, tmp_path: Path) -> Killed:
+    return Killed(store, forks, tmp_path / "lot")
 
 
-def lifecycle_command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "lifecycle", *arguments]
+def chosen(moments: list[str]) -> list[str]:
+    """After each: what is so before a commit was so after the moment before it. And once before."""
+    return [moment for moment in moments if not moment.startswith("before ")] + moments[:1]
 
 
-def environment(store: Store) -> dict[str, str]:
-    return {**os.environ, "LIFECYCLE_DB": store.settings.db, "LIFECYCLE_KEYS": str(store.settings.keys)}
+@pytest.mark.parametrize("name", ACTS)
+def test_killed_at_any_step_nothing_is_lost_or_doubled_and_the_next_start_goes_on(killed: Killed, name: str):
+    steps = chosen(killed.moments(name))
+    died = 0
+    with_all_before = name in ("transfer", "hand over")  # each lot is transferred with all before it
+    for step in steps[::3] if with_all_before and not SOAKED else steps:
+        died += killed.at(name, step)
+        killed.goes_on(name)
+    assert died > 1
+    killed.is_sound()
 
 
-def wait_until(condition: Any, seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come so far"
-        time.sleep(0.005)
+def test_killed_at_random_moments_nothing_is_lost_or_doubled_and_the_next_start_goes_on(killed: Killed):
+    chance, lasted, died = random.Random(20260801), dict[str, float](), 0
+    for _ in range(KILLS):
+        name = chance.choice(list(ACTS))
+        if name not in lasted:
+            began = time.monotonic()
+            killed.moments(name)
+            lasted[name] = time.monotonic() - began
+        died += killed.after(name, chance.uniform(0, lasted[name]))
+        killed.goes_on(name)
+    killed.is_sound()
+    assert died > KILLS // 4
 
 
-def test_an_import_that_is_killed_is_gone_on_with_and_doubles_nothing(store: Store, tmp_path: Path):
-    people = 700  # more than one transaction
-    path = written(store, tmp_path, people)
-    running = lifecycle(store, "import", str(path), stdout=subprocess.DEVNULL)
-    wait_until(lambda: kinds(store)["subject-registered"] > 0)
-    running.send_signal(signal.SIGKILL)
-    running.wait()
-    killed_at = kinds(store)["personal-data-collected"]
-    again = subprocess.run(
-        lifecycle_command("import", str(path), "--json"), env=environment(store), capture_output=True, check=True
-    )
-    assert json.loads(again.stdout)["done"] == 2 * people
-    assert killed_at < people
-    assert kinds(store)["personal-data-collected"] == kinds(store)["subject-registered"] == people
+@pytest.mark.parametrize("few", [not SOAKED])
+def test_killed_while_a_store_is_made_the_next_one_makes_it(
+    kind_of_database: str, request: pytest.FixtureRequest, forks: Forks, tmp_path: Path, few: bool
+):
+    with empty_database(kind_of_database, request, tmp_path / "whole.db") as url:
+        steps = chosen(making(forks, Settings(url, tmp_path / "whole" / "store" / "keys")))
+    assert "a revision" in steps
+    of_database = [step for step in steps if step.startswith(("a revision", "before", "after"))]
+    for number, step in enumerate(of_database if few and kind_of_database == "postgresql" else steps):
+        with empty_database(kind_of_database, request, tmp_path / f"{number}.db") as url:
+            settings = Settings(url, tmp_path / str(number) / "store" / "keys")
+            assert step in making(forks, settings, step)
+            with made_at_last(settings) as engine:
+                engine.publish()
+                assert engine.log.audit(datetime.now(UTC), engine.vault).findings == ()
+                assert kinds(engine) == {"policy-published": 1}
 
 
-def test_a_sweep_that_is_killed_is_gone_on_with_and_expires_nothing_twice(store: Store):
-    people = 520  # more than one batch of the sweep
-    store.engine.move_clock(datetime.fromisoformat("2024-08-01T10:00:00+08:00"))
-    store.engine.execute_many(documents(people))
-    store.engine.drain()
-    store.engine.move_clock(datetime.fromisoformat("2027-01-01T00:00:00+08:00"))
-    running = lifecycle(store, "retention", "sweep", stdout=subprocess.DEVNULL)
-    wait_until(lambda: kinds(store)["retention-expired"] > 0)
-    running.send_signal(signal.SIGKILL)
-    running.wait()
-    store.reopen()
-    store.engine.sweep()
-    counted = kinds(store)
-    assert counted["retention-expired"] == counted["erasure-ordered"] == counted["erasure-completed"] == people
-    with store.engine.database.read() as c:
-        assert c.execute(select(func.count()).select_from(pending_erasure)).scalar_one() == 0
-        assert c.execute(select(func.count()).select_from(subject_key)).scalar_one() == people
-    assert store.engine.due() == []
+def making(forks: Forks, settings: Settings, at: str | None = None) -> list[str]:
+    """The moments that it came to."""
+    settings.keys.parent.mkdir(parents=True)
+    file = settings.keys.parent / "moments"
+    said = {"db": settings.db, "keys": str(settings.keys), "file": str(file), "at": at}
+    assert forks("whole.lots:make", **said).wait() == (0 if at is None else -signal.SIGKILL), at
+    return list(dict.fromkeys(file.read_text().splitlines()))
 
 
-def test_a_transfer_that_is_killed_goes_on_and_tells_and_transfers_nobody_twice(store: Store, tmp_path: Path):
-    path = written(store, tmp_path)
-    subprocess.run(lifecycle_command("import", str(path)), env=environment(store), capture_output=True, check=True)
-    recipient = {"name": "Newco", "contact": "dpo@newco.example", "country": "SG"}
-    announced = store.do("announce-transfer", transfer="newco", cause="merger", recipient=recipient)
-    assert announced.outcome == "done"
-    code = (
-        "import sys, lifecycle.engine.transferring as t; t.BATCH = 4; "
-        "from lifecycle.cli.main import run; sys.argv = ['lifecycle', *sys.argv[1:]]; run()"
-    )
-    for arguments, kind in (
-        (("transfer", "notify", "newco", "--channel", "email"), "subject-transfer-notified"),
-        (("transfer", "run", "newco"), "subject-transferred"),
-    ):
-        running = subprocess.Popen(
-            [sys.executable, "-c", code, *arguments], env=environment(store), stdout=subprocess.DEVNULL
-        )
-        until = time.monotonic() + 60
-        while kinds(store)[kind] == 0 and running.poll() is None and time.monotonic() < until:
-            time.sleep(0.01)
-        running.send_signal(signal.SIGKILL)
-        running.wait()
-        assert kinds(store)[kind] > 0
-        subprocess.run(lifecycle_command(*arguments), env=environment(store), capture_output=True, check=True)
-        assert kinds(store)[kind] == PEOPLE
+def made_at_last(settings: Settings) -> Engine:
+    """Whoever finds a key beside an empty database does as it is told: it might be another store's."""
+    try:
+        return made_again(settings)
+    except KeysUnavailable:  # "if an earlier `lifecycle init` was interrupted, remove the epoch-*.key file"
+        for file in settings.keys.glob("epoch-*.key"):
+            file.unlink()
+    return made_again(settings)
+
+
+def made_again(settings: Settings) -> Engine:
+    try:
+        return create(settings, example_policy_text(), simulated_clock=True)[0]
+    except AlreadyInitialised:
+        return open_engine(settings.db, keys=settings.keys)
+
+
+@contextmanager
+def empty_database(kind: str, request: pytest.FixtureRequest, file: Path) -> Iterator[str]:
+    if kind == "sqlite":
+        yield f"sqlite:///{file}"
+        return
+    server: Server = request.getfixturevalue("postgresql")
+    with server.database(migrated=False) as url:
+        yield url
+
+
+# -- by the command line: what it printed, it has kept -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("acknowledged", [1, 5])
+def test_an_apply_that_is_killed_has_kept_what_it_printed(
+    killed: Killed, forks: Forks, tmp_path: Path, acknowledged: int
+):
+    path, out = tmp_path / "documents.jsonl", tmp_path / "out"
+    path.write_text("".join(json.dumps(document) + "\n" for document in collected(1)), encoding="utf-8")
+    killed.store.engine.close()
+    settings = killed.store.settings
+    said = {"db": settings.db, "keys": str(settings.keys), "arguments": ["apply", str(path)], "out": str(out)}
+    with forks("whole.lots:command_line", **said) as running:
+        wait_until(lambda: out.exists() and out.read_text().count("\n") >= acknowledged)
+        running.kill()
+    engine = killed.store.reopen()
+    printed = [json.loads(line) for line in out.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    for document, outcome in zip(collected(1), printed, strict=False):
+        assert engine.execute(document).model_dump(mode="json") == outcome
+    killed.lot = 1
+    engine.execute_many(collected(1))
+    killed.is_sound()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from lifecycle.domain.subject.refusals import UnknownSubject
 from lifecycle.engine import open_engine, vault_dumps
 from lifecycle.engine.bundling import sid_of_receipt, write_bundle
 from lifecycle.engine.engine import Engine
-from lifecycle.engine.sealing_off import AnchorLost, SealedOff
+from lifecycle.engine.sealing_off import AnchorLost, SealedOff, Watch
 from lifecycle.ledger.checkpoint_rows import RolledBack
 from lifecycle.storage.database import Database
 from lifecycle.vault.epochs import EpochKeys
@@ -262,3 +263,40 @@ def test_a_spoilt_dump_changes_nothing(store: Store, backups: Backups, spoil: Ca
     database.close()
     with backups.open() as engine:
         assert states(engine, CEM) == {"name": "held", "phone": "held"}
+
+
+@on_sqlite
+@pytest.mark.parametrize("how", ["renamed over it", "copied into it"])
+def test_a_process_that_is_open_notices_before_it_reads_or_writes(
+    store: Store, backups: Backups, monkeypatch: Any, how: str
+):
+    """Whoever restores should stop it first, and did not. It comes to itself when the database has caught up."""
+    if how == "copied into it":
+        monkeypatch.setattr(Watch, "EVERY", 0.0)  # otherwise within a second
+    backups.make()
+    store.do("erase", subject=ANN, ground="7.3c")
+    opened = store.engine
+    if how == "renamed over it":
+        for suffix in ("-wal", "-shm"):
+            backups.file.with_name(backups.file.name + suffix).unlink(missing_ok=True)
+        os.replace(backups.kept, backups.file)
+    else:
+        opened.database.engine.dispose()  # else SQLite itself would find its pages damaged
+        opened.database.watching._own.engine.dispose()
+        for suffix in ("-wal", "-shm"):
+            backups.file.with_name(backups.file.name + suffix).unlink(missing_ok=True)
+        shutil.copyfile(backups.kept, backups.file)
+    for act in (
+        lambda: opened.read.holdings(BEN),
+        lambda: store.consent(subject=BEN),
+        opened.sweep,
+        opened.publish,
+        lambda: opened.read.holdings(ANN),
+    ):
+        with pytest.raises(SealedOff, match="older than its keys"):
+            act()
+    with backups.open(even_sealed_off=True) as restoring:
+        restoring.restoring.reapply()
+    assert states(opened, BEN)
+    with pytest.raises(UnknownSubject):
+        opened.read.holdings(ANN)

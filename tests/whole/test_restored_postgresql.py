@@ -17,7 +17,8 @@ from lifecycle import verify
 from lifecycle.domain.subject.refusals import UnknownSubject
 from lifecycle.engine import open_engine, vault_dumps
 from lifecycle.engine.bundling import sid_of_receipt, write_bundle
-from lifecycle.engine.sealing_off import SealedOff
+from lifecycle.engine.sealing_off import SealedOff, Watch
+from lifecycle.errors import StoreUnavailable
 from lifecycle.storage.database import Database
 from lifecycle.vault.epochs import EpochKeys
 from lifecycle.vault.files import KeyMissing
@@ -88,6 +89,27 @@ def test_after_pg_restore_the_erased_stay_erased(store: Store, server: Started, 
     run(server, "CREATE DATABASE privacy")
     load(server, "privacy", dumped)
     assert_ann_stays_erased(store, url_of(server), certificate)
+
+
+def test_a_process_that_is_open_notices_before_it_reads_or_writes(
+    store: Store, server: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(Watch, "EVERY", 0.0)  # otherwise within a second
+    dumped = tmp_path / "dumped"
+    dump(server, "privacy", dumped)
+    erase_ann(store, tmp_path)
+    run(server, "DROP DATABASE privacy WITH (FORCE)")
+    run(server, "CREATE DATABASE privacy")
+    load(server, "privacy", dumped)
+    opened = store.engine
+    with pytest.raises(StoreUnavailable):  # its connections are dead, and it says no more than that
+        opened.read.holdings(BEN)
+    for act in (lambda: opened.read.holdings(BEN), lambda: store.consent(subject=BEN), opened.sweep, opened.publish):
+        with pytest.raises(SealedOff, match="older than its keys"):
+            act()
+    with open_engine(url_of(server), keys=store.settings.keys, even_sealed_off=True) as engine:
+        engine.restoring.reapply()
+    assert {row["state"] for row in opened.read.holdings(BEN)} == {"held"}
 
 
 def test_a_cluster_from_pg_basebackup_is_sealed_too(store: Store, server: Started, tmp_path: Path):

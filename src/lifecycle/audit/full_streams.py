@@ -15,8 +15,8 @@ from lifecycle.audit.full_findings import Findings, place
 from lifecycle.audit.full_leaves import Step
 from lifecycle.audit.full_parts import Parts
 from lifecycle.domain.catalogue import KINDS, UPCASTS
-from lifecycle.domain.streams import is_person_stream
-from lifecycle.domain.subject.events import SubjectRegistered
+from lifecycle.domain.streams import is_access_stream, is_person_stream
+from lifecycle.domain.subject.events import CommandRefused, SubjectRegistered
 from lifecycle.ledger import envelope
 from lifecycle.ledger.envelope import Header, MalformedHeader, b64url
 from lifecycle.ledger.tables import event_position, ledger_queue, log_entry
@@ -148,7 +148,7 @@ class Events:
         if its.event_id is not None and row.event_id <= its.event_id:
             self._add("columns-differ", its, row.version)
         cmd = header.meta["cmd"]
-        if cmd != its.cmd and hash(cmd) in its.cmds:
+        if cmd != its.cmd and hash(cmd) in its.cmds and not _by_a_stranger(its, header):
             self._add("command-repeated", its, row.version)
         its.cmd = cmd
         its.cmds.add(hash(cmd))
@@ -206,3 +206,8 @@ def _heads(c: Connection, streams: Sequence[UUID]) -> dict[UUID, Row[Any]]:
         for some in in_chunks(streams)
         for row in c.execute(select(stream_head).where(stream_head.c.stream_id.in_(some)))
     }
+
+
+def _by_a_stranger(its: _Stream, header: Header) -> bool:
+    """Refused attempts by people whom nobody knows: their ids are not remembered, each try is on record (ADR 0010)."""
+    return header.kind == CommandRefused.kind and not is_access_stream(its.id)

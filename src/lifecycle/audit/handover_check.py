@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from uuid import UUID
@@ -81,7 +81,6 @@ class Checked:
     history: tuple[Told, ...]
     opened: tuple[dict[str, Any], ...] = field(repr=False)
     identifiers: tuple[dict[str, str], ...] = field(repr=False)
-    state: Subject = field(repr=False)
 
     @property
     def count(self) -> int:
@@ -90,8 +89,17 @@ class Checked:
 
 def checked(said: Any, ground: Ground, place: str) -> Checked:
     """Errors: ArchiveRefused, which names the `place`."""
+    return _at(place, lambda: _checked(said, ground))
+
+
+def read_again(said: Any, ground: Ground, place: str) -> Checked:
+    """What was checked before, read once more: without its proofs. Errors: ArchiveRefused."""
+    return _at(place, lambda: _as_checked(said, ground, _headers(said["events"]), said["map"]["head"]))
+
+
+def _at(place: str, read: Callable[[], Checked]) -> Checked:
     try:
-        return _checked(said, ground)
+        return read()
     except ArchiveRefused as refused:
         raise ArchiveRefused(f"{place}: {refused.message}") from None
     except (LifecycleError, LookupError, TypeError, ValueError, AttributeError):
@@ -101,18 +109,27 @@ def checked(said: Any, ground: Ground, place: str) -> Checked:
 def _checked(said: Any, ground: Ground) -> Checked:
     if said.keys() != {"subject", "identifiers", "map", "events"}:
         raise ArchiveRefused("the record has not the fields that it must have.")
-    subject = UUID(said["subject"])
-    if not is_person_stream(subject) or not said["events"]:
+    if not is_person_stream(UUID(said["subject"])) or not said["events"]:
         raise ArchiveRefused("this is not a person's record.")
     headers, last = _chain(said["events"], ground)
     _in_map(said["map"], headers[0].sid, len(headers), last, ground.entry)
+    found = _as_checked(said, ground, headers, b64url(last))
+    state = told(Subject(found.subject), before_the_transfer(found.history), lambda n: n)
+    _same_identifiers(found.identifiers, state)
+    return found
+
+
+def _as_checked(said: Any, ground: Ground, headers: Sequence[Header], last: str) -> Checked:
     history = tuple(Told(n=each.n, kind=each.kind, at=each.at, data=each.data) for each in headers)
     named, whole = in_scope(history, ground.transfer)
     if named is None:
         raise ArchiveRefused("the record does not say that it was transferred.")
     opened = _opened(said["events"], headers, None if whole else named)
-    state = told(Subject(subject), before_the_transfer(history), lambda n: n)
-    return Checked(subject, b64url(headers[0].sid), b64url(last), history, opened, _identifiers(said, state), state)
+    return Checked(UUID(said["subject"]), b64url(headers[0].sid), last, history, opened, _identifiers(said))
+
+
+def _headers(events: Sequence[Any]) -> list[Header]:
+    return [read_header(event["header"].encode()) for event in events]
 
 
 def _hashes(text: str) -> list[bytes]:
@@ -195,10 +212,12 @@ def _payload(part: Part, disclosure: str, n: int, gone: set[str]) -> JsonValue:
         raise refused from None
 
 
-def _identifiers(said: Any, state: Subject) -> tuple[dict[str, str], ...]:
-    found = [dict(zip(("identifier", "type", "normalised"), each, strict=True)) for each in said["identifiers"]]
+def _identifiers(said: Any) -> tuple[dict[str, str], ...]:
+    return tuple(dict(zip(("identifier", "type", "normalised"), each, strict=True)) for each in said["identifiers"])
+
+
+def _same_identifiers(found: Sequence[Mapping[str, str]], state: Subject) -> None:
     if {each["identifier"]: each["type"] for each in found} != dict(state.identifiers) or len(found) != len(
         state.identifiers
     ):
         raise ArchiveRefused("the identifiers are not those of the record.")
-    return tuple(found)

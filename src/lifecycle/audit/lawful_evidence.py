@@ -35,6 +35,7 @@ class Evidence:
     events: Sequence[Placed]
     trustee: Callable[[str], Sequence[Recorded]]
     policies: Sequence[Policy]
+    reads: Sequence[Placed] = ()  # the person's second stream
 
     def known(self, until: datetime) -> Evidence:
         """What was recorded until then: the time of recording never goes back along a stream."""

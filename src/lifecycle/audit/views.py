@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from lifecycle.audit import lawful_answers, records, requests
+from lifecycle.audit import lawful_acts, lawful_answers, records, requests
 from lifecycle.audit.explaining import explained
 from lifecycle.audit.history import events_of, history
 from lifecycle.audit.holdings import Picture, shown
@@ -209,7 +209,14 @@ class Views:
         """Was the act of this version lawful when it happened?"""
         with self._read() as c:
             evidence = self._evidence(c, subject_id)
-        answer = lawful_answers.of_an_act(evidence, version, as_known_at or self._clock.now())
+        answer = lawful_acts.of_an_act(evidence, version, as_known_at or self._clock.now())
+        return {"subject": str(subject_id)} | answer
+
+    def lawful_read(self, subject_id: UUID, version: int, as_known_at: datetime | None = None) -> Json:
+        """Was this reading of values, of that version of the person's second stream, lawful when it happened?"""
+        with self._read() as c:
+            evidence = self._evidence(c, subject_id)
+        answer = lawful_acts.of_a_read(evidence, version, as_known_at or self._clock.now())
         return {"subject": str(subject_id)} | answer
 
     def why(self, subject_id: UUID) -> Json:
@@ -234,7 +241,8 @@ class Views:
         events = events_of(c, subject_id)
         shared = {each.event.trustee for each, _ in events if isinstance(each.event, PersonalDataShared)}
         known = {name: [event for event, _ in events_of(c, trustee_stream(name))] for name in shared}
-        return Evidence(subject_id, events, known.__getitem__, self._policies.all(c))
+        reads = events_of(c, access_stream_of(subject_id))
+        return Evidence(subject_id, events, known.__getitem__, self._policies.all(c), reads)
 
     def audit_trail(self, subject_id: UUID | None = None, limit: int = MANY, after: int = -1) -> list[Json]:
         """Who asked what, when and with what outcome, refusals included; of one person or of everybody."""

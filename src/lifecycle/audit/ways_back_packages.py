@@ -1,4 +1,4 @@
-"""From the events about access packages back to what the engine must have asked itself."""
+"""From the events about access packages and sent notices back to what the engine must have asked itself."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from lifecycle.audit.past import Past
 from lifecycle.audit.ways_back_from_endings import Fields
 from lifecycle.domain.subject import package_events as e
+from lifecycle.domain.subject.told_events import NoticeSent
 
 
 def _issue(past: Past) -> Iterator[Fields]:
@@ -22,8 +23,15 @@ def _make(past: Past) -> Iterator[Fields]:
         yield {"at": made.occurred_at, **said, "digest": made.digest, "language": made.language}
 
 
+def _sent(past: Past) -> Iterator[Fields]:
+    sent = past.only(NoticeSent)
+    if sent is not None:
+        yield {"at": sent.occurred_at, "of": sent.of, "notice": sent.notice, "channel": sent.channel}
+
+
 PACKAGE_WAYS: dict[str, Callable[[Past], Iterator[Fields]]] = {
     "issue-access-token": _issue,
     "make-access-package": _make,
+    "record-notice-sent": _sent,
 }
 """No document can ask these: the engine does."""

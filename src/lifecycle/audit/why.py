@@ -12,7 +12,7 @@ from datetime import datetime
 
 from lifecycle.domain.subject.fold import MINORS, fold
 from lifecycle.domain.subject.requests import open_ones
-from lifecycle.domain.subject.revising import revisions_until, version_for
+from lifecycle.domain.subject.revising import consequences, revisions_until, version_for
 from lifecycle.domain.subject.settling import COPY, HOLD, STATUTORY, fall_due, keepers, let_go_at
 from lifecycle.domain.subject.state import Ground, Holding, Subject
 from lifecycle.policy.model import Policy
@@ -71,23 +71,36 @@ def why(subject: Subject, policies: Sequence[Policy], now: datetime) -> Why:
     obstructed = tuple(_obstructed(each) for each in subject.holdings.values() if each.obstructed_at is not None)
     if subject.erasure is not None:
         return Why(obstructed, (), None)
-    gone = whole_goes(subject, policies, now)
-    held = tuple(_why_held(subject, holding, now, gone) for holding in subject.kept())
-    return Why((*held, *obstructed), tuple(_person(subject, held, policies, now)), gone)
+    gone, ahead = whole_goes(subject, policies, now), revised(subject, policies, now)
+    held = tuple(_why_held(subject, ahead, holding, now, gone) for holding in subject.kept())
+    return Why((*held, *obstructed), tuple(_person(subject, ahead, held, policies, now)), gone)
+
+
+def revised(subject: Subject, policies: Sequence[Policy], now: datetime) -> Subject:
+    """The state as it will be by the versions that come into force for this person, each at its instant, and by those
+    that came and that nobody has carried out yet: they end grounds, or shorten their periods."""
+    for revision in subject.acquaintance.revisions(policies):
+        at = max(revision.since, now)
+        for event in consequences(subject, revision, at):
+            subject = fold(subject, event, at)
+    return subject
 
 
 # -- a holding ----------------------------------------------------------------------------------------------------
 
 
-def _why_held(subject: Subject, holding: Holding, now: datetime, gone: datetime | None) -> WhyHeld:
+def _why_held(subject: Subject, ahead: Subject, holding: Holding, now: datetime, gone: datetime | None) -> WhyHeld:
+    """What lives is asked of `subject`, and how long it will of `ahead`."""
     with_the_record = [ground for ground in holding.grounds if _is_record(subject, holding, ground)]
-    others = [ground for ground in subject.live_grounds(holding, now) if ground not in with_the_record]
+    live = [ground for ground in subject.live_grounds(holding, now) if ground not in with_the_record]
+    coming = ahead.holdings[holding.id]
+    others = [coming.grounds[ground.number - 1] for ground in live]
     reasons = [
-        *(_ground(subject, ground) for ground in others),
+        *(_ground(ahead, ground) for ground in others),
         *(Reason(RECORD, gone, ground.since, purpose=ground.purpose) for ground in with_the_record),
-        *_kept(subject, holding, now),
+        *_kept(ahead, coming, now),
     ]
-    free = released_at(subject, holding, others, now)
+    free = released_at(ahead, coming, others, now)
     earliest = gone if with_the_record and free is not None else free
     return WhyHeld(holding.id, holding.category, tuple(reasons) or (Reason(OVERDUE, now),), earliest)
 
@@ -118,7 +131,7 @@ def _ground(subject: Subject, ground: Ground) -> Reason:
         purpose=ground.purpose,
         basis=ground.basis.value,
         ground=ground.number,
-        rule=ground.rule.name,
+        rule=subject.ending_rule(ground).name,
     )
 
 
@@ -174,14 +187,17 @@ def whole_goes(subject: Subject, policies: Sequence[Policy], now: datetime) -> d
     return None
 
 
-def _person(subject: Subject, held: Sequence[WhyHeld], policies: Sequence[Policy], now: datetime) -> Iterator[Reason]:
+def _person(
+    subject: Subject, ahead: Subject, held: Sequence[WhyHeld], policies: Sequence[Policy], now: datetime
+) -> Iterator[Reason]:
     """Settled rule 28: a live ground, a consent in force, a hold, a restriction, an open request, an event of late."""
     for one in held:
         if all(reason.because != RECORD for reason in one.reasons):
             yield Reason(HOLDING, one.earliest, holding=one.holding)
-    for consent in subject.consents:
+    for consent, coming in zip(subject.consents, ahead.consents, strict=True):
         if consent.in_force(now):
-            yield Reason(CONSENT, consent.lapses, consent.since, purpose=consent.purpose)
+            ends = [end for end in (coming.lapses, coming.until) if end is not None]
+            yield Reason(CONSENT, min(ends, default=None), consent.since, purpose=consent.purpose)
     yield from _holds(subject, now)
     for request in open_ones(subject.requests):
         yield Reason(REQUEST, None, request=request.id)

@@ -67,7 +67,12 @@ def ours(engine: Engine, load: Load, size: int) -> float:
 def theirs(library: Application[UUID], load: Load, size: int) -> float:
     """The same lines, an event a command: parsed, given to an aggregate, and saved in batches of as many events."""
     batches = list(_batches(library, load, size))
-    return size / seconds(lambda: [_save(library, batch) for batch in batches])
+
+    def save() -> None:
+        for batch in batches:
+            _save(library, batch)
+
+    return size / seconds(save)
 
 
 def _save(library: Application[UUID], batch: Sequence[tuple[str | Person, list[bytes]]]) -> None:
@@ -88,8 +93,9 @@ def _batches(library: Application[UUID], load: Load, size: int) -> Iterator[list
         groups = [asked[at : at + load.together] for at in range(0, len(asked), load.together)]
         named: Sequence[str | Person] = people(len(groups))
         if load.is_known:
-            named = [Person(email=str(each)) for each in named]
-            library.save(*named)
+            known = [Person(email=str(each)) for each in named]
+            library.save(*known)
+            named = known
         yield list(zip(named, groups, strict=True))
 
 

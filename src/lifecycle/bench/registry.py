@@ -26,9 +26,13 @@ class Entry(NamedTuple):
 
 
 BENCHES: dict[str, Entry] = {
+    "append": Entry("single_appends", 1_000, "commands", "Single durable commands from 1, 8 and 32 threads."),
     "import": Entry("importing", 10_000, "commands", "Commands in bulk, from lines of a file to the commit."),
     "replay": Entry("replaying", 1_000, "events", "One person's state, from the first event on."),
     "project": Entry("projecting", 8_000, "events", "All projections: following the log, and rebuilding."),
+    "erase": Entry("erasing", 30_000, "people stored", "One person's whole erasure, among few people and many."),
+    "size": Entry("sizing", 10_000, "events", "Bytes stored for an event with one value, everything included."),
+    "sweep": Entry("sweeping", 2_000, "holdings", "What falls due, through to destroyed keys."),
     "sequence": Entry("sequencing", 20_000, "events", "Places in the log, and how far they lag behind an import."),
     "read": Entry("reading", 300_000, "people stored", "Current holdings and history of one person."),
 }

@@ -19,20 +19,21 @@ def custody(
     subject: Subject,
     hold: Annotated[str | None, typer.Option(help="The legal hold that keeps it, by the name it was placed by")] = None,
     law: Annotated[str | None, typer.Option(help="The law that keeps it")] = None,
+    request: Annotated[str | None, typer.Option(help="Of what is disputed: the person's open request")] = None,
     category: Several = None,
     clear: Annotated[bool, typer.Option("--clear", help="Open it; that is recorded")] = False,
     reason: Annotated[str | None, typer.Option(help="Why it is opened")] = None,
     actor: Annotated[str, typer.Option(help="Who opens")] = "cli",
     role: Annotated[str, typer.Option(help="In which role: custodian or officer")] = "custodian",
 ) -> None:
-    """What is stored only. Values are shown with --clear, to a custodian who names the hold or the law."""
-    if clear and ((hold is None) == (law is None) or reason is None):
-        raise typer.BadParameter("--clear needs --reason, and either --hold or --law", param_hint="--clear")
+    """What is stored only. Values are shown with --clear, to a custodian who names the hold, the law or the request."""
+    if clear and (sum(said is not None for said in (hold, law, request)) != 1 or reason is None):
+        raise typer.BadParameter("--clear needs --reason, and one of --hold, --law, --request", param_hint="--clear")
     with opened(context) as engine:
         local = LocalTime.of(engine)
         who = person(subject)
         if clear:
-            said = {"reason": reason or "", "hold": hold, "law": law, "categories": category or ()}
+            said = {"reason": reason or "", "hold": hold, "law": law, "request": request, "categories": category or ()}
             rows = engine.open_custody(who, {"id": actor, "role": role}, **said)  # type: ignore[arg-type]
         else:
             rows = [row for row in engine.read.holdings(who) if row["state"] == "restricted"]

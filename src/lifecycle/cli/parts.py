@@ -34,6 +34,12 @@ def _logs(root: typer.Typer) -> None:
     logs.add_to(root)
 
 
+def _doctor(root: typer.Typer) -> None:
+    from lifecycle.cli import doctor  # noqa: PLC0415
+
+    doctor.add_to(root)
+
+
 def _subject(root: typer.Typer) -> None:
     root.add_typer(_about_people(), name="subject")
 
@@ -141,6 +147,7 @@ PARTS: dict[str, Part] = {
     "worker": _times,
     "ledger": _logs,
     "verify": _logs,
+    "doctor": _doctor,
     "subject": _subject,
     "trustee": _trustee,
     "transfer": _transfer,

@@ -39,18 +39,23 @@ def lawful(
     version: Annotated[
         int | None, typer.Option("--version", help="Instead: was the act of this version lawful?")
     ] = None,
+    read: Annotated[
+        int | None, typer.Option("--read", help="Instead: was this reading of values, of the audit trail, lawful?")
+    ] = None,
 ) -> None:
     """Was processing of a holding lawful at an instant, or one act when it happened? By what is known now, and, where
     that differs, by what was known then."""
-    if (holding is None) == (version is None):
-        raise typer.BadParameter("give one of --holding and --version", param_hint="--holding")
-    if version is not None and (at is not None or purpose is not None):
+    if sum(said is not None for said in (holding, version, read)) != 1:
+        raise typer.BadParameter("give one of --holding, --version and --read", param_hint="--holding")
+    if holding is None and (at is not None or purpose is not None):
         raise typer.BadParameter("an act has its own time and purpose", param_hint="--version")
     when, known_at = instant(at, "--at"), instant(as_known_at, "--as-known-at")
     with opened(context) as engine:
         local = LocalTime.of(engine)
         if version is not None:
             answer = engine.read.lawful_act(person(subject), version, known_at)
+        elif read is not None:
+            answer = engine.read.lawful_read(person(subject), read, known_at)
         else:
             assert holding is not None
             answer = engine.read.lawful(person(subject), holding, when or engine.clock.now(), known_at, purpose)

@@ -161,7 +161,16 @@ def _logging() -> Iterator[None]:
 
 
 def _duties(engine: Engine) -> list[Duty]:
-    from lifecycle.schedule.worker import DRAIN_EVERY, PUBLISH_EVERY, SWEEP_EVERY, Duty  # noqa: PLC0415
+    from lifecycle.engine.vouched import Vouched  # noqa: PLC0415
+    from lifecycle.schedule.worker import (  # noqa: PLC0415
+        DRAIN_EVERY,
+        PUBLISH_EVERY,
+        SWEEP_EVERY,
+        VOUCH_EVERY,
+        Duty,
+    )
+
+    vouched = Vouched(engine.log)
 
     def sweep_now() -> None:
         resumed, swept = engine.resume(), engine.sweep()
@@ -181,10 +190,23 @@ def _duties(engine: Engine) -> list[Duty]:
         if engine.log.may_sign:  # of several workers only those beside the log's key
             engine.publish()
 
+    def witness() -> None:
+        asked = vouched.by_witnesses(engine.clock.now())
+        if asked is not None:
+            counts = (asked.size, len(asked.cosigned), len(asked.silent))
+            log.info("duty=witness size=%d cosigned=%d silent=%d", *counts)
+
+    def timestamp() -> None:
+        stamped = vouched.by_an_authority(engine.clock.now())
+        if stamped is not None:
+            log.info("duty=timestamp at=%s", stamped.at.isoformat())
+
     return [
         Duty("drain", DRAIN_EVERY, lambda: None if engine.react() else engine.drain()),
         Duty("publish", PUBLISH_EVERY, publish),
         Duty("sweep", SWEEP_EVERY, sweep_now),
         Duty("epoch", timedelta(minutes=10), end_epoch),
         Duty("forget", timedelta(hours=6), forget),
+        Duty("witness", VOUCH_EVERY, witness, waits=True),
+        Duty("timestamp", VOUCH_EVERY, timestamp, waits=True),
     ]

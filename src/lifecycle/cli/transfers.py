@@ -182,6 +182,8 @@ def accept(
 
 def _tell_taken(taken: Any) -> None:
     say(f"{taken.received} people were received, {taken.known} were here already.")
+    if taken.came_back:
+        say(f"{taken.came_back} of them had been erased here; each is a new person, under a new id.")
     for code, count in sorted(taken.refused.items()):
         say(f"Not received: {count} ({code})")
     for purpose, count in sorted(taken.asked_anew.items()):

@@ -61,6 +61,7 @@ INTERNAL: dict[str, Entry] = {
     "hand-over": Entry("transfer", "hand_over"),
     "complete-transfer": Entry("transfer", "complete_transfer"),
     "receive-subject": Entry("transfer", "receive_subject"),
+    "record-notice-sent": Entry("subject", "record_notice_sent"),
     "tell-of-incident": Entry("subject", "tell_of_incident"),
     "record-affected": Entry("incident", "record_affected", "putting_on_record"),
     "record-notified": Entry("incident", "record_notified", "putting_on_record"),

@@ -65,8 +65,7 @@ class DomainEvent(BaseModel):
 
     def record_words(self) -> dict[str, Any]:
         """What the caller wrote in words, to be sealed under the record key."""
-        said = {name: getattr(self, name) for name in self.record_fields}
-        return {name: value for name, value in said.items() if value is not None}
+        return {name: value for name in self.record_fields if (value := getattr(self, name)) is not None}
 
 
 class Judged(NamedTuple):

@@ -139,7 +139,8 @@ class AboutPeople:
         mark = len(self.decided.appending.recorded)
         subject = person.subject
         if subject.erasure is None:
-            person.append(decision.events, self.decided.judged(question, subject=subject), at)
+            judged = self.decided.judged(question, subject=subject, policy=person.asked.policy)
+            person.append(decision.events, judged, at)
         else:
             person.append_late(decision.events, self.decided.judged(question, nameless=True, subject=subject))
         self.persons[person.subject.id] = person

@@ -39,7 +39,7 @@ def done(id: str, stream: UUID, version: int, decision: Decision, kinds: Sequenc
         version=version,
         events=tuple(kinds),
         effects=decision.effects,
-        request=_request([event.header_data() for event in decision.events]),
+        request=_request([event.header_data() for event in decision.events if "request" in type(event).model_fields]),
     )
 
 

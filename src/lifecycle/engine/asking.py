@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, bindparam, select
 
-from lifecycle.columns import among
+from lifecycle.columns import Ask, among, ask_together
 from lifecycle.commands.document import Command, OpenRecordCommand, SubjectCommand
 from lifecycle.commands.registry import entry_of
 from lifecycle.commands.subject.link_identifier import IdentifierCommand
@@ -24,12 +24,12 @@ from lifecycle.ledger.envelope import read_header
 from lifecycle.policy.model import Policy
 from lifecycle.policy.values import normalise_identifier
 from lifecycle.storage import idempotency
-from lifecycle.storage.appending import Head, in_chunks, load_heads
+from lifecycle.storage.appending import Head, heads_asked, heads_in, in_chunks
 from lifecycle.storage.application import Streams
 from lifecycle.storage.folding import folded
 from lifecycle.storage.idempotency import Seen
 from lifecycle.storage.open_words import open_words
-from lifecycle.storage.policies import Policies
+from lifecycle.storage.policies import HOW_MANY, Policies
 from lifecycle.storage.tables import event_body, event_header
 from lifecycle.vault.installation import Found, Installation
 from lifecycle.vault.sealing import SubjectKeys
@@ -38,6 +38,7 @@ from lifecycle.vault.vault import Vault, Wanted
 
 Part = tuple[str, int]
 SealedAt = tuple[UUID, str, int]  # person, holding, version
+_FEW = 32  # pairs that are asked for by their parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,33 +93,46 @@ class Snapshot:
         self._policies = policies
 
     def read(self, c: Connection, questions: Sequence[Question], now: datetime) -> Known:
-        installation = self._vault.installation(c)
-        found = installation.find(c, {each for question in questions for each in question.identifiers})
+        identifiers = {each for question in questions for each in question.identifiers}
+        installation, found, how_many = self._vault.found(c, identifiers, HOW_MANY)
+        published = self._policies.all_in(c, how_many)
         people = {person for question in questions if (person := question.person(found)) is not None}
         changing = {q.command.named for q in questions if isinstance(q.command, OpenRecordCommand)}
         named = changing.union(*(q.command.reads() for q in questions))
-        heads = load_heads(c, _streams_of(people, named, self._policies, now, c))
+        before = list(dict.fromkeys(_asked_before(questions, found)))
+        heads, keys, seen = self._of_people(c, list(people), _streams_of(people, named, published, now), before)
         states, records = self._states(c, heads, people, named, changing)
-        keys = self._vault.keys_of(c, states)
+        keys = {id: mine for id, mine in keys.items() if id in states}
         return Known(
             installation,
-            self._policies.all(c),
+            published,
             found,
             heads,
             states,
             keys,
             records,
-            idempotency.seen(c, _asked_before(questions, found)),
+            seen,
             spent_of(c, _strangers(questions, found, states)),
             self._values(c, questions, found, states, keys),
         )
+
+    def _of_people(
+        self, c: Connection, people: Sequence[UUID], streams: Iterable[UUID], before: Sequence[tuple[UUID, str]]
+    ) -> tuple[dict[UUID, Head], dict[UUID, SubjectKeys], dict[tuple[UUID, str], Seen]]:
+        """Heads, keys and earlier answers, asked at once; of many commands the earlier answers by themselves."""
+        of_heads, of_keys = heads_asked(streams), self._vault.keys_asked(people)
+        few = [idempotency.few_asked(before)] if 0 < len(before) <= _FEW else []
+        found = ask_together(c, [*of_heads, *of_keys, *few])
+        heads = heads_in(found[: len(of_heads)])
+        keys = self._vault.keys_in(c, people, found[len(of_heads) : len(of_heads) + len(of_keys)])
+        return heads, keys, idempotency.few_in(found[-1]) if few else idempotency.seen(c, before)
 
     def _states(
         self, c: Connection, heads: Mapping[UUID, Head], people: set[UUID], named: set[Named], changing: set[Named]
     ) -> tuple[dict[UUID, Subject], dict[Named, OpenRecord]]:
         known = [subject_id for subject_id in people if subject_id in heads]
         streams = [*known, *(stream for one in named if (stream := stream_of(one)) in heads)]
-        with self._streams.prefetched(streams, c):
+        with self._streams.prefetched(streams, c, {stream: head.version for stream, head in heads.items()}):
             states = {id: self._state(id, heads[id].version) for id in known}
             found = {one: self.open_record(one, c if one in changing else None) for one in named}
         return states, found
@@ -191,14 +205,14 @@ def _strangers(questions: Sequence[Question], found: Found, states: Mapping[UUID
 
 
 def _streams_of(
-    people: Iterable[UUID], named: Iterable[Named], policies: Policies, now: datetime, c: Connection
+    people: Iterable[UUID], named: Iterable[Named], published: Sequence[Policy], now: datetime
 ) -> Iterable[UUID]:
     for subject_id in people:
         yield subject_id
         yield access_stream_of(subject_id)
     yield from (stream_of(one) for one in named)
     yield policy_stream()
-    yield attempts_on(policies.newest(c), now)
+    yield attempts_on(published[-1] if published else None, now)
 
 
 def attempts_on(policy: Policy | None, now: datetime) -> UUID:
@@ -249,12 +263,31 @@ def open_sealed(
     return {place: value for (place, _), value in zip(rows, opened, strict=True)}  # type: ignore[misc]
 
 
+def _few(columns: Any, *chosen: Any) -> Select[Any]:
+    return select(columns.stream_id, columns.version, *chosen).where(
+        columns.stream_id.in_(bindparam("ids", expanding=True)),
+        columns.version.in_(bindparam("versions", expanding=True)),
+    )
+
+
+_HEADERS = _few(event_header.c, event_header.c.header)
+_BODIES = _few(event_body.c, event_body.c.part, event_body.c.ct)
+
+
 def _stored(
     c: Connection, events: Sequence[tuple[UUID, int]]
 ) -> tuple[dict[tuple[UUID, int], bytes], dict[tuple[UUID, int, int], bytes]]:
     headers: dict[tuple[UUID, int], bytes] = {}
     bodies: dict[tuple[UUID, int, int], bytes] = {}
     head, body = event_header.c, event_body.c
+    if len(events) <= _FEW:
+        ids, versions = zip(*events, strict=True)
+        asked = {"ids": list(dict.fromkeys(ids)), "versions": list(dict.fromkeys(versions))}
+        of_headers, of_bodies = ask_together(c, [Ask(_HEADERS, asked), Ask(_BODIES, asked)])
+        return (
+            {(row.stream_id, row.version): row.header for row in of_headers},
+            {(row.stream_id, row.version, row.part): row.ct for row in of_bodies},
+        )
     for some in in_pairs(events):
         chosen = select(head.stream_id, head.version, head.header)
         for row in c.execute(chosen.where(among(head.stream_id, head.version, some))):

@@ -20,16 +20,17 @@ from lifecycle.audit.explode import exploded
 from lifecycle.audit.summary import summary
 from lifecycle.domain.event import Judged
 from lifecycle.domain.streams import access_stream_of, is_person_stream
-from lifecycle.domain.subject.events import PersonalDataRead
+from lifecycle.domain.subject.events import ErasureOrdered, PersonalDataRead
 from lifecycle.engine.archives import add_member, beside
 from lifecycle.engine.erasure_receipts import NotAReceipt
-from lifecycle.errors import Invalid
+from lifecycle.errors import Invalid, StoreUnavailable
 from lifecycle.ledger.envelope import SID_BYTES, unb64url
 from lifecycle.ledger.subject_map import State
+from lifecycle.ledger.tables import event_position
 from lifecycle.policy.vocabulary import Role
 from lifecycle.storage.appending import Appending, load_heads
 from lifecycle.storage.folding import folded
-from lifecycle.storage.tables import stream_head
+from lifecycle.storage.tables import event_header, stream_head
 
 if TYPE_CHECKING:
     from lifecycle.engine.engine import Engine
@@ -42,6 +43,13 @@ class NoRecord(Invalid):
 
     def __init__(self) -> None:
         super().__init__("The log has this pseudonym, and it is not that of a record.")
+
+
+class OrderNotPublished(StoreUnavailable):
+    remedy = "try again in a moment, or run `lifecycle ledger publish` where the key of the log is"
+
+    def __init__(self) -> None:
+        super().__init__("An erasure of this person was ordered just now, and no checkpoint covers the order yet.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +118,7 @@ def write_bundle(
     with engine.database.read() as c:
         streams = streams_of(c, subject_id=subject_id, sid=sid)
         evidence = engine.log.evidence(c)
+        _orders_are_covered(c, streams[0].id, evidence.size)
         state = _state_without_events(evidence, streams)
         keys = _keys(engine, c, streams) if disclosed else None
         with _zip(out) as archive:
@@ -125,6 +134,17 @@ def write_bundle(
             _explode(c, evidence, streams, out)
     is_expunged = state is State.EXPUNGED
     return Bundled(out, evidence.size, told.events, streams[0].id is None and not is_expunged, is_expunged)
+
+
+def _orders_are_covered(c: Connection, record: UUID | None, size: int) -> None:
+    """What an order has destroyed is missing at once, and only the order explains it: so it has to be in the evidence.
+    Of its completion the evidence may still say nothing."""
+    head, at = event_header.c, event_position.c
+    same = (at.stream_id == head.stream_id) & (at.version == head.version)
+    orders = select(at.position).select_from(event_header.outerjoin(event_position, same))
+    for position in c.execute(orders.where(head.stream_id == record, head.kind == ErasureOrdered.kind)).scalars():
+        if position is None or position >= size:
+            raise OrderNotPublished
 
 
 def _state_without_events(evidence: Evidence, streams: list[Stream]) -> State | None:

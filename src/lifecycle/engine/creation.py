@@ -6,7 +6,7 @@ import secrets
 from datetime import datetime
 from pathlib import Path
 
-from lifecycle.clock import Clock, SystemClock
+from lifecycle.clock import Clock
 from lifecycle.commands.document import Actor
 from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.policy.publish_policy import PublishPolicy
@@ -23,6 +23,7 @@ from lifecycle.settings import Settings
 from lifecycle.storage import facts, journal_seen, schema, simulated
 from lifecycle.storage.database import Database
 from lifecycle.storage.policies import Policies
+from lifecycle.storage.server_clock import clock_of
 from lifecycle.vault.epochs import EpochKeys
 from lifecycle.vault.journal import ErasureJournal
 from lifecycle.vault.vault import Vault
@@ -47,13 +48,17 @@ def create(
     """
     policy = parse_policy(policy_text)
     begins = now or start_of(policy.effective, policy.time_zone)
-    instant = begins if simulated_clock else (clock or SystemClock()).now()
     if LedgerFolder(settings.ledger).read(CHECKPOINT) is not None:
         raise AlreadyInitialised("The ledger folder has the published log of a store.")
     database = Database(settings.db)
-    schema.migrate(database)
-    _begin(database, settings.keys, instant, simulated_clock)
-    engine = Engine(database, settings.keys, clock, settings.ledger, custody=settings.custody)
+    try:
+        schema.migrate(database)
+        instant = begins if simulated_clock else (clock or clock_of(database)).now()
+        _begin(database, settings.keys, instant, simulated_clock)
+        engine = Engine(database, settings.keys, clock, settings.ledger, custody=settings.custody)
+    except BaseException:
+        database.close()
+        raise
     published = PublishPolicy(
         id=f"publish-{policy.version}", actor=Actor(id="init", role=Role.OPERATOR), text=policy_text
     )

@@ -91,10 +91,12 @@ class Decided:
         nameless: bool = False,
         label: str | None = None,
         subject: Subject | None = None,
+        policy: Policy | None = None,
     ) -> Judged:
-        """Without the caller's words if `nameless`: there is no key to seal them under."""
+        """Without the caller's words if `nameless`: there is no key to seal them under. `policy`: when it was asked for
+        already which one is in force for the person."""
         command = question.command
-        policy = self.in_force_for(subject) or self._newest()
+        policy = policy or self.in_force_for(subject) or self._newest()
         label = label or (policy.judged_by if policy is not None else NO_POLICY)
         if nameless:
             return Judged(question.cmd, command.actor.role.value, label)

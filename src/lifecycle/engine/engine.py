@@ -18,7 +18,7 @@ from uuid import UUID
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from lifecycle.clock import Clock, SystemClock
+from lifecycle.clock import Clock
 from lifecycle.commands.document import Command
 from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.parsing import Malformed, faults_of
@@ -30,19 +30,20 @@ from lifecycle.engine.asking import Question
 from lifecycle.engine.executing import Executing
 from lifecycle.engine.group_commit import GroupCommit
 from lifecycle.engine.publishing import Publishing
-from lifecycle.engine.sealing_off import compare, refuse_what_came_back
+from lifecycle.engine.sealing_off import Watch, compare, refuse_what_came_back
 from lifecycle.engine.ticking import Ticking
 from lifecycle.errors import StoreUnavailable
 from lifecycle.ledger.checkpoint_rows import Published
 from lifecycle.ledger.sequencer import sequence
 from lifecycle.outbox.delivery import Delivery
+from lifecycle.outbox.notices import NoticeDelivery
 from lifecycle.policy.calendars import Calendars
 from lifecycle.policy.countries import STANDARD
 from lifecycle.processes.deliver_instructions import DeliverInstructions, letter_of
 from lifecycle.processes.erase_what_was_ordered import EraseWhatWasOrdered
 from lifecycle.processes.expunge_when_evidence_is_over import ExpungeWhenEvidenceIsOver
 from lifecycle.processes.finalise_when_an_epoch_ends import Ended, FinaliseWhenAnEpochEnds
-from lifecycle.processes.reacting import Reacting
+from lifecycle.processes.reacting import Reacting, Reaction
 from lifecycle.processes.registry import REACTIONS
 from lifecycle.processes.sinks import ErasureSink
 from lifecycle.processes.take_custody_of_what_is_stored_only import TakeCustodyOfWhatIsStoredOnly
@@ -57,6 +58,7 @@ from lifecycle.storage.database import Database
 from lifecycle.storage.folding import folded
 from lifecycle.storage.following import Follower
 from lifecycle.storage.policies import Policies
+from lifecycle.storage.server_clock import clock_of
 from lifecycle.storage.simulated import SimulatedClock
 from lifecycle.vault.custody import Custodian
 from lifecycle.vault.custody_keys import CustodyKeys
@@ -101,6 +103,7 @@ class Engine:
         even_sealed_off: bool = False,
         calendars: Calendars = STANDARD,
         outbox: Delivery | None = None,
+        notices: NoticeDelivery | None = None,
     ) -> None:
         schema.check(database)
         self.database = database
@@ -109,13 +112,14 @@ class Engine:
         with database.read() as c:
             self.is_simulated = facts.is_simulated(c)
             origin = facts.origin(c)
-        self.clock: Clock = SimulatedClock(database) if self.is_simulated else clock or SystemClock()
+        self.clock: Clock = SimulatedClock(database) if self.is_simulated else clock or clock_of(database)
         self.vault = Vault(EpochKeys(keys))
         self.journal = ErasureJournal(keys)
-        self.journal.entries()  # missing or broken, it would not be known what a restored store has to erase again
+        self.journal.check()  # missing or broken, it would not be known what a restored store has to erase again
         self.log = Publishing(database, keys, ledger or ledger_beside(keys), origin)
         if not even_sealed_off:
             compare(database, self.journal, self.log.anchor).refuse()
+            database.watching = Watch(database, self.journal, self.log.anchor)
         self.streams = Streams(database)
         self.policies = Policies(database)
         self.follower = Follower(database, self.streams, self.policies, PROJECTIONS)
@@ -130,7 +134,8 @@ class Engine:
             database, self.streams, self.policies, self.vault, self.erasing, self.taking, self.drain, calendars
         )
         delivering = () if outbox is None else (DeliverInstructions(outbox, self.vault.instruction_token),)
-        self.reacting = Reacting(database, (*REACTIONS, *delivering), self.execute_many, self.drain)
+        telling = () if notices is None else (self._telling(notices),)
+        self.reacting = Reacting(database, (*REACTIONS, *delivering, *telling), self.execute_many, self.drain)
         self.sweeping_open_records = SweepOpenRecords(database, self.execute_many, self.drain)
         self.executing = Executing(
             database, self.streams, self.vault, self.policies, self.clock, calendars, self.erasing, self.taking,
@@ -140,6 +145,11 @@ class Engine:
         self._ticking = Ticking(self)
         with database.read() as c:
             self.vault.installation(c)
+
+    def _telling(self, notices: NoticeDelivery) -> Reaction:
+        from lifecycle.processes.deliver_notices import DeliverNotices  # noqa: PLC0415
+
+        return DeliverNotices(notices, self.policies, self.subject_state, self.vault.cmd)
 
     # -- what is loaded when it is needed ----------------------------------------------------------------------------
 
@@ -239,13 +249,21 @@ class Engine:
         reason: str,
         hold: str | None = None,
         law: str | None = None,
+        request: str | None = None,
         categories: Sequence[str] = (),
         holdings: Sequence[str] = (),
     ) -> list[dict[str, Any]]:
-        """What is stored only, in clear, for a custodian who names the hold or the law that keeps it; on record before
-        the values are returned. Raises the refusal `custody-closed`. Policy clauses 5 and 7.3.
+        """What is stored only, in clear, for a custodian who names the hold or the law that keeps it, or, of what is
+        merely disputed, a request of the person's; on record before the values are returned. Raises the refusal
+        `custody-closed`. Policy clauses 5 and 7.3.
         """
-        named = {"hold": hold, "law": law, "categories": tuple(categories), "holdings": tuple(holdings)}
+        named = {
+            "hold": hold,
+            "law": law,
+            "request": request,
+            "categories": tuple(categories),
+            "holdings": tuple(holdings),
+        }
         return self.custody.open(subject, actor, reason=reason, **named)
 
     def issue_package_token(self, subject: Mapping[str, str], request: str, actor: Mapping[str, str]) -> Token:
@@ -347,7 +365,7 @@ class Engine:
 
     def vault_status(self) -> dict[str, Any]:
         with self.database.read() as c:
-            return standing.vault_standing(c)
+            return standing.vault_standing(c, self.custody.custodian.keys)
 
     def back_up_vault(self, out: IO[bytes]) -> int:
         """Dump the vault's tables on their own (settled rule 1), what is in custody too."""

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, cast
 from uuid import UUID
-
-from sqlalchemy import Connection
 
 from lifecycle.audit.telling import instant
 from lifecycle.clock import Clock
@@ -24,48 +21,32 @@ from lifecycle.commands.incident.putting_on_record import RecordAffected, Record
 from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.subject.tell_of_incident import TellOfIncident
 from lifecycle.domain import open_records
-from lifecycle.domain.event import Personal
 from lifecycle.domain.incident.deciding import reach_of
-from lifecycle.domain.incident.exposure import Exposure, Reach, exposure
 from lifecycle.domain.incident.incident import Incident
 from lifecycle.domain.incident.refusals import NotCounted, UnknownIncident
 from lifecycle.domain.incident.tally import Tally
 from lifecycle.domain.streams import incident_stream
-from lifecycle.domain.subject.state import Subject
-from lifecycle.domain.subject.told_of_incidents import was_told
-from lifecycle.engine.asking import open_sealed
+from lifecycle.engine.hit_people import Hit, HitPeople, Progress, tally_up
+from lifecycle.engine.recounting import Recounting
 from lifecycle.policy.model import Policy
-from lifecycle.policy.periods import age_on
 from lifecycle.policy.vocabulary import Role
-from lifecycle.projections.incidents import all_incidents, candidates, standing, waiting
-from lifecycle.storage.appending import load_heads
+from lifecycle.projections.incidents import (
+    Begun,
+    all_incidents,
+    begun_count,
+    counted_and_open,
+    note_count,
+    standing,
+    waiting,
+)
 from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
-from lifecycle.storage.folding import folded
 from lifecycle.storage.policies import Policies
 from lifecycle.vault.vault import Vault
 
-PAGE = 1_000
 ENGINE = Actor(id="engine", role=Role.SYSTEM)
 ERASED = "erased"
 Json = dict[str, Any]
-Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """Somebody of whom something was within reach, with what was; `born` only where it could be opened."""
-
-    subject: Subject
-    exposure: Exposure
-    born: date | None
-
-    def was_told(self, incident: str) -> bool:
-        return was_told(self.subject, incident, self.exposure.categories)
-
-    @property
-    def is_erased(self) -> bool:
-        return self.subject.erasure is not None
 
 
 class Incidents:
@@ -83,7 +64,8 @@ class Incidents:
     ) -> None:
         self._database = database
         self._streams = streams
-        self._vault = vault
+        self._hit = HitPeople(database, streams, vault)
+        self._recounting = Recounting(database, streams)
         self._policies = policies
         self._clock = clock
         self._execute = execute
@@ -127,25 +109,29 @@ class Incidents:
     def to_tell(self, name: str) -> Json:
         """Whom a notice would reach now: the selector of the real run."""
         record, found = self._known(name), Counter[str]()
-        for page in self._pages(record, self._clock.now(), None):
-            for hit in page:
+        self._drain()
+        for page in self._hit.pages(reach_of(record, self._clock.now())):
+            for hit in page.hits:
                 found["erased" if hit.is_erased else "told" if hit.was_told(name) else "to_tell"] += 1
         return {"to_tell": found["to_tell"], "told": found["told"], "skipped": {ERASED: found["erased"]}}
 
     # -- what is put on record ----------------------------------------------------------------------------------------
 
     def count(self, name: str, progress: Progress | None = None) -> Outcome:
-        """Compute who was hit and put it on the incident's record; the same result again is nothing new.
+        """Compute who was hit and put it on the incident's record; the same result again is nothing new. Broken off,
+        it is gone on with.
 
         Errors: UnknownIncident; NotCounted before it was assessed.
         """
         record, now = self._known(name), self._clock.now()
         if record.assessed is None:
             raise NotCounted
-        counted = self._tally(record, now, progress).counted()
-        (outcome,) = self._execute(
-            [RecordAffected(id=secrets.token_hex(16), actor=ENGINE, incident=name, counted=counted, known_at=now)]
+        tally, known_at = self._gone_on(record, now, progress)
+        affected = RecordAffected(
+            id=secrets.token_hex(16), actor=ENGINE, incident=name, counted=tally.counted(), known_at=known_at
         )
+        (outcome,) = self._execute([affected])
+        self._note(incident_stream(name), None)
         return outcome
 
     def tell(self, name: str, progress: Progress | None = None) -> Outcome | None:
@@ -154,9 +140,10 @@ class Incidents:
         if record.notice is None or not record.to_tell:
             return None
         skipped, told, digest = Counter[str](), 0, sha256()
-        for page in self._pages(record, now, progress):
-            reached = self._tell(record, [hit for hit in page if not hit.is_erased], skipped)
-            skipped[ERASED] += sum(hit.is_erased for hit in page)
+        self._drain()
+        for page in self._hit.pages(reach_of(record, now), progress):
+            reached = self._tell(record, [hit for hit in page.hits if not hit.is_erased], skipped)
+            skipped[ERASED] += sum(hit.is_erased for hit in page.hits)
             told += len(reached)
             for person in reached:
                 digest.update(person.bytes)
@@ -172,17 +159,21 @@ class Incidents:
         return outcome
 
     def follow(self) -> int:
-        """Count and tell what waits for it; return for how many incidents something did."""
+        """Count and tell what waits for it, count again where more people were hit than was known, and tell them;
+        return for how many incidents something waited."""
         self._drain()
         with self._database.read() as c:
             names = waiting(c)
-        for name in names:
-            if self._known(name).to_count:
+            known = {name: self._known(name) for name in counted_and_open(c)}
+        grown = self._recounting(known, self._clock.now())
+        for name in dict.fromkeys([*names, *grown.incidents]):
+            if self._known(name).to_count or name in grown.incidents:
                 self.count(name)
             self.tell(name)
-        if names:
+        grown.done()
+        if names or grown.incidents:
             self._drain()
-        return len(names)
+        return len({*names, *grown.incidents})
 
     def _tell(self, record: Incident, hits: Sequence[Hit], skipped: Counter[str]) -> list[UUID]:
         """Who knows by now. Somebody erased a moment ago is skipped, and so said."""
@@ -211,65 +202,39 @@ class Incidents:
                 skipped[ERASED if outcome.code == "subject-erased" else str(outcome.code)] += 1
         return sorted(knows, key=lambda id: id.bytes)
 
-    # -- walking the store --------------------------------------------------------------------------------------------
+    # -- counting -----------------------------------------------------------------------------------------------------
 
     def _tally(self, record: Incident, now: datetime, progress: Progress | None) -> Tally:
+        """From the beginning, and nothing is noted."""
         tally, policy = Tally(), self._policy(now)
-        day = policy.day_of(reach_of(record, now).window.ends)
-        for page in self._pages(record, now, progress, also_excluded=True):
-            for hit in page:
-                is_minor = _is_minor(hit.born, day, policy)
-                known = [category for category in hit.exposure.categories if category in policy.categories]
-                tally.add(
-                    hit.subject.id,
-                    hit.exposure,
-                    sensitive=bool(is_minor) or any(policy.is_sensitive(category) for category in known),
-                    is_minor=is_minor,
-                    is_erased=hit.is_erased,
-                    was_told=hit.was_told(record.name_id),
-                )
+        self._drain()
+        reach = reach_of(record, now)
+        for page in self._hit.pages(reach, progress, also_excluded=True):
+            tally_up(tally, page, record.name_id, policy.day_of(reach.window.ends), policy)
         return tally
 
-    def _pages(
-        self, record: Incident, now: datetime, progress: Progress | None, *, also_excluded: bool = False
-    ) -> Iterator[list[Hit]]:
+    def _gone_on(self, record: Incident, now: datetime, progress: Progress | None) -> tuple[Tally, datetime]:
+        """A count that was broken off goes on where it was, as of when it began, unless the incident was found to be
+        another one since. Who changed meanwhile is seen by `recounting`."""
+        stream = incident_stream(record.name_id)
         self._drain()
-        reach, after, walked = reach_of(record, now), None, 0
-        while True:
-            with self._database.read() as c:
-                people = candidates(c, reach, after, PAGE)
-                hits = self._hits(c, people, reach, also_excluded=also_excluded)
-            if not people:
-                return
-            yield hits
-            after, walked = people[-1], walked + len(people)
-            if progress is not None:
-                progress(walked, walked + (PAGE if len(people) == PAGE else 0))
+        with self._database.read() as c:
+            begun = begun_count(c, stream)
+        if begun is not None and begun.version != record.version:
+            begun = None
+        known_at = now if begun is None else begun.known_at
+        tally = Tally() if begun is None else Tally.of(begun.tally)
+        policy, reach = self._policy(known_at), reach_of(record, known_at)
+        after = None if begun is None else begun.after
+        for page in self._hit.pages(reach, progress, after=after, also_excluded=True):
+            tally_up(tally, page, record.name_id, policy.day_of(reach.window.ends), policy)
+            so_far = Begun(record.version, known_at, page.last, tally.counted().model_dump(mode="json"))
+            self._note(stream, so_far)
+        return tally, known_at
 
-    def _hits(self, c: Connection, people: Sequence[UUID], reach: Reach, *, also_excluded: bool) -> list[Hit]:
-        heads = load_heads(c, people)
-        there = [person for person in people if person in heads]
-        with self._streams.prefetched(there, c):
-            states = [self._state(person) for person in there]
-        found = [(state, exposure(state, reach)) for state in states]
-        kept = [(state, one) for state, one in found if one.hit or (also_excluded and one.excluded)]
-        births = self._births(c, [state for state, one in kept if one.hit]) if also_excluded else {}
-        return [Hit(state, one, births.get(state.id)) for state, one in kept]
-
-    def _state(self, person: UUID) -> Subject:
-        subject: Subject = self._streams.repository.get(person, projector_func=folded)
-        return subject
-
-    def _births(self, c: Connection, people: Sequence[Subject]) -> dict[UUID, date]:
-        """Opened to count minors, and kept nowhere."""
-        wanted = [
-            (subject.id, id, subject.holdings[id].generations[-1].version)
-            for subject in people
-            if (id := subject.birth_date) is not None and subject.holdings[id].erased_at is None
-        ]
-        keys = self._vault.keys_of(c, [subject_id for subject_id, _, _ in wanted])
-        opened = open_sealed(c, self._vault, keys, [each for each in wanted if each[0] in keys])
-        return {place[0]: born for place, value in opened.items() if (born := _day(value)) is not None}
+    def _note(self, stream: UUID, begun: Begun | None) -> None:
+        with self._database.write("projector") as c:
+            note_count(c, stream, begun)
 
     def _policy(self, now: datetime) -> Policy:
         policy = self._policies.in_force(now)
@@ -295,13 +260,3 @@ def _id_of(incident: str, notice: int, categories: frozenset[str]) -> str:
     """The same for the same notice of the same data, whoever asks; ids are each person's own."""
     what = sha256(",".join(sorted(categories)).encode()).hexdigest()[:16]
     return f"incident:{incident}:{notice}:{what}"
-
-
-def _day(value: Personal[str]) -> date | None:
-    return date.fromisoformat(value) if isinstance(value, str) else None
-
-
-def _is_minor(born: date | None, day: date, policy: Policy) -> bool | None:
-    if born is None or policy.minors is None:
-        return None
-    return age_on(born, day) < policy.minors.age

@@ -9,6 +9,7 @@ from lifecycle.clock import Clock
 from lifecycle.engine.engine import Engine
 from lifecycle.outbox.delivery import Delivery
 from lifecycle.outbox.files import FileOutbox
+from lifecycle.outbox.notices import NoticeDelivery, NoticeFolder
 from lifecycle.policy.countries import load_calendars
 from lifecycle.processes.sinks import ErasureSink
 from lifecycle.settings import Settings
@@ -26,6 +27,7 @@ def open_engine(
     even_sealed_off: bool = False,
     calendars: str | Path | None = None,
     outbox: Delivery | str | Path | None = None,
+    notices: NoticeDelivery | str | Path | None = None,
 ) -> Engine:
     """Open an existing store. `db` is a URL; without it LIFECYCLE_DB, LIFECYCLE_KEYS and LIFECYCLE_LEDGER are read.
 
@@ -34,7 +36,7 @@ def open_engine(
     erasure is called completed before each has answered. `even_sealed_off` is for `lifecycle restore` alone.
     `calendars` is a file of the operator's own working days; without it LIFECYCLE_CALENDARS is read. `outbox` takes
     instructions to recipients: a folder, or whatever delivers; without it LIFECYCLE_OUTBOX is read, and without that
-    they wait.
+    they wait. `notices` takes the words of notices to people in the same way; without it LIFECYCLE_NOTICES is read.
     """
     settings = Settings.read(db, keys, ledger, custody=custody)
     days = load_calendars(calendars or settings.calendars)
@@ -50,6 +52,7 @@ def open_engine(
             even_sealed_off=even_sealed_off,
             calendars=days,
             outbox=_delivery(outbox or settings.outbox),
+            notices=_notices(notices or settings.notices),
         )
         if not even_sealed_off:
             engine.resume()
@@ -61,3 +64,7 @@ def open_engine(
 
 def _delivery(outbox: Delivery | str | Path | None) -> Delivery | None:
     return FileOutbox(Path(outbox)) if isinstance(outbox, str | Path) else outbox
+
+
+def _notices(notices: NoticeDelivery | str | Path | None) -> NoticeDelivery | None:
+    return NoticeFolder(Path(notices)) if isinstance(notices, str | Path) else notices

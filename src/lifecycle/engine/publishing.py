@@ -92,9 +92,9 @@ class Publishing:
         if newest is None:
             raise NothingPublished
         log = LogProofs(c, self.folder, newest.size)
-        return Evidence(self.origin, newest.note, log, MapProofs(c, log), self._token(newest.note))
+        return Evidence(self.origin, newest.note, log, MapProofs(c, log), self.token(newest.note))
 
-    def _token(self, note: bytes) -> bytes | None:
+    def token(self, note: bytes) -> bytes | None:
         """The timestamp, if it is over this checkpoint: its request had this digest, so the token has it too."""
         token = self.folder.read(TOKEN)
         if token is None or sha256(stamped_bytes(note, self.known_keys())).digest() not in token:
@@ -129,9 +129,12 @@ class Publishing:
             vault.installation(c)  # of this snapshot, also when an epoch ends meanwhile
             return full_audit(c, self.folder, self.origin, theirs, now=now, vault=vault, limit=limit, progress=progress)
 
-    def newest(self) -> Published:
+    def newest_if_any(self) -> Published | None:
         with self._database.read() as c:
-            newest = newest_checkpoint(c)
+            return newest_checkpoint(c)
+
+    def newest(self) -> Published:
+        newest = self.newest_if_any()
         if newest is None:
             raise NothingPublished
         return newest

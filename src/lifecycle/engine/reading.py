@@ -164,8 +164,13 @@ class Reading:
         return self._views.lawful(self.subject_id(subject), holding, at, as_known_at, purpose)
 
     def lawful_act(self, subject: Named, version: int, as_known_at: datetime | None = None) -> Json:
-        """Was this act, a collection or a share, lawful when it happened?"""
+        """Was this act, a collection, a share, a disclosure or a transfer, lawful when it happened?"""
         return self._views.lawful_act(self.subject_id(subject), version, as_known_at)
+
+    def lawful_read(self, subject: Named, version: int, as_known_at: datetime | None = None) -> Json:
+        """Was this reading of values, or opening of custody, lawful when it happened? `version` as the audit trail
+        tells it."""
+        return self._views.lawful_read(self.subject_id(subject), version, as_known_at)
 
     def why(self, subject: Named) -> Json:
         """Why each item is still held, and the earliest lawful instant of its deletion."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -75,6 +77,52 @@ def compare(database: Database, journal: ErasureJournal, anchor: Anchor) -> Find
     end, note = journal.mark().entries, anchor.read()
     with database.read() as c:
         return Findings(_unfinished(c, journal, end), _lost(c, anchor, note))
+
+
+class Watch:
+    """Looks, before a process that is open reads or writes, whether the database was put back under it.
+
+    At most once in `EVERY` seconds, and at once when a SQLite file has become another: a server that is restored is
+    away for longer than that. It has a connection of its own, which holds up nobody and is new whenever the file is.
+    """
+
+    EVERY = 1.0
+
+    def __init__(self, database: Database, journal: ErasureJournal, anchor: Anchor) -> None:
+        self._database = database
+        self._own = Database(database.url, pool_size=1)
+        self._journal = journal
+        self._anchor = anchor
+        self._file = self._identity()
+        self._next = time.monotonic() + self.EVERY
+
+    def look(self) -> None:
+        """Errors: SealedOff, each time again until the database has caught up; StoreUnavailable."""
+        file = self._identity()
+        if file == self._file and time.monotonic() < self._next:
+            return
+        if file != self._file:  # who has the old one open would go on in a file that is nobody's
+            self._database.engine.dispose()
+            self._own.engine.dispose()
+        try:
+            compare(self._own, self._journal, self._anchor).refuse()
+        except SealedOff:
+            self._database.engine.dispose()  # whatever is connected may be so to what was there before
+            raise
+        self._file, self._next = file, time.monotonic() + self.EVERY
+
+    def close(self) -> None:
+        self._own.close()
+
+    def _identity(self) -> tuple[int, int] | None:
+        """Of a SQLite file. One that is not there is the business of whoever opens it."""
+        if self._database.path is None:
+            return None
+        try:
+            its = os.stat(self._database.path)
+        except OSError:
+            return None
+        return its.st_dev, its.st_ino
 
 
 def refuse_what_came_back(database: Database, journal: ErasureJournal) -> None:

@@ -15,6 +15,8 @@ from lifecycle.policy.model import Policy
 from lifecycle.projections.duties import Waiting, waiting_for
 from lifecycle.projections.trustees import ever_engaged
 from lifecycle.storage.tables import epoch_erasure, pending_custody, pending_erasure
+from lifecycle.vault.custody import CustodyKeyNeeded, refuse_without_keys
+from lifecycle.vault.custody_keys import CustodyKeys
 from lifecycle.vault.loading import open_epochs
 from lifecycle.vault.tables import custody_key, epoch, subject_key
 
@@ -79,9 +81,15 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-def vault_standing(c: Connection) -> dict[str, Any]:
-    """Counts only: whose keys they are is nobody's business here."""
+def vault_standing(c: Connection, custody: CustodyKeys) -> dict[str, Any]:
+    """Counts only: whose keys they are is nobody's business here. `epoch_can_end_here` is false where the key is not
+    that opens what is in custody; then `lacks` says what to do."""
     now_open = open_epochs(c)
+    lacks = None
+    try:
+        refuse_without_keys(c, custody)
+    except CustodyKeyNeeded as needed:
+        lacks = str(needed)
     began: datetime = c.execute(select(epoch.c.began_at).where(epoch.c.epoch == now_open[0])).scalar_one()
     return {
         "epoch": now_open[0],
@@ -92,6 +100,8 @@ def vault_standing(c: Connection) -> dict[str, Any]:
         "keys_in_custody": _count(c, custody_key),
         "custody_moves_under_way": _count(c, pending_custody),
         "records_awaiting_finality": _count(c, epoch_erasure),
+        "epoch_can_end_here": lacks is None,
+        "lacks": lacks,
     }
 
 

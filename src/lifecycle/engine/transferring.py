@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection, select
@@ -22,21 +22,17 @@ from lifecycle.commands.transfer.complete_transfer import CompleteTransfer
 from lifecycle.commands.transfer.notify_transfer import NotifyTransfer
 from lifecycle.commands.transfer.skip_in_transfer import SkipInTransfer
 from lifecycle.commands.transfer.transfer_subject import TransferSubject
-from lifecycle.domain.subject.transfer_events import SubjectReceived, SubjectTransferNotified, SubjectTransferred
+from lifecycle.domain.subject.transfer_events import SubjectTransferNotified, SubjectTransferred
 from lifecycle.domain.subject.transferring import leave
 from lifecycle.domain.transfer.events import Why
-from lifecycle.domain.transfer.refusals import TransferUnknown
-from lifecycle.domain.transfer.transfer import Act, Status, Transfer, allowed
+from lifecycle.domain.transfer.transfer import Act, Status, allowed
+from lifecycle.engine.transfer_records import TransferRecords
 from lifecycle.errors import Refused
-from lifecycle.ledger.envelope import b64url, read_header
+from lifecycle.ledger.envelope import b64url
 from lifecycle.ledger.tables import event_position
 from lifecycle.policy.vocabulary import Role
 from lifecycle.projections import transfers as rows
 from lifecycle.storage.appending import load_heads
-from lifecycle.storage.tables import event_header
-
-if TYPE_CHECKING:
-    from lifecycle.engine.engine import Engine
 
 T = TypeVar("T")
 BATCH = 1_000
@@ -74,63 +70,8 @@ def skipped_digest(transfer: str, sid: bytes) -> str:
     return b64url(sha256(SKIP + b"\x00" + transfer.encode() + b"\x00" + sid).digest())
 
 
-class Transferring:
+class Transferring(TransferRecords):
     """The programmes, over one engine."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    # -- how far it is -------------------------------------------------------------------------------------------------
-
-    def record(self, transfer: str) -> Transfer:
-        """Errors: TransferUnknown."""
-        found: Transfer = self._engine.open_record(("transfer", transfer))
-        if found.status is Status.UNKNOWN:
-            raise TransferUnknown(transfer)
-        return found
-
-    def announced(self, transfer: str) -> dict[str, Any]:
-        """Who takes over, in words: they are nobody's personal data."""
-        self.record(transfer)
-        with self._engine.database.read() as c:
-            record: Transfer = self._engine.open_record(("transfer", transfer), c)
-        return {
-            "transfer": transfer,
-            "cause": record.cause,
-            "name": record.name,
-            "contact": record.contact,
-            "country": record.country,
-            "purposes": None if record.purposes is None else list(record.purposes),
-        }
-
-    def status(self, transfer: str) -> dict[str, Any]:
-        record = self.record(transfer)
-        self._engine.drain()
-        with self._engine.database.read() as c:
-            progress = rows.progress_of(c, transfer, record.purposes)
-        waiting = progress.concerned - progress.notified if record.status not in _OVER else 0
-        return {
-            "transfer": transfer,
-            "status": record.status.value,
-            "cause": record.cause,
-            "country": record.country,
-            "purposes": None if record.purposes is None else list(record.purposes),
-            "in_scope": progress.concerned,
-            "to_notify": max(waiting, 0),
-            "notified": progress.notified,
-            "transferred": progress.transferred,
-            "erased_before": progress.erased,
-            "skipped": len(record.skipped),
-            "handed_over": record.handovers[-1].people if record.handovers else 0,
-        }
-
-    def all(self) -> list[dict[str, Any]]:
-        self._engine.drain()
-        with self._engine.database.read() as c:
-            return [
-                {**row, "announced_at": row["announced_at"] and row["announced_at"].isoformat()}
-                for row in rows.all_transfers(c)
-            ]
 
     # -- telling -------------------------------------------------------------------------------------------------------
 
@@ -257,18 +198,6 @@ class Transferring:
         self._ask(CompleteTransfer(id=f"transfer/{transfer}/complete", actor=SYSTEM, transfer=transfer))
         return done
 
-    def asked_anew(self, people: Iterable[UUID]) -> Iterator[tuple[UUID, tuple[str, ...]]]:
-        """Of people who came from another controller: the purposes for which they have to be asked again."""
-        head = event_header.c
-        with self._engine.database.read() as c:
-            found = c.execute(
-                select(head.stream_id, head.header).where(
-                    head.stream_id.in_(list(people)), head.kind == SubjectReceived.kind
-                )
-            ).all()
-        for row in found:
-            yield row.stream_id, tuple(read_header(bytes(row.header)).data["asked_anew"])
-
     # -- asking --------------------------------------------------------------------------------------------------------
 
     def _pages(
@@ -299,9 +228,6 @@ class Transferring:
                 done.skipped += 1
             else:
                 done.refused += 1
-
-
-_OVER = (Status.CONFIRMED, Status.COMPLETED, Status.CANCELLED)
 
 
 def _ref(person: UUID) -> SubjectRef:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -114,8 +114,8 @@ class Asked(NamedTuple):
         return {"size": self.size, "cosigned": cosigned, "silent": silent}
 
 
-def ask(log: Publishing, *, wait: float = 0.0) -> Asked:
-    """Have the newest checkpoint cosigned by all witnesses that are named, and keep what they said.
+def ask(log: Publishing, *, wait: float = 0.0, only: Collection[VerifyingKey] | None = None) -> Asked:
+    """Have the newest checkpoint cosigned by all witnesses that are named, or by some of them, and keep what they said.
 
     Errors: SimulatedLog; NoWitnesses; WitnessContradicts, after what the others said was kept.
     """
@@ -124,7 +124,8 @@ def ask(log: Publishing, *, wait: float = 0.0) -> Asked:
     named = read_witnesses(log.anchor.path.with_name(WITNESSES), wait)
     if not named:
         raise NoWitnesses
-    witnesses = [WitnessAt(key, door, log.cosigned_by(key)) for key, door in named]
+    asked = [(key, door) for key, door in named if only is None or key in only]
+    witnesses = [WitnessAt(key, door, log.cosigned_by(key)) for key, door in asked]
     try:
         gained = ask_witnesses(
             newest.note, witnesses, lambda old: log.consistency(old, newest.size), genesis=genesis, seconds=wait + 15

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping, Sequence
+from base64 import urlsafe_b64decode
+from binascii import b2a_base64
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import sha256
 from typing import Any, ClassVar, NamedTuple
 
@@ -24,6 +25,8 @@ MAX_SYSTEM_ENTRY = 0xFFFF  # c2sp.org/tlog-tiles, "Log entries": a length has tw
 SALT_BYTES = 64
 SID_BYTES = 32
 COMMITMENT_BYTES = 32
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 leaf_hash = tree.leaf_hash  # of an entry
 
@@ -84,7 +87,7 @@ class Header:
 
 
 def b64url(raw: bytes) -> str:
-    return urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+    return b2a_base64(raw, newline=False).translate(_URL_SAFE, b"=").decode("ascii")
 
 
 def unb64url(text: str) -> bytes:
@@ -99,27 +102,33 @@ def header_bytes(
     *,
     at: datetime,
     data: dict[str, Any],
-    meta: Mapping[str, str],
+    meta: dict[str, str],
     n: int,
-    parts: Sequence[dict[str, str]],
+    parts: list[dict[str, str]],
     prev: str | None,
     sid: bytes,
     kind: str,
 ) -> bytes:
     """RFC 8785 canonical JSON. Keys are ASCII and numbers whole: only then is the fast encoder canonical."""
-    name, _, version = kind.rpartition("/")
+    name, version = _type_and_version(kind)
     header = {
         "at": written(at),
         "data": data,
-        "meta": dict(meta),
+        "meta": meta,
         "n": n,
-        "parts": list(parts),
+        "parts": parts,
         "prev": prev,
         "sid": b64url(sid),
         "type": name,
-        "v": int(version),
+        "v": version,
     }
     return canonical(header)
+
+
+@cache
+def _type_and_version(kind: str) -> tuple[str, int]:
+    name, _, version = kind.rpartition("/")
+    return name, int(version)
 
 
 def canonical(value: Any) -> bytes:
@@ -186,19 +195,26 @@ def written(at: datetime) -> str:
 
 
 def _only_plain(value: Any) -> None:
+    """Raise TypeError for what this encoder would not write as RFC 8785 does: floats, and keys that are not ASCII."""
     kind = type(value)
     if kind is dict:
-        for key, inner in value.items():
-            if type(key) is not str or not key.isascii():
-                raise TypeError("a key of a header is not ASCII text")
-            if type(inner) is not str:
-                _only_plain(inner)
-    elif kind is list or kind is tuple:
-        for inner in value:
-            if type(inner) is not str:
-                _only_plain(inner)
-    elif kind is not str and kind is not int and kind is not bool and value is not None:
-        raise TypeError(f"a header cannot hold a {kind.__name__}")
+        if not all(map(_is_ascii, value)):
+            raise TypeError("a key of a header is not ASCII text")
+        value = value.values()
+    elif kind is not list and kind is not tuple:
+        if kind not in _PLAIN:
+            raise TypeError(f"a header cannot hold a {kind.__name__}")
+        return
+    for inner in value:
+        if type(inner) not in _PLAIN:
+            _only_plain(inner)
+
+
+_PLAIN = frozenset({str, int, bool, type(None)})
+
+
+def _is_ascii(key: Any) -> bool:
+    return type(key) is str and key.isascii()
 
 
 def _read(said: Any) -> Header:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection, select
 
@@ -86,6 +86,16 @@ class LogProofs:
     def inclusion(self, index: int) -> list[bytes]:
         """RFC 9162, 2.1.3: that this leaf is in the tree."""
         (leaf,) = next(entries_between(self._c, index, index + 1))
+        return self._inclusion(index, leaf)
+
+    def inclusions(self, indexes: Iterable[int]) -> dict[int, list[bytes]]:
+        """The same for many leaves, which are read together. Errors: LogDamaged if one is missing."""
+        wanted = sorted(set(indexes))
+        leaves = dict(rows_with(self._c, _AT, wanted))
+        whole_entries(list(leaves.values()), len(wanted))
+        return {index: self._inclusion(index, leaves[index]) for index in wanted}
+
+    def _inclusion(self, index: int, leaf: bytes) -> list[bytes]:
         proof = tree.inclusion_from(index, self.size, self._tiles)
         if not self._includes(leaf, index, proof):
             proof = tree.inclusion_from(index, self.size, self._from_leaves())

@@ -54,6 +54,7 @@ def _checked(local: str, domain: str) -> str:
     return _domain_of(whole).removesuffix(stand_in)
 
 
+@lru_cache(maxsize=1_024)
 def _is_special(name: str) -> bool:
     from email_validator import SPECIAL_USE_DOMAIN_NAMES  # noqa: PLC0415
 

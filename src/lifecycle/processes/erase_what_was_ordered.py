@@ -7,7 +7,7 @@ one journal write, one transaction a step.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -27,19 +27,29 @@ from lifecycle.storage.appending import Appending, Head, load_heads
 from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
 from lifecycle.storage.erasing import Ordered
+from lifecycle.storage.folding import RecordDamaged
 from lifecycle.storage.idempotency import KEPT
 from lifecycle.storage.policies import Policies
 from lifecycle.storage.tables import event_body
-from lifecycle.vault.erasure import destroy_holdings, destroy_identifiers, destroy_subject, fence_subject, keys_left
+from lifecycle.vault.erasure import (
+    Destroyed,
+    destroy_holdings_of,
+    destroy_identifiers,
+    destroy_subjects,
+    fence_subjects,
+    keys_left,
+)
 from lifecycle.vault.installation import EpochChanged, lock_epochs
 from lifecycle.vault.journal import ErasureJournal, JournalEntry
 from lifecycle.vault.loading import open_epochs
-from lifecycle.vault.sealing import OpenParts
+from lifecycle.vault.sealing import OpenParts, Tampered
 from lifecycle.vault.spent import spend_commands
 from lifecycle.vault.vault import Vault
 
 STORES = ("event-bodies", "vault")
 TOGETHER = 500
+OF_ONE_PERSON = (RecordDamaged, Tampered)
+"""What is wrong with one record and keeps no other from being carried out."""
 
 
 class NotDestroyed(AssertionError):
@@ -74,8 +84,25 @@ class EraseWhatWasOrdered:
         self.notes_journal = True  # not while a restored store still has to catch up with its journal
 
     def __call__(self, orders: Sequence[Order], now: datetime) -> None:
+        """Errors: what kept an order from being completed, after all others were carried out."""
+        failed: list[Exception] = []
         for start in range(0, len(orders), TOGETHER):
-            self._carry_out(orders[start : start + TOGETHER], now)
+            failed += self._each(orders[start : start + TOGETHER], now)
+        if failed:
+            raise failed[0]
+
+    def _each(self, orders: Sequence[Order], now: datetime) -> list[Exception]:
+        """Together; where one record is damaged, the others without it. Returns why some were not completed."""
+        try:
+            self._carry_out(orders, now)
+        except ErasureUnfinished as error:
+            return [error]
+        except OF_ONE_PERSON as error:
+            if len(orders) == 1:
+                return [error]
+            half = len(orders) // 2
+            return [*self._each(orders[:half], now), *self._each(orders[half:], now)]
+        return []
 
     def resume(self, now: datetime) -> int:
         """Go on with whatever a crash interrupted."""
@@ -127,8 +154,8 @@ class EraseWhatWasOrdered:
 
     def _fence(self, people: Sequence[UUID], now: datetime) -> None:
         with self._database.write("eraser") as c:
-            for person in people:
-                erasing.fence(c, both_streams(person), fence_subject(c, person, now))
+            generations = fence_subjects(c, people, now)
+            erasing.fence_all(c, _by_stream(generations))
 
     def destroy(self, doomed: Sequence[Doomed], now: datetime) -> dict[Order, int]:
         """Keys, bodies, look-ups and command ids, in one transaction. Returns the epoch whose end makes it final."""
@@ -140,28 +167,41 @@ class EraseWhatWasOrdered:
             if self.notes_journal:
                 journal_seen.note(c, self._journal.mark())
             current = open_epochs(c)[0]
-            for each in sorted(doomed, key=lambda one: one.order):
-                epoch = self._destroy_whole(c, each, now) if each.whole else self._destroy_parts(c, each)
-                epochs[each.order] = epoch or current
+            in_order = sorted(doomed, key=lambda one: one.order)
+            for each in in_order:
+                if each.identifier is not None:
+                    epochs[each.order] = destroy_identifiers(c, each.subject.id, [each.identifier]).epoch or current
+            parts = [each for each in in_order if not each.whole and each.identifier is None]
+            epochs |= _epochs(parts, self._destroy_parts(c, parts), current)
+            whole = [each for each in in_order if each.whole]
+            epochs |= _epochs(whole, self._destroy_whole(c, whole, now), current)
         return epochs
 
-    def _destroy_whole(self, c: Connection, doomed: Doomed, now: datetime) -> int | None:
-        both = both_streams(doomed.subject.id)
-        erasing.extend(c, both[1:], Ordered(*doomed.order, doomed.at))
-        spend_commands(c, erasing.forget_commands(c, both), now + KEPT)
-        erasing.delete_all_bodies(c, both)
-        return destroy_subject(c, doomed.subject.id).epoch
+    def _destroy_whole(self, c: Connection, doomed: Sequence[Doomed], now: datetime) -> Mapping[UUID, Destroyed]:
+        if not doomed:
+            return {}
+        people = dict.fromkeys(each.subject.id for each in doomed)
+        streams = [stream for person in people for stream in both_streams(person)]
+        for each in doomed:
+            erasing.extend(c, both_streams(each.subject.id)[1:], Ordered(*each.order, each.at))
+        spend_commands(c, erasing.forget_commands(c, streams), now + KEPT)
+        erasing.delete_all_bodies(c, streams)
+        return destroy_subjects(c, list(people))
 
-    def _destroy_parts(self, c: Connection, doomed: Doomed) -> int | None:
-        person = doomed.subject.id
-        if doomed.identifier is not None:
-            return destroy_identifiers(c, person, [doomed.identifier]).epoch
-        erasing.lock_heads(c, both_streams(person))
-        destroyed = destroy_holdings(c, self._vault, person, doomed.kids)
-        erasing.delete_bodies(c, person, [(version, index) for version, index, _ in doomed.parts])
-        if destroyed.generation is not None:
-            erasing.regenerate(c, both_streams(person), destroyed.generation)
-        return destroyed.epoch
+    def _destroy_parts(self, c: Connection, doomed: Sequence[Doomed]) -> Mapping[UUID, Destroyed]:
+        if not doomed:
+            return {}
+        kids: dict[UUID, set[str]] = {}
+        for each in doomed:
+            kids.setdefault(each.subject.id, set()).update(each.kids)
+        erasing.lock_heads(c, [stream for person in kids for stream in both_streams(person)])
+        destroyed = destroy_holdings_of(c, self._vault, kids)
+        erasing.delete_bodies_of(
+            c, ((each.subject.id, version, index) for each in doomed for version, index, _ in each.parts)
+        )
+        renewed = {person: done.generation for person, done in destroyed.items() if done.generation is not None}
+        erasing.regenerate_all(c, _by_stream(renewed))
+        return destroyed
 
     def _forget_deleted(self) -> None:
         """A reader who stands in the way fails this erasure, and not the commands that were committed with it."""
@@ -200,8 +240,7 @@ class EraseWhatWasOrdered:
         """Say so on each record, remember which epoch's end makes it final, and only then forget the order."""
         again(lambda: self._append_completed(doomed, epochs, now), _unfinished())
         with self._database.write("eraser") as c:
-            for each in doomed:
-                erasing.complete(c, each.streams, each.order[1], None)
+            erasing.forget_orders(c, ((stream, each.order[1]) for each in doomed for stream in each.streams))
 
     def _append_completed(self, doomed: Sequence[Doomed], epochs: dict[Order, int], now: datetime) -> None:
         """In a transaction during which no epoch ends: whoever ends one counts what was completed in it."""
@@ -214,18 +253,21 @@ class EraseWhatWasOrdered:
             final = {each.order: max(epochs[each.order], oldest) for each in left}
             pairs = dict.fromkeys((final[each.order], stream) for each in left for stream in each.streams)
             awaited = erasing.awaited(c, pairs)
+            label = self._policies.label_at(now, c)
         appending = Appending()
         appending.rows.epoch_erasures += [{"epoch": e, "stream_id": s} for e, s in pairs if (e, s) not in awaited]
         for each in left:
             if each.identifier is None:
-                self._append(appending, heads, each, final[each.order], now)
+                self._append(appending, heads, each, final[each.order], label, now)
         with self._database.write("writer") as c:
             lock_epochs(c, shared=True)
             if open_epochs(c)[-1] != oldest:
                 raise EpochChanged("An epoch ended before an erasure in it was called completed.")
             self._streams.save(*appending.recorded, rows=appending.rows, connection=c)
 
-    def _append(self, appending: Appending, heads: dict[UUID, Head], doomed: Doomed, epoch: int, now: datetime) -> None:
+    def _append(
+        self, appending: Appending, heads: dict[UUID, Head], doomed: Doomed, epoch: int, label: str, now: datetime
+    ) -> None:
         stream, version = doomed.order
         event = ErasureCompleted(
             occurred_at=now,
@@ -236,9 +278,18 @@ class EraseWhatWasOrdered:
             stores=(*STORES, *doomed.receipts),
             receipts=dict(doomed.receipts) or None,
         )
-        label = self._policies.label_at(now)
         judged = Judged(self._vault.cmd(secrets.token_hex(16)), Role.SYSTEM.value, label)
         _, heads[stream] = appending.append(heads[stream], OpenParts(), event, judged, now)
+
+
+def _by_stream(generations: Mapping[UUID, int]) -> dict[UUID, int]:
+    """A person's generation stands in both heads."""
+    return {stream: generation for person, generation in generations.items() for stream in both_streams(person)}
+
+
+def _epochs(doomed: Sequence[Doomed], destroyed: Mapping[UUID, Destroyed], current: int) -> dict[Order, int]:
+    """By order the epoch whose end makes it final; of what was gone already, the present one."""
+    return {each.order: destroyed[each.subject.id].epoch or current for each in doomed}
 
 
 def _unfinished() -> ErasureUnfinished:

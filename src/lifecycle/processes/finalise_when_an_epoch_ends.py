@@ -31,6 +31,7 @@ from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
 from lifecycle.storage.policies import Policies
 from lifecycle.storage.tables import epoch_erasure, event_header, stream_head
+from lifecycle.vault.custody import refuse_without_keys
 from lifecycle.vault.custody_keys import CustodyKeys
 from lifecycle.vault.epochs import EpochKeys
 from lifecycle.vault.loading import open_epochs
@@ -89,7 +90,10 @@ class FinaliseWhenAnEpochEnds:
         return len(self.finalise(open_now[-1] - 1, now))
 
     def __call__(self, now: datetime, progress: Progress | None = None) -> Ended:
-        """End the present epoch, or go on with a rotation that was interrupted."""
+        """End the present epoch, or go on with a rotation that was interrupted. Errors: CustodyKeyNeeded, before
+        anything has begun."""
+        with self._database.read() as c:
+            refuse_without_keys(c, self._custody or CustodyKeys(self._keys.folder))
         rotation = Rotation(self._keys, self._custody)
         number = self.begin(rotation, now)
         self.wrap_again(rotation, progress)

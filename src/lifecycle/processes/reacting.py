@@ -125,7 +125,7 @@ class Reacting:
     def behind(self) -> dict[str, int]:
         """How many positions each reaction has still to look through."""
         with self._database.read() as c:
-            size, at = log_size(c), _positions(c)
+            size, at = log_size(c), positions(c)
         return {reaction.name: size - at.get(reaction.name, 0) for reaction in self._reactions}
 
     def _catch_up(self, reaction: Reaction | ReactionInPages) -> int:
@@ -133,11 +133,11 @@ class Reacting:
         asked = 0
         while True:
             with self._database.read() as c:
-                start, size = _positions(c).get(reaction.name, 0), log_size(c)
+                start, size = positions(c).get(reaction.name, 0), log_size(c)
                 if start >= size:
                     return asked
                 stop = min(size, start + WINDOW)
-                happened = _happened(c, reaction.kinds, start, stop)
+                happened = happened_between(c, reaction.kinds, start, stop)
             for commands, done in self._batches(reaction, happened):
                 self._ask(reaction, commands)
                 asked += len(commands)
@@ -147,22 +147,19 @@ class Reacting:
             self._move(reaction.name, start, stop)
 
     def _batches(
-        self, reaction: Reaction | ReactionInPages, happened: Iterable[tuple[int, Recorded]]
+        self, reaction: Reaction | ReactionInPages, happened: Sequence[tuple[int, Recorded]]
     ) -> Iterator[tuple[Sequence[Asked], int | None]]:
         """Commands to ask together, of several events where each asks for little; and up to which position nothing is
         left once they were answered, None in the middle of an event."""
-        together: list[Asked] = []
-        for position, one in happened:
-            if isinstance(reaction, ReactionInPages):
+        if isinstance(reaction, ReactionInPages):
+            for position, one in happened:
                 yield from self._pages(reaction, position, one)
-                continue
+            return
+        for start in range(0, len(happened), BATCH):
+            some = happened[start : start + BATCH]
             with self._database.read() as c:
-                together += reaction.commands(c, one)
-            if len(together) >= BATCH:
-                yield together, position + 1
-                together = []
-        if together:
-            yield together, None
+                together = [command for _, one in some for command in reaction.commands(c, one)]
+            yield together, some[-1][0] + 1
 
     def _pages(
         self, reaction: ReactionInPages, position: int, happened: Recorded
@@ -184,18 +181,22 @@ class Reacting:
                     raise ReactionFailed(reaction.name, outcome)
 
     def _move(self, name: str, old: int, new: int) -> None:
-        """Somebody else who reacts too may have been faster: then it has moved already."""
         with self._database.write("writer") as c:
-            c.execute(insert_of(c, reaction_position).on_conflict_do_nothing(), {"name": name, "position": 0})
-            column = reaction_position.c
-            c.execute(update(reaction_position).where(column.name == name, column.position == old).values(position=new))
+            move(c, name, old, new)
 
 
-def _positions(c: Connection) -> dict[str, int]:
+def move(c: Connection, name: str, old: int, new: int) -> None:
+    """Somebody else who reacts too may have been faster: then it has moved already."""
+    c.execute(insert_of(c, reaction_position).on_conflict_do_nothing(), {"name": name, "position": 0})
+    column = reaction_position.c
+    c.execute(update(reaction_position).where(column.name == name, column.position == old).values(position=new))
+
+
+def positions(c: Connection) -> dict[str, int]:
     return {row.name: row.position for row in c.execute(select(reaction_position))}
 
 
-def _happened(c: Connection, kinds: frozenset[str], start: int, stop: int) -> list[tuple[int, Recorded]]:
+def happened_between(c: Connection, kinds: frozenset[str], start: int, stop: int) -> list[tuple[int, Recorded]]:
     """With their positions."""
     head, place = event_header.c, event_position.c
     chosen = (

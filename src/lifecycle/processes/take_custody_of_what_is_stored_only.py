@@ -66,8 +66,9 @@ class TakeCustodyOfWhatIsStoredOnly:
         with self._database.write("eraser") as c:
             known = erasing.lock_heads(c, [stream for person in people for stream in both_streams(person)])
             for subject in self._states(c, [person for person in people if person in known]):
-                taken += self._take(c, subject, now)
-                if not self._give_back(c, subject, now):
+                moved = self._take(c, subject, now)
+                taken += moved or 0
+                if moved is None or not self._give_back(c, subject, now):
                     waiting.add(subject.id)
             custody_orders.done(c, [each for each in asked if each.stream_id not in waiting])
         return taken
@@ -76,8 +77,12 @@ class TakeCustodyOfWhatIsStoredOnly:
         with self._streams.prefetched(people, c):
             return [self._streams.repository.get(each, projector_func=folded) for each in people]
 
-    def _take(self, c: Connection, subject: Subject, now: datetime) -> int:
-        moved = take(c, self._vault, self._custodian.keys, subject.id, stored_only(subject, now))
+    def _take(self, c: Connection, subject: Subject, now: datetime) -> int | None:
+        """None where the epoch has no custody key yet and this process may not make one: it stays noted."""
+        try:
+            moved = take(c, self._vault, self._custodian.keys, subject.id, stored_only(subject, now))
+        except KeysUnavailable:
+            return None
         if moved.generation is not None:
             erasing.regenerate(c, both_streams(subject.id), moved.generation)
         return moved.taken

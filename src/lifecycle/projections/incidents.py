@@ -8,7 +8,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Column, Connection, Index, Integer, Select, Table, Text, Uuid, delete, insert, select
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    Select,
+    Table,
+    Text,
+    Uuid,
+    delete,
+    insert,
+    select,
+)
 
 from lifecycle.columns import Instant
 from lifecycle.domain.incident.exposure import OURS, Reach
@@ -41,6 +55,18 @@ incident = Table(
 )
 column = incident.c
 
+# How far a count has come that is not finished: numbers alone, and behind whom it goes on. A note of whoever counts;
+# without it the count begins anew.
+incident_count = Table(
+    "incident_count",
+    incident.metadata,
+    Column("stream_id", Uuid, primary_key=True),
+    Column("version", Integer, nullable=False),  # of the incident's record when the count began
+    Column("known_at", Instant, nullable=False),
+    Column("after", Uuid, nullable=False),
+    Column("tally", JSON, nullable=False),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -70,8 +96,8 @@ class Incidents:
     """Rewrites the row of each incident that changed."""
 
     name = "incidents"
-    version = 1
-    tables = (incident,)
+    version = 2
+    tables = (incident, incident_count)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
         told = [change for change in changes if isinstance(change.record, Incident)]
@@ -116,6 +142,35 @@ def all_incidents(c: Connection) -> list[Standing]:
 def waiting(c: Connection) -> list[str]:
     """Incidents for which somebody has to be counted or told."""
     return list(c.execute(select(column.name).where(column.to_count | column.to_tell).order_by(column.name)).scalars())
+
+
+def counted_and_open(c: Connection) -> list[str]:
+    """Incidents of which more people may turn out to have been hit."""
+    is_open = column.closed_at.is_(None) & column.people.is_not(None) & ~column.to_count
+    return list(c.execute(select(column.name).where(is_open).order_by(column.name)).scalars())
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A count that is not finished."""
+
+    version: int
+    known_at: datetime
+    after: UUID
+    tally: dict[str, Any]
+
+
+def begun_count(c: Connection, stream: UUID) -> Begun | None:
+    row = c.execute(select(incident_count).where(incident_count.c.stream_id == stream)).one_or_none()
+    return None if row is None else Begun(row.version, row.known_at, row.after, row.tally)
+
+
+def note_count(c: Connection, stream: UUID, begun: Begun | None) -> None:
+    """None: it is finished."""
+    c.execute(delete(incident_count).where(incident_count.c.stream_id == stream))
+    if begun is not None:
+        said = columns(begun, Begun.__slots__)
+        c.execute(insert(incident_count), {"stream_id": stream, **said})
 
 
 def candidates(c: Connection, reach: Reach, after: UUID | None, limit: int) -> list[UUID]:

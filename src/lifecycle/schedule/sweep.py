@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -33,9 +33,9 @@ from lifecycle.storage.appending import Appending, load_heads
 from lifecycle.storage.application import Streams
 from lifecycle.storage.custody_orders import Moving
 from lifecycle.storage.database import Database
-from lifecycle.storage.folding import folded
+from lifecycle.storage.folding import RecordDamaged, folded
 from lifecycle.storage.policies import Policies
-from lifecycle.vault.sealing import OpenParts
+from lifecycle.vault.sealing import OpenParts, Tampered
 from lifecycle.vault.vault import Vault
 
 TOGETHER = 500
@@ -73,6 +73,18 @@ class Swept:
         )
 
 
+@dataclass(slots=True)
+class _Failed:
+    """What went wrong with single people while everybody else was swept."""
+
+    people: set[UUID] = field(default_factory=set)
+    errors: list[Exception] = field(default_factory=list)
+
+    def tell(self) -> None:
+        if self.errors:
+            raise self.errors[0]
+
+
 class Sweep:
     """`erase` carries out what was ordered, `move` takes into custody what is stored only and gives back what is not;
     `follow` brings the calendar up to date."""
@@ -97,48 +109,61 @@ class Sweep:
         self._follow = follow
         self._calendars = calendars
 
-    def due(self, now: datetime, limit: int = TOGETHER) -> list[Falling]:
+    def due(self, now: datetime, limit: int = TOGETHER, after: Falling | None = None) -> list[Falling]:
         """What a sweep at `now` would act on: the selector of the real run."""
         self._follow()
         with self._database.read() as c:
-            return list(due(c, now, limit, calendars=self._calendars))
+            return list(due(c, now, limit, after, self._calendars))
 
     def __call__(self, now: datetime, progress: Progress | None = None) -> Swept:
-        """Carry out everything that is due by `now`. Called again, or by two at once, it does nothing twice."""
+        """Carry out everything that is due by `now`. Called again, or by two at once, it does nothing twice.
+
+        Errors: what kept somebody's record from being read or somebody's erasure from being completed, after everybody
+        else was swept. What is due for them stays in the calendar, and the next tick tries again.
+        """
         swept = Swept()
         before: set[UUID] = set()
-        while people := list(dict.fromkeys(falling.subject_id for falling in self.due(now, TOGETHER))):
-            one = self._ask(people, now)
+        failed = _Failed()
+        after: Falling | None = None  # behind those of whom nothing can be done
+        while falling := self.due(now, TOGETHER, after):
+            people = [id for id in dict.fromkeys(each.subject_id for each in falling) if id not in failed.people]
+            one = self._ask(people, now, failed) if people else Swept()
             if one.busy:
                 return swept.plus(one)
-            if one.people == 0 and set(people) == before:
-                raise CalendarStands("The retention calendar names people for whom nothing is due.")
+            if one.people == 0:
+                if people and set(people) == before - failed.people:
+                    raise CalendarStands("The retention calendar names people for whom nothing is due.")
+                after = falling[-1] if failed.people else None
             before = set(people)
             swept = swept.plus(one)
             if progress is not None:
                 progress(swept.people, swept.people + len(people))
+        failed.tell()
         return swept
 
     def together(self, people: Sequence[UUID], now: datetime, decide: Decide) -> Swept:
         """What is decided of these people without their asking, and the erasures that follow, in one go."""
-        return self._ask(people, now, decide)
+        failed = _Failed()
+        swept = self._ask(people, now, failed, decide)
+        failed.tell()
+        return swept
 
-    def _ask(self, people: Sequence[UUID], now: datetime, decide: Decide | None = None) -> Swept:
+    def _ask(self, people: Sequence[UUID], now: datetime, failed: _Failed, decide: Decide | None = None) -> Swept:
         for _ in range(TRIES):
             try:
-                return self._try(people, now, decide)
+                return self._try(people, now, failed, decide)
             except IntegrityError:
                 continue
         if len(people) == 1:
             return Swept(busy=1)
         half = len(people) // 2
-        return self._ask(people[:half], now, decide).plus(self._ask(people[half:], now, decide))
+        return self._ask(people[:half], now, failed, decide).plus(self._ask(people[half:], now, failed, decide))
 
-    def _try(self, people: Sequence[UUID], now: datetime, decide: Decide | None = None) -> Swept:
+    def _try(self, people: Sequence[UUID], now: datetime, failed: _Failed, decide: Decide | None) -> Swept:
         published = self._policies.all()
         if in_force(published, now) is None:
             return Swept()
-        decisions, appending = self._decide(people, now, published, decide)
+        decisions, appending = self._decide(people, now, published, decide, failed)
         orders: list[Order] = []
         if not appending.recorded:
             return Swept()
@@ -150,12 +175,20 @@ class Sweep:
                 )
         self._streams.save(*appending.recorded, rows=appending.rows)
         self._move([Moving(row["stream_id"], row["version"]) for row in appending.rows.pending_custody], now)
-        self._erase(orders, now)
+        try:
+            self._erase(orders, now)
+        except (StoreUnavailable, Tampered) as error:
+            failed.errors.append(error)  # the others' keys are destroyed; this order stands, and is resumed
         expired = sum(isinstance(recorded.event, RetentionExpired) for recorded in appending.recorded)
         return Swept(sum(bool(decision.events) for decision in decisions), expired, len(orders))
 
     def _decide(
-        self, people: Sequence[UUID], now: datetime, published: Sequence[Policy], decide: Decide | None = None
+        self,
+        people: Sequence[UUID],
+        now: datetime,
+        published: Sequence[Policy],
+        decide: Decide | None = None,
+        failed: _Failed | None = None,
     ) -> tuple[list[Decision], Appending]:
         """Each person by the version that is in force for them."""
         appending = Appending()
@@ -165,7 +198,14 @@ class Sweep:
             known = [person for person in people if person in heads]
             with self._streams.prefetched(known, c):
                 for person in known:
-                    subject = self._streams.repository.get(person, projector_func=folded)
+                    try:
+                        subject = self._streams.repository.get(person, projector_func=folded)
+                    except RecordDamaged as error:
+                        if failed is None:
+                            raise
+                        failed.people.add(person)
+                        failed.errors.append(error)
+                        continue
                     policy = version_for(subject, published, now)
                     if policy is None:
                         continue

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 
+from lifecycle.errors import NeedsAnother
 from lifecycle.schedule.leader import Leader
 
 SWEEP_EVERY = timedelta(seconds=60)
 DRAIN_EVERY = timedelta(seconds=1)
 PUBLISH_EVERY = timedelta(seconds=5)
 LOOK_EVERY = timedelta(milliseconds=250)  # at who leads, while standing by
+STANDS_BACK = 5.0  # seconds: long enough for the next look of whoever stands by
+VOUCH_EVERY = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """Something to be done again and again by one worker at a time; it must be harmless to repeat."""
+    """Something to be done again and again by one worker at a time; it must be harmless to repeat. What `waits` for
+    others, who may never answer, holds up no other duty."""
 
     name: str
     every: timedelta
     act: Callable[[], None]
+    waits: bool = False
 
 
 class Worker:
@@ -34,6 +40,8 @@ class Worker:
         self._failed = failed
         self._one_at_a_time = threading.Lock()
         self._is_leading = False
+        self._back_at = 0.0
+        self._not_before: dict[str, float] = {}  # when a duty that lacked something is tried again
 
     def run(self, stop: threading.Event) -> None:
         """Tick until `stop` is set; a tick under way is finished first."""
@@ -44,9 +52,11 @@ class Worker:
             timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
         for duty in self._duties:
-            scheduler.add_job(self.tick, "interval", args=[duty], seconds=duty.every.total_seconds(), id=duty.name)
+            at_once = {"next_run_time": datetime.now(UTC)} if duty.waits else {}
+            seconds = duty.every.total_seconds()
+            scheduler.add_job(self.tick, "interval", args=[duty], seconds=seconds, id=duty.name, **at_once)
         scheduler.add_job(self._stand_by, "interval", args=[stop], seconds=LOOK_EVERY.total_seconds(), id="stand by")
-        self.tick_all()
+        self._tick_own()
         scheduler.start()
         try:
             stop.wait()
@@ -56,20 +66,50 @@ class Worker:
     def _stand_by(self, stop: threading.Event) -> None:
         """Whoever takes over does everything at once, not only when its turn comes."""
         with suppress(Exception):  # the next tick tells of it
-            if not self._is_leading and not stop.is_set() and self._leader.leads():
-                self.tick_all()
+            if not self._is_leading and not stop.is_set() and self._may_lead():
+                self._tick_own()
 
     def tick_all(self) -> None:
-        for duty in self._duties:
+        """Each once; what waits for others comes last."""
+        for duty in sorted(self._duties, key=lambda duty: duty.waits):
             self.tick(duty)
 
+    def _tick_own(self) -> None:
+        """What waits for others has a thread of its own at its interval."""
+        for duty in self._duties:
+            if not duty.waits:
+                self.tick(duty)
+
     def tick(self, duty: Duty) -> None:
-        """A failing duty is reported and tried again at its next tick; it never ends the worker."""
-        with self._one_at_a_time:
-            try:
-                self._is_leading = self._leader.leads()
-                if self._is_leading:
-                    with self._leader.acting():
-                        duty.act()
-            except Exception as error:  # noqa: BLE001 -- whatever it is, tomorrow's deadlines must still be met
-                self._failed(duty.name, error)
+        """A failing duty is reported and tried again at its next tick; it never ends the worker. One that lacks what
+        another worker may have lets that one lead."""
+        try:
+            with self._one_at_a_time:
+                if time.monotonic() < self._not_before.get(duty.name, 0.0):
+                    return
+                leads = self._is_leading = self._may_lead()
+                if leads and not duty.waits:
+                    self._act(duty)
+            if leads and duty.waits:
+                self._act(duty)
+        except NeedsAnother as error:
+            self._failed(duty.name, error)
+            with self._one_at_a_time:
+                self._let_another_lead(duty)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, tomorrow's deadlines must still be met
+            self._failed(duty.name, error)
+
+    def _act(self, duty: Duty) -> None:
+        with self._leader.acting():
+            duty.act()
+
+    def _may_lead(self) -> bool:
+        return time.monotonic() >= self._back_at and self._leader.leads()
+
+    def _let_another_lead(self, duty: Duty) -> None:
+        """For a moment; if nobody takes over, all other duties go on here, and this one at its own interval."""
+        self._leader.step_down()
+        self._is_leading = False
+        now = time.monotonic()
+        self._back_at = now + STANDS_BACK
+        self._not_before[duty.name] = now + max(STANDS_BACK, 0.9 * duty.every.total_seconds())

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
+from lifecycle.columns import Ask, ask_together
 from lifecycle.domain.event import DomainEvent, Judged, Recorded, Withheld
 from lifecycle.ledger import envelope
 from lifecycle.storage.event_ids import EventIds
@@ -28,8 +29,7 @@ class Sealer(Protocol):
     def seal(self, sid: bytes, n: int, hid: str, value: JsonValue) -> Sealed: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """Where a stream stands; version 0 means that it has no event yet.
 
     A head of version 0 may be `stored` before the first event (`Appending.open`): so that a person's access stream can
@@ -57,7 +57,6 @@ class Head:
         return self.stored or self.version > 0
 
     def after(self, commitment: bytes, stream_key: bytes, event_id: UUID, at: datetime) -> Head:
-        # Not dataclasses.replace: it takes ten times as long, once for every event.
         return Head(
             self.stream_id,
             self.sid,
@@ -72,8 +71,7 @@ class Head:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """What an event needs besides its header: its id, the salt of its commitment, and its entry for the log."""
 
     event_id: UUID
@@ -145,33 +143,35 @@ class Appending:
     def _seal(
         self, head: Head, version: int, sealer: Sealer, fact: DomainEvent, judged: Judged
     ) -> list[dict[str, Any]]:
-        parts = []
-        for index, (hid, value) in enumerate(_values(fact, judged)):
+        parts: list[dict[str, str]] = []
+        for hid, value in _values(fact, judged):
             if head.fenced:  # decisions know the fence; this is the last line before a person is sealed again
                 raise AssertionError("a fenced stream takes no sealed part")
-            sealed = sealer.seal(head.sid, version, hid, value)
-            parts.append(sealed.part.as_json())
+            part, ciphertext, data_key_row = sealer.seal(head.sid, version, hid, value)
             self.rows.bodies.append(
-                {"stream_id": head.stream_id, "version": version, "part": index, "ct": sealed.ciphertext}
+                {"stream_id": head.stream_id, "version": version, "part": len(parts), "ct": ciphertext}
             )
-            if sealed.data_key_row is not None:
-                self.rows.data_keys.append(sealed.data_key_row)
+            parts.append(part.as_json())
+            if data_key_row is not None:
+                self.rows.data_keys.append(data_key_row)
         return parts
 
     def _keep(self, head: Head, moved: Head, recorded: Recorded, placed: Placed) -> None:
-        as_read, as_left = self.rows.moves.get(head.stream_id, (head, head))
-        if as_left != head:
+        moves = self.rows.moves
+        as_read, as_left = moves.get(head.stream_id, (head, head))
+        if as_left is not head and as_left != head:
             raise AssertionError("an append goes after the newest head of its stream")
-        self.rows.moves[head.stream_id] = (as_read, moved)
+        moves[head.stream_id] = (as_read, moved)
         self.rows.placed.append(placed)
         self.recorded.append(recorded)
 
 
 def _values(fact: DomainEvent, judged: Judged) -> Iterator[tuple[str, JsonValue]]:
     record = fact.record_words()
-    record |= {
-        name: said for name, said in (("actor", judged.actor), ("correlation", judged.correlation)) if said is not None
-    }
+    if judged.actor is not None:
+        record["actor"] = judged.actor
+    if judged.correlation is not None:
+        record["correlation"] = judged.correlation
     if record:
         yield RECORD, record
     for hid, value in fact.values.items():
@@ -180,17 +180,24 @@ def _values(fact: DomainEvent, judged: Judged) -> Iterator[tuple[str, JsonValue]
         yield hid, value
 
 
-_COLUMNS = tuple(f.name for f in fields(Head) if f.name != "stored")
-_HEADS = select(*(stream_head.c[name] for name in _COLUMNS))
+_COLUMNS = Head._fields[:-1]  # `stored` is none
+_HEADS = select(*(stream_head.c[name] for name in _COLUMNS)).where(
+    stream_head.c.stream_id.in_(bindparam("ids", expanding=True))
+)
 
 
 def load_heads(c: Connection, stream_ids: Iterable[UUID]) -> dict[UUID, Head]:
     """The heads of those of the streams that have events."""
-    heads: dict[UUID, Head] = {}
-    for some in in_chunks(stream_ids):
-        rows = c.execute(_HEADS.where(stream_head.c.stream_id.in_(some)))
-        heads |= {row.stream_id: Head(**row._mapping, stored=True) for row in rows}
-    return heads
+    return heads_in(ask_together(c, heads_asked(stream_ids)))
+
+
+def heads_asked(stream_ids: Iterable[UUID]) -> list[Ask]:
+    """What `heads_in` has to be given the answers to: so that it can be asked together with something else."""
+    return [Ask(_HEADS, {"ids": some}) for some in in_chunks(stream_ids)]
+
+
+def heads_in(answers: Iterable[Sequence[Any]]) -> dict[UUID, Head]:
+    return {row[0]: Head._make((*row, True)) for rows in answers for row in rows}
 
 
 def in_chunks(ids: Iterable[UUID]) -> Iterator[Sequence[UUID]]:
@@ -200,4 +207,4 @@ def in_chunks(ids: Iterable[UUID]) -> Iterator[Sequence[UUID]]:
 
 
 def head_row(head: Head) -> Mapping[str, Any]:
-    return {name: getattr(head, name) for name in _COLUMNS}
+    return dict(zip(_COLUMNS, head, strict=False))

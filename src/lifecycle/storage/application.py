@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 from uuid import UUID
@@ -59,13 +59,18 @@ class Streams(Application[UUID]):
                 continue
 
     @contextmanager
-    def prefetched(self, stream_ids: Iterable[UUID], connection: Connection | None = None) -> Iterator[None]:
+    def prefetched(
+        self,
+        stream_ids: Iterable[UUID],
+        connection: Connection | None = None,
+        heads: Mapping[UUID, int] | None = None,
+    ) -> Iterator[None]:
         """In this block and thread the repository gets these streams without a query for each.
 
-        With `connection` they are read in a snapshot of the caller's.
+        With `connection` they are read in a snapshot of the caller's, who may have read the versions of their heads.
         """
         wanted = list(dict.fromkeys(stream_ids))
-        with self.recorder.prefetched(wanted, self._known(wanted), connection):
+        with self.recorder.prefetched(wanted, self._known(wanted), connection, heads):
             yield
 
     def _known(self, stream_ids: Iterable[UUID]) -> dict[UUID, int]:

@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, Protocol, cast
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
-from lifecycle.storage.failures import CANNOT_OPEN, READ_ONLY, Unavailable, spoken
+from lifecycle.columns import after_statement, before_statement
+from lifecycle.storage.failures import CANNOT_OPEN, DAMAGED, READ_ONLY, Unavailable, spoken
 
 Role = Literal["writer", "sequencer", "eraser", "expunger", "projector"]
 Fence = Callable[[Connection], None]
@@ -36,6 +37,14 @@ _PRAGMAS = (
     "PRAGMA temp_store=MEMORY",  # no value reaches a temporary file
     "PRAGMA trusted_schema=OFF",
 )
+
+
+class Watching(Protocol):
+    """Looks whether the database is still the one that was opened, before it is read or written."""
+
+    def look(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class Database:
@@ -62,6 +71,7 @@ class Database:
         self._patience = {"busy": round(busy_seconds * 1_000), "idle": round(idle_seconds * 1_000)}
         self._fence: ContextVar[Fence | None] = ContextVar("fence", default=None)
         address = _address(url)
+        self.watching: Watching | None = None
         self.is_sqlite = address.get_backend_name() == "sqlite"
         self.path = Path(address.database or "") if self.is_sqlite else None
         options: dict[str, Any] = {
@@ -88,6 +98,7 @@ class Database:
         As "reader" PostgreSQL refuses the vault's tables too: this is what the console and auditors use. As
         "custodian" it shows what is in custody, as "eraser" the whole vault.
         """
+        self._look()
         with self._spoken(), self._reading.begin() as c:
             if role is not None and not self.is_sqlite:
                 c.exec_driver_sql(f"SET LOCAL ROLE lifecycle_{role}")
@@ -98,14 +109,16 @@ class Database:
             try:
                 yield c
             finally:
-                c.exec_driver_sql("PRAGMA query_only=OFF")
+                if not c.invalidated:  # an interruption in the middle of a query: the connection is thrown away
+                    c.exec_driver_sql("PRAGMA query_only=OFF")
 
     @contextmanager
     def write(self, role: Role) -> Iterator[Connection]:
         """One transaction as `role`, committed at the end. On SQLite it holds the write lock from its beginning."""
+        self._look()
         with self._spoken(), self._writing.begin() as c:
             if not self.is_sqlite:
-                c.exec_driver_sql(_TAKE_ROLE.format(role=role, **self._patience))
+                _begin_with(c, _TAKE_ROLE.format(role=role, **self._patience))
             yield c
             if (fence := self._fence.get()) is not None:
                 self._ask(fence, c)
@@ -170,7 +183,13 @@ class Database:
         if busy:
             raise Unavailable("Readers hold the write-ahead file.", "let them finish, then try again")
 
+    def _look(self) -> None:
+        if self.watching is not None:
+            self.watching.look()
+
     def close(self) -> None:
+        if self.watching is not None:
+            self.watching.close()
         self.engine.dispose()
 
 
@@ -202,6 +221,9 @@ def _sqlite_engine(address: URL, busy_seconds: float, options: dict[str, Any]) -
         except sqlite3.Error:
             driver.close()
             raise
+        except UnicodeDecodeError:  # of SQLite's own message about a schema that it cannot read
+            driver.close()
+            raise Unavailable(*DAMAGED) from None
         return driver
 
     engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, **options).execution_options(
@@ -219,8 +241,19 @@ def _sqlite_engine(address: URL, busy_seconds: float, options: dict[str, Any]) -
 def _prepare(driver: sqlite3.Connection) -> None:
     for pragma in _PRAGMAS:
         driver.execute(pragma)
+    driver.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()  # reads the schema
     if driver.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         driver.execute("PRAGMA journal_mode=WAL")
+
+
+def _begin_with(c: Connection, sql: str) -> None:
+    """BEGIN and the first statement in one message: by itself the driver waits for an answer to each."""
+    driver: Any = c.connection.driver_connection
+    cursor = driver.cursor()
+    before_statement(c, cursor, sql, ())
+    with driver.pipeline():
+        cursor.execute(sql)
+    after_statement(c, cursor, sql)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -10,8 +10,9 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from lifecycle.ledger.tables import event_position, ledger_queue, map_expunged
+from lifecycle.storage.appending import in_chunks
 from lifecycle.storage.failures import WroteFirst
-from lifecycle.storage.rows import insert_once
+from lifecycle.storage.rows import insert_once, write_rows
 from lifecycle.storage.tables import (
     command_seen,
     epoch_erasure,
@@ -27,6 +28,12 @@ _BODY = delete(event_body).where(
     event_body.c.version == bindparam("in_version"),
     event_body.c.part == bindparam("at_part"),
 )
+_ORDER = delete(pending_erasure).where(
+    pending_erasure.c.stream_id == bindparam("of"), pending_erasure.c.version == bindparam("in_version")
+)
+_HEAD = update(stream_head).where(stream_head.c.stream_id == bindparam("of"))
+_FENCE = _HEAD.values(fenced=bindparam("closed"), generation=bindparam("keys"))
+_REGENERATE = _HEAD.values(generation=bindparam("keys"))
 _PAIRS = 5_000  # in one query
 
 
@@ -54,12 +61,22 @@ def extend(c: Connection, stream_ids: Iterable[UUID], order: Ordered) -> None:
 
 def fence(c: Connection, stream_ids: Sequence[UUID], generation: int) -> None:
     """From now on these streams take no sealed part, and whoever read them before must read them again."""
-    _heads(c, stream_ids, {"fenced": True, "generation": generation})
+    fence_all(c, dict.fromkeys(stream_ids, generation))
+
+
+def fence_all(c: Connection, generations: Mapping[UUID, int]) -> None:
+    """The same, each stream with a generation of its own."""
+    write_rows(c, _FENCE, _by_stream(generations))
 
 
 def regenerate(c: Connection, stream_ids: Sequence[UUID], generation: int) -> None:
     """The person was re-keyed: whoever sealed under the earlier key must seal again."""
-    _heads(c, stream_ids, {"generation": generation})
+    regenerate_all(c, dict.fromkeys(stream_ids, generation))
+
+
+def regenerate_all(c: Connection, generations: Mapping[UUID, int]) -> None:
+    """The same, each stream with a generation of its own."""
+    write_rows(c, _REGENERATE, _by_stream(generations))
 
 
 def lock_heads(c: Connection, stream_ids: Sequence[UUID]) -> set[UUID]:
@@ -67,14 +84,19 @@ def lock_heads(c: Connection, stream_ids: Sequence[UUID]) -> set[UUID]:
     their keys are seen, or waits and then finds another generation. SQLite's writers are alone anyway. Returns which
     of them there are."""
     head = stream_head.c.stream_id
-    return set(c.execute(select(head).where(head.in_(stream_ids)).order_by(head).with_for_update()).scalars())
+    some = (select(head).where(head.in_(ids)).order_by(head) for ids in in_chunks(sorted(stream_ids)))
+    return {id for query in some for id in c.execute(query.with_for_update()).scalars()}
 
 
 def delete_bodies(c: Connection, stream_id: UUID, parts: Iterable[tuple[int, int]]) -> None:
     """Delete some sealed parts, given as (version, part)."""
-    rows = [{"of": stream_id, "in_version": version, "at_part": part} for version, part in parts]
-    if rows:
-        c.execute(_BODY, rows)
+    delete_bodies_of(c, ((stream_id, version, part) for version, part in parts))
+
+
+def delete_bodies_of(c: Connection, parts: Iterable[tuple[UUID, int, int]]) -> None:
+    """The same of many streams, given as (stream, version, part)."""
+    rows = ({"of": stream_id, "in_version": version, "at_part": part} for stream_id, version, part in parts)
+    write_rows(c, _BODY, rows)
 
 
 def delete_all_bodies(c: Connection, stream_ids: Sequence[UUID]) -> None:
@@ -91,10 +113,14 @@ def forget_commands(c: Connection, stream_ids: Sequence[UUID]) -> list[str]:
 
 def complete(c: Connection, stream_ids: Sequence[UUID], version: int, epoch: int | None) -> None:
     """Every store of ours has done the order; the erasure is final when `epoch` has ended. None: that is on record."""
-    order = pending_erasure.c
-    c.execute(delete(pending_erasure).where(order.stream_id.in_(stream_ids), order.version == version))
+    forget_orders(c, ((stream_id, version) for stream_id in stream_ids))
     if epoch is not None:
         insert_once(c, epoch_erasure, [{"epoch": epoch, "stream_id": stream_id} for stream_id in stream_ids])
+
+
+def forget_orders(c: Connection, orders: Iterable[tuple[UUID, int]]) -> None:
+    """Of orders that are on record as completed, given as (stream, version): nobody resumes them any more."""
+    write_rows(c, _ORDER, ({"of": stream_id, "in_version": version} for stream_id, version in orders))
 
 
 def awaiting(c: Connection, epoch: int) -> list[UUID]:
@@ -163,5 +189,6 @@ def evidence_left(c: Connection, stream_ids: Sequence[UUID]) -> bool:
     )
 
 
-def _heads(c: Connection, stream_ids: Sequence[UUID], values: dict[str, object]) -> None:
-    c.execute(update(stream_head).where(stream_head.c.stream_id.in_(stream_ids)).values(values))
+def _by_stream(generations: Mapping[UUID, int]) -> list[dict[str, object]]:
+    """In one order for everybody, as appends move heads."""
+    return [{"of": id, "keys": generations[id], "closed": True} for id in sorted(generations)]

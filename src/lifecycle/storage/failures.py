@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -35,6 +36,7 @@ class Unavailable(StoreUnavailable):
         self.remedy = remedy  # type: ignore[misc]  # each cause has its own
 
 
+DAMAGED = ("The database file is damaged.", "restore a backup, as docs/operating.md says")
 CANNOT_OPEN = "The database file cannot be opened."
 _SQLITE = {
     "SQLITE_READONLY": READ_ONLY,
@@ -42,7 +44,7 @@ _SQLITE = {
     "SQLITE_BUSY": ("The database is locked by another process.", "wait for the other process, then try again"),
     "SQLITE_LOCKED": ("The database is locked by another process.", "wait for the other process, then try again"),
     "SQLITE_NOTADB": ("The file is not a SQLite database.", "check the path of the database"),
-    "SQLITE_CORRUPT": ("The database file is damaged.", "restore a backup, as docs/operating.md says"),
+    "SQLITE_CORRUPT": DAMAGED,
     "SQLITE_FULL": ("The disk is full.", "make room, then try again"),
     "SQLITE_IOERR": ("The disk failed.", "check the disk, then try again"),
     "SQLITE_AUTH": ("The database refuses the access.", "check the file's permissions"),
@@ -61,7 +63,9 @@ _POSTGRESQL = {
 }
 _UNREACHABLE = ("The database cannot be reached.", "check the URL, and that the server runs")
 _CONFLICTS = {"40001", "40P01"}  # serialization failure, deadlock: whoever decides again will succeed
+_LOST = {"OperationalError", "InterfaceError"}  # of psycopg itself
 _MISSING_TABLE = "no such table"
+_NO_TEXT = "Could not decode to UTF-8"  # the driver goes on with the text itself
 _TRIGGER = "SQLITE_CONSTRAINT_TRIGGER"
 
 
@@ -70,11 +74,17 @@ def spoken() -> Iterator[None]:
     """Raise the errors of either driver in our words. `from None`: the original may quote values."""
     try:
         yield
-    except (DBAPIError, TimeoutError, sqlite3.Error) as error:
+    except _raised_by_drivers() as error:
         meant = meaning(error)
         if meant is None:
             raise
         raise meant from None
+
+
+def _raised_by_drivers() -> tuple[type[Exception], ...]:
+    """Hot paths ask psycopg without SQLAlchemy. A SQLite store does without it."""
+    psycopg = sys.modules.get("psycopg")
+    return (DBAPIError, TimeoutError, sqlite3.Error, *(() if psycopg is None else (psycopg.Error,)))
 
 
 def meaning(error: Exception) -> Exception | None:
@@ -85,7 +95,8 @@ def meaning(error: Exception) -> Exception | None:
         return _sqlite_meaning(original)
     state = getattr(original, "sqlstate", None)
     if state is None:
-        return Unavailable(*_UNREACHABLE) if isinstance(error, OperationalError | InterfaceError) else None
+        lost = isinstance(error, OperationalError | InterfaceError) or type(error).__name__ in _LOST
+        return Unavailable(*_UNREACHABLE) if lost else None
     return _postgresql_meaning(original, state)
 
 
@@ -98,6 +109,8 @@ def _sqlite_meaning(error: sqlite3.Error) -> Exception | None:
         return WroteFirst(str(error).rpartition(": ")[2].partition(".")[0])
     if _MISSING_TABLE in str(error):
         return Unavailable(*_POSTGRESQL["42P01"])
+    if str(error).startswith(_NO_TEXT):
+        return Unavailable(*DAMAGED)
     causes = [cause for prefix, cause in _SQLITE.items() if name.startswith(prefix)]
     return Unavailable(*causes[0]) if causes else None
 

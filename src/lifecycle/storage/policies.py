@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from threading import Lock
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
+from lifecycle.columns import Ask, ask_together
 from lifecycle.domain.streams import policy_stream
 from lifecycle.policy.loading import recall_policy
 from lifecycle.policy.model import Policy
@@ -14,6 +17,9 @@ from lifecycle.policy.succession import in_force
 from lifecycle.storage.database import Database
 from lifecycle.storage.open_words import open_words
 from lifecycle.storage.tables import stream_head
+
+_HEAD = select(stream_head.c.version).where(stream_head.c.stream_id.in_(bindparam("ids", expanding=True)))
+HOW_MANY = Ask(_HEAD, {"ids": [policy_stream()]})
 
 
 class Policies:
@@ -29,7 +35,11 @@ class Policies:
         if c is None:
             with self._database.read() as own:
                 return self.all(own)
-        head = c.execute(select(stream_head.c.version).where(stream_head.c.stream_id == policy_stream())).scalar() or 0
+        return self.all_in(c, ask_together(c, [HOW_MANY])[0])
+
+    def all_in(self, c: Connection, answer: Sequence[Any]) -> tuple[Policy, ...]:
+        """The same, with the answer to `HOW_MANY`: so that it can be asked together with something else."""
+        head = answer[0].version if answer else 0
         with self._lock:
             if self._known[0] != head:
                 self._known = (
@@ -42,9 +52,9 @@ class Policies:
         """The version that took effect last at `at`; of several on one day, the one published last."""
         return in_force(self.all(c), at)
 
-    def label_at(self, at: datetime) -> str:
+    def label_at(self, at: datetime, c: Connection | None = None) -> str:
         """How an event that the engine itself records at `at` names the policy; "none" before the first."""
-        policy = self.in_force(at)
+        policy = self.in_force(at, c)
         return policy.judged_by if policy is not None else "none"
 
     def newest(self, c: Connection | None = None) -> Policy | None:

@@ -86,7 +86,11 @@ class StreamRecorder(AggregateRecorder):
 
     @contextmanager
     def prefetched(
-        self, stream_ids: Iterable[UUID], gt: Mapping[UUID, int] | None = None, connection: Connection | None = None
+        self,
+        stream_ids: Iterable[UUID],
+        gt: Mapping[UUID, int] | None = None,
+        connection: Connection | None = None,
+        heads: Mapping[UUID, int] | None = None,
     ) -> Iterator[None]:
         """Read many streams at once; in this block and thread `select_events` is answered from what was read.
 
@@ -95,7 +99,7 @@ class StreamRecorder(AggregateRecorder):
         """
         before = getattr(self._here, "events", {})
         with self.database.read() if connection is None else nullcontext(connection) as c:
-            self._here.events = _read_many(c, stream_ids, gt or {})
+            self._here.events = _read_many(c, stream_ids, gt or {}, heads)
         try:
             yield
         finally:
@@ -156,9 +160,11 @@ class _Read(list[StoredEvent]):
         self.gt = gt
 
 
-def _read_many(c: Connection, stream_ids: Iterable[UUID], gt: Mapping[UUID, int]) -> dict[UUID, _Read]:
+def _read_many(
+    c: Connection, stream_ids: Iterable[UUID], gt: Mapping[UUID, int], heads: Mapping[UUID, int] | None
+) -> dict[UUID, _Read]:
     read = {stream_id: _Read(gt.get(stream_id, _NONE)) for stream_id in stream_ids}
-    moved = _moved(c, read, gt)
+    moved = _moved(c, read, gt, heads)
     if not moved:
         return read
     least = min(read[stream_id].gt for stream_id in moved)
@@ -170,18 +176,25 @@ def _read_many(c: Connection, stream_ids: Iterable[UUID], gt: Mapping[UUID, int]
     return read
 
 
-def _moved(c: Connection, stream_ids: Iterable[UUID], gt: Mapping[UUID, int]) -> list[UUID]:
+def _moved(
+    c: Connection, stream_ids: Iterable[UUID], gt: Mapping[UUID, int], heads: Mapping[UUID, int] | None
+) -> list[UUID]:
     """Leave out the streams whose head is where the caller knows it to be."""
     ids = list(stream_ids)
     if not gt:
         return ids
-    heads: dict[UUID, int] = {}
-    for some in in_chunks(gt):
+    heads = _versions(c, gt) if heads is None else heads
+    return [stream_id for stream_id in ids if stream_id not in gt or heads.get(stream_id) != gt[stream_id]]
+
+
+def _versions(c: Connection, stream_ids: Iterable[UUID]) -> dict[UUID, int]:
+    found: dict[UUID, int] = {}
+    for some in in_chunks(stream_ids):
         rows: Iterable[Row[UUID, int]] = c.execute(
             select(stream_head.c.stream_id, stream_head.c.version).where(stream_head.c.stream_id.in_(some))
         )
-        heads |= {row[0]: row[1] for row in rows}
-    return [stream_id for stream_id in ids if stream_id not in gt or heads.get(stream_id) != gt[stream_id]]
+        found |= {row[0]: row[1] for row in rows}
+    return found
 
 
 def _among(events: _Read, gt: int | None, lte: int | None, desc: bool, limit: int | None) -> Sequence[StoredEvent]:

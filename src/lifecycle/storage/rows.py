@@ -8,32 +8,88 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Dialect, Insert, LargeBinary, Table, Update
+from sqlalchemy import Connection, Delete, Dialect, Insert, LargeBinary, Table, Update
 
-from lifecycle.columns import insert_of
+from lifecycle.columns import after_statement, before_statement, insert_of
 
 Row = Mapping[str, Any]
+Statement = Insert | Update | Delete
 Values = Callable[[Iterable[Row]], list[tuple[Any, ...]]]
+
+
+Step = tuple[Statement, Sequence[Row]]
+BULK = 50
+"""Rows of one table from which PostgreSQL is given them by COPY."""
 
 
 class _Compiled(NamedTuple):
     sql: str
     values: Values
+    copy: str | None = None  # PostgreSQL's other way to insert
+    types: tuple[str, ...] = ()
 
 
-_compiled: dict[tuple[Insert | Update, str], _Compiled] = {}
+_compiled: dict[tuple[Statement, str], _Compiled] = {}
 
 
-def write_rows(c: Connection, statement: Insert | Update, rows: Iterable[Row]) -> int:
+def write_rows(c: Connection, statement: Statement, rows: Iterable[Row]) -> int:
     """Execute `statement`, a constant of a module, once for each row; return how many rows it touched in all."""
-    key = (statement, c.dialect.name)
-    if key not in _compiled:
-        _compiled[key] = _compile(statement, c.dialect)
-    sql, values = _compiled[key]
-    many = values(rows)
+    return write_together(c, [(statement, list(rows))])[0]
+
+
+def write_together(c: Connection, steps: Sequence[Step]) -> list[int]:
+    """Carry out the steps in order, each as `write_rows` does; return how many rows each of them touched.
+
+    PostgreSQL is given them all at once and answers once: a single command waits for the network twice instead of once
+    for each table. Many rows go by COPY, which cannot be sent along with others.
+    """
+    given = [(compiled := _compiled_for(c, statement), compiled.values(rows)) for statement, rows in steps]
+    if c.dialect.name == "sqlite":
+        return [_executed(c, compiled.sql, many) for compiled, many in given]
+    driver: Any = c.connection.driver_connection
+    if any(compiled.copy is not None and len(many) >= BULK for compiled, many in given):
+        return [_written(c, driver, compiled, many) for compiled, many in given]
+    with driver.pipeline():
+        cursors = [_sent(c, driver, compiled.sql, many) for compiled, many in given]
+    for cursor, (compiled, _) in zip(cursors, given, strict=True):
+        if cursor is not None:
+            after_statement(c, cursor, compiled.sql)
+    return [0 if cursor is None else cursor.rowcount for cursor in cursors]
+
+
+def _executed(c: Connection, sql: str, many: list[tuple[Any, ...]]) -> int:
     if not many:
         return 0
     return c.exec_driver_sql(sql, many, execution_options={"preserve_rowcount": True}).rowcount
+
+
+def _written(c: Connection, driver: Any, compiled: _Compiled, many: list[tuple[Any, ...]]) -> int:
+    if compiled.copy is None or len(many) < BULK:
+        cursor = _sent(c, driver, compiled.sql, many)
+        if cursor is None:
+            return 0
+        after_statement(c, cursor, compiled.sql)
+        return int(cursor.rowcount)
+    cursor = driver.cursor()
+    before_statement(c, cursor, compiled.copy, many, many=True)
+    with cursor.copy(compiled.copy) as copy:
+        copy.set_types(compiled.types)
+        for row in many:
+            copy.write_row(row)
+    after_statement(c, cursor, compiled.copy)
+    return len(many)
+
+
+def _sent(c: Connection, driver: Any, sql: str, many: list[tuple[Any, ...]]) -> Any:
+    if not many:
+        return None
+    cursor = driver.cursor()
+    before_statement(c, cursor, sql, many[0] if len(many) == 1 else many, many=len(many) > 1)
+    if len(many) == 1:
+        cursor.execute(sql, many[0])
+    else:
+        cursor.executemany(sql, many)
+    return cursor
 
 
 def insert_once(c: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -42,7 +98,14 @@ def insert_once(c: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) 
         c.execute(insert_of(c, table).on_conflict_do_nothing(), rows)
 
 
-def _compile(statement: Insert | Update, dialect: Dialect) -> _Compiled:
+def _compiled_for(c: Connection, statement: Statement) -> _Compiled:
+    key = (statement, c.dialect.name)
+    if key not in _compiled:
+        _compiled[key] = _compile(statement, c.dialect)
+    return _compiled[key]
+
+
+def _compile(statement: Statement, dialect: Dialect) -> _Compiled:
     names = [column.name for column in statement.table.columns] if isinstance(statement, Insert) else None
     # As the engine does it: on SQLite there are no schemas.
     schemas = {"vault": None} if dialect.name == "sqlite" else {}
@@ -50,9 +113,13 @@ def _compile(statement: Insert | Update, dialect: Dialect) -> _Compiled:
         dialect=dialect, column_keys=names, schema_translate_map=schemas, render_schema_translate=True
     )
     order = compiled.positiontup or []
-    return _Compiled(
-        compiled.string, _values_of(order, [_processor(compiled.binds[name].type, dialect) for name in order])
-    )
+    values = _values_of(order, [_processor(compiled.binds[name].type, dialect) for name in order])
+    if dialect.name == "sqlite" or not isinstance(statement, Insert):
+        return _Compiled(compiled.string, values)
+    table = compiled.preparer.format_table(statement.table)
+    copy = f"COPY {table} ({', '.join(order)}) FROM STDIN (FORMAT BINARY)"
+    types = tuple(statement.table.columns[name].type.compile(dialect).lower().partition("(")[0] for name in order)
+    return _Compiled(compiled.string, values, copy, types)
 
 
 def _processor(of: Any, dialect: Dialect) -> Callable[[Any], Any] | None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table, bindparam, insert, update
 from lifecycle.ledger.tables import ledger_queue
 from lifecycle.storage.appending import AppendRows, Head, head_row
 from lifecycle.storage.failures import WroteFirst
-from lifecycle.storage.rows import write_rows
+from lifecycle.storage.rows import write_together
 from lifecycle.storage.tables import (
     command_seen,
     epoch_erasure,
@@ -57,25 +57,24 @@ def write_append(c: Connection, stored_events: Sequence[StoredEvent], rows: Appe
 
     So that two appends over the same streams meet at their first common head, and the later one fails there.
     """
-    _move_heads(c, rows)
-    _insert(c, lookup, sorted(rows.lookups, key=itemgetter("token")))
-    _insert(c, event_header, _headers(stored_events, rows))
-    _insert(c, event_body, rows.bodies)
-    _insert(c, ledger_queue, _queued(stored_events, rows))
-    _insert(c, command_seen, rows.commands)
-    _insert(c, subject_key, rows.subject_keys)
-    _insert(c, data_key, rows.data_keys)
-    _insert(c, pending_erasure, rows.pending_erasures)
-    _insert(c, pending_custody, rows.pending_custody)
-    _insert(c, epoch_erasure, rows.epoch_erasures)
-
-
-def _move_heads(c: Connection, rows: AppendRows) -> None:
     moves = sorted(rows.moves.values(), key=lambda move: move[0].stream_id.int)
     moved = [_move(was, becomes) for was, becomes in moves if was.has_row]
-    if write_rows(c, _MOVE, moved) != len(moved):
+    inserted: list[tuple[Table, Sequence[Mapping[str, Any]]]] = [
+        (stream_head, [head_row(becomes) for was, becomes in moves if not was.has_row]),
+        (lookup, sorted(rows.lookups, key=itemgetter("token"))),
+        (event_header, _headers(stored_events, rows)),
+        (event_body, rows.bodies),
+        (ledger_queue, _queued(stored_events, rows)),
+        (command_seen, rows.commands),
+        (subject_key, rows.subject_keys),
+        (data_key, rows.data_keys),
+        (pending_erasure, rows.pending_erasures),
+        (pending_custody, rows.pending_custody),
+        (epoch_erasure, rows.epoch_erasures),
+    ]
+    touched = write_together(c, [(_MOVE, moved), *((_INSERT[table], some) for table, some in inserted if some)])
+    if touched[0] != len(moved):
         raise WroteFirst(stream_head.name)
-    _insert(c, stream_head, [head_row(becomes) for was, becomes in moves if not was.has_row])
 
 
 def _move(was: Head, becomes: Head) -> dict[str, Any]:
@@ -117,7 +116,3 @@ def _queued(stored_events: Sequence[StoredEvent], rows: AppendRows) -> list[dict
         }
         for stored, placed in zip(stored_events, rows.placed, strict=True)
     ]
-
-
-def _insert(c: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    write_rows(c, _INSERT[table], rows)

@@ -7,13 +7,14 @@ seals, takes the private half: a file of its own, loaded by a `Custodian` and by
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 from uuid import UUID
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from lifecycle.domain.event import Personal, Withheld
+from lifecycle.errors import NeedsAnother
 from lifecycle.vault.custody_keys import CustodyKeys
 from lifecycle.vault.custody_sealing import public_half, seal_to_custody, unsealed
 from lifecycle.vault.installation import lock_epochs
@@ -58,6 +59,33 @@ def take(db: Connection, vault: Vault, keys: CustodyKeys, subject_id: UUID, hids
     for some in chunks([each.kid for each in inside]):
         db.execute(delete(data_key).where(data_key.c.subject_id == subject_id, data_key.c.kid.in_(some)))
     return Moved(taken=len(sealed), generation=row.generation + 1)
+
+
+class CustodyKeyNeeded(NeedsAnother):
+    """Keys in custody have to be sealed anew before an epoch can end, and the key that opens them is not here."""
+
+    code: ClassVar[str] = "custody-key-needed"
+
+    def __init__(self, epochs: Collection[int], keys: int) -> None:
+        named = ", ".join(f"custody-{epoch:06d}.key" for epoch in sorted(epochs))
+        super().__init__(
+            f"The epoch cannot end here: {keys} keys are in custody, and the file {named} is not in the folder of "
+            "custody keys. Until it ends, no erasure of this epoch becomes final."
+        )
+        self.remedy = (  # type: ignore[misc]  # it names the folder's setting
+            "run `lifecycle vault rotate`, or a worker, where LIFECYCLE_CUSTODY names the folder with that file"
+        )
+
+
+def refuse_without_keys(db: Connection, keys: CustodyKeys) -> None:
+    """Before an epoch is ended, or its end is gone on with. Raises CustodyKeyNeeded."""
+    now_open = open_epochs(db)
+    older = custody_key.c.epoch < (now_open[0] if len(now_open) > 1 else now_open[0] + 1)
+    counted = select(custody_key.c.epoch, func.count().label("keys")).where(older).group_by(custody_key.c.epoch)
+    found = {row.epoch: row.keys for row in db.execute(counted)}
+    lacking = set(found) - set(keys.present())
+    if lacking:
+        raise CustodyKeyNeeded(lacking, sum(found[epoch] for epoch in lacking))
 
 
 class Custodian:

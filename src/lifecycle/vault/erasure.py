@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from itertools import product
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from lifecycle.columns import among
-from lifecycle.vault.rekeying import locked, rekey
-from lifecycle.vault.tables import chunks, custody_key, data_key, lookup, subject_key, tombstone
+from lifecycle.vault.rekeying import locked_all, rekey_all
+from lifecycle.vault.tables import Answer, chunks, custody_key, data_key, lookup, subject_key, tombstone
 from lifecycle.vault.vault import Vault
 
 _HOLD_KEYS = (data_key, custody_key)
 _OF_A_PERSON = (subject_key, *_HOLD_KEYS, lookup)
+_GENERATION = (
+    update(subject_key).where(subject_key.c.subject_id == bindparam("whose")).values(generation=bindparam("next"))
+)
+_DATA_KEY = delete(data_key).where(data_key.c.subject_id == bindparam("whose"), data_key.c.kid == bindparam("which"))
 
 
 class Destroyed(NamedTuple):
@@ -38,14 +42,18 @@ def kids_of(db: Connection, subject_id: UUID, hids: Collection[str]) -> dict[str
 
 def fence_subject(db: Connection, subject_id: UUID, at: datetime) -> int:
     """From the commit on nobody gets this person's keys; the new generation also stops who already has them."""
-    row = locked(db, subject_id)
-    grave = db.execute(select(tombstone).where(tombstone.c.subject_id == subject_id)).first()
-    if grave:
-        return int(grave.generation)
-    generation = row.generation + 1 if row else 1
-    db.execute(insert(tombstone).values(subject_id=subject_id, at=at, generation=generation))
-    db.execute(update(subject_key).where(subject_key.c.subject_id == subject_id).values(generation=generation))
-    return generation
+    return fence_subjects(db, [subject_id], at)[subject_id]
+
+
+def fence_subjects(db: Connection, people: Collection[UUID], at: datetime) -> dict[UUID, int]:
+    """The same for many; the new generation of each."""
+    rows, graves = locked_all(db, people), _graves(db, people)
+    dug = {id: rows[id].generation + 1 if id in rows else 1 for id in people if id not in graves}
+    if dug:
+        stones = [{"subject_id": id, "at": at, "generation": generation} for id, generation in dug.items()]
+        db.execute(insert(tombstone), stones)
+        db.execute(_GENERATION, [{"whose": id, "next": generation} for id, generation in dug.items()])
+    return graves | dug
 
 
 def destroy_holdings(db: Connection, vault: Vault, subject_id: UUID, kids: Collection[str]) -> Destroyed:
@@ -54,19 +62,33 @@ def destroy_holdings(db: Connection, vault: Vault, subject_id: UUID, kids: Colle
     Without the new key, an old backup of the wrapped keys would still open under today's. The caller bumps the
     generation of both stream heads in the same transaction.
     """
-    row = locked(db, subject_id)
-    if row is None:
-        return Destroyed(None, None)
-    mine = db.execute(select(data_key).where(data_key.c.subject_id == subject_id)).all()
-    doomed = [each.kid for each in mine if each.kid in kids]
-    if row.record_kid in doomed:
-        raise AssertionError("the record key dies only with the whole person")
-    epoch = max(row.epoch, _delete_custody(db, subject_id, kids))
-    if not doomed:  # what was in custody is not wrapped by the person's key
-        return Destroyed(row.generation, epoch)
-    _delete_data_keys(db, subject_id, doomed)
-    rekey(db, vault, row, [each for each in mine if each.kid not in kids])
-    return Destroyed(row.generation + 1, epoch)
+    return destroy_holdings_of(db, vault, {subject_id: kids})[subject_id]
+
+
+def destroy_holdings_of(db: Connection, vault: Vault, doomed: Mapping[UUID, Collection[str]]) -> dict[UUID, Destroyed]:
+    """The same for many people, each with the keys that go; a few statements, however many they are."""
+    locked_rows = locked_all(db, doomed)
+    epochs = _delete_custody(db, [(id, kid) for id in locked_rows for kid in doomed[id]])
+    held = _data_keys(db, locked_rows)
+    done: dict[UUID, Destroyed] = {}
+    gone: list[Answer] = []
+    renewed: list[tuple[Answer, list[Answer]]] = []
+    for id, kids in doomed.items():
+        row = locked_rows.get(id)
+        if row is None:
+            done[id] = Destroyed(None, None)
+            continue
+        mine = [each for each in held.get(id, ()) if each.kid in kids]
+        if any(each.kid == row.record_kid for each in mine):
+            raise AssertionError("the record key dies only with the whole person")
+        if mine:  # what was in custody is not wrapped by the person's key
+            gone += mine
+            renewed.append((row, [each for each in held[id] if each.kid not in kids]))
+        done[id] = Destroyed(row.generation + bool(mine), max(row.epoch, epochs.get(id, 0)))
+    if gone:
+        db.execute(_DATA_KEY, [{"whose": each.subject_id, "which": each.kid} for each in gone])
+    rekey_all(db, vault, renewed)
+    return done
 
 
 def destroy_identifiers(db: Connection, subject_id: UUID, identifier_ids: Collection[str]) -> Destroyed:
@@ -77,18 +99,30 @@ def destroy_identifiers(db: Connection, subject_id: UUID, identifier_ids: Collec
 
 def destroy_subject(db: Connection, subject_id: UUID) -> Destroyed:
     """Delete every key and look-up of a fenced person."""
-    grave = db.execute(select(tombstone).where(tombstone.c.subject_id == subject_id)).first()
-    if grave is None:
+    return destroy_subjects(db, [subject_id])[subject_id]
+
+
+def destroy_subjects(db: Connection, people: Collection[UUID]) -> dict[UUID, Destroyed]:
+    """The same for many."""
+    graves = _graves(db, people)
+    if len(graves) < len(set(people)):
         raise AssertionError("a person is fenced before the keys are destroyed")
-    row = locked(db, subject_id)
-    epochs = [row.epoch] if row else []
-    looked_up = _delete_lookups(db, lookup.c.subject_id == subject_id)
-    kept = db.execute(delete(custody_key).where(custody_key.c.subject_id == subject_id).returning(custody_key.c.epoch))
-    epochs += kept.scalars()
-    db.execute(delete(data_key).where(data_key.c.subject_id == subject_id))
-    db.execute(delete(subject_key).where(subject_key.c.subject_id == subject_id))
-    epochs += [looked_up] if looked_up else []
-    return Destroyed(grave.generation, max(epochs, default=None))
+    epochs: dict[UUID, list[int]] = {id: [] for id in people}
+    for id, row in locked_all(db, people).items():
+        epochs[id].append(row.epoch)
+    for some in chunks(sorted(people)):
+        # Locked first: a rotation that moves a row meanwhile would make the answer too early.
+        mine = lookup.c.subject_id.in_(some)
+        looked_up = select(lookup.c.subject_id, lookup.c.epoch).where(mine).order_by(lookup.c.token)
+        for row in db.execute(looked_up.with_for_update()).all():
+            epochs[row.subject_id].append(row.epoch)
+        db.execute(delete(lookup).where(mine))
+        stored_only = delete(custody_key).where(custody_key.c.subject_id.in_(some))
+        for row in db.execute(stored_only.returning(custody_key.c.subject_id, custody_key.c.epoch)):
+            epochs[row.subject_id].append(row.epoch)
+        for table in (data_key, subject_key):
+            db.execute(delete(table).where(table.c.subject_id.in_(some)))
+    return {id: Destroyed(graves[id], max(theirs, default=None)) for id, theirs in epochs.items()}
 
 
 def rows_left(db: Connection, subject_id: UUID, kids: Sequence[str] | None = None) -> int:
@@ -112,18 +146,30 @@ def keys_left(db: Connection, people: Collection[UUID], kids: Collection[tuple[U
     return left
 
 
-def _delete_data_keys(db: Connection, subject_id: UUID, kids: Sequence[str]) -> None:
-    for some in chunks(kids):
-        db.execute(delete(data_key).where(data_key.c.subject_id == subject_id, data_key.c.kid.in_(some)))
+def _graves(db: Connection, people: Collection[UUID]) -> dict[UUID, int]:
+    """The generation under which each of these people was fenced, of those who were."""
+    grave = tombstone.c
+    asked = (select(grave.subject_id, grave.generation).where(grave.subject_id.in_(some)) for some in chunks([*people]))
+    return {row.subject_id: row.generation for query in asked for row in db.execute(query)}
 
 
-def _delete_custody(db: Connection, subject_id: UUID, kids: Collection[str]) -> int:
-    """The newest epoch under whose custody key one of them was sealed; 0 if none was in custody."""
-    epochs = [0]
-    for some in chunks(list(kids)):
-        mine = (custody_key.c.subject_id == subject_id) & custody_key.c.kid.in_(some)
-        epochs += db.execute(delete(custody_key).where(mine).returning(custody_key.c.epoch)).scalars()
-    return max(epochs)
+def _data_keys(db: Connection, people: Collection[UUID]) -> dict[UUID, list[Answer]]:
+    held: dict[UUID, list[Answer]] = {}
+    for some in chunks([*people]):
+        for row in db.execute(select(data_key).where(data_key.c.subject_id.in_(some))):
+            held.setdefault(row.subject_id, []).append(row)
+    return held
+
+
+def _delete_custody(db: Connection, keys: Sequence[tuple[UUID, str]]) -> dict[UUID, int]:
+    """By person the newest epoch under whose custody key one of these was sealed."""
+    epochs: dict[UUID, int] = {}
+    for some in chunks(keys):
+        mine = among(custody_key.c.subject_id, custody_key.c.kid, some)
+        gone = delete(custody_key).where(mine).returning(custody_key.c.subject_id, custody_key.c.epoch)
+        for row in db.execute(gone):
+            epochs[row.subject_id] = max(row.epoch, epochs.get(row.subject_id, 0))
+    return epochs
 
 
 def _delete_lookups(db: Connection, mine: Any) -> int | None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import ClassVar, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, bindparam, func, select
 
+from lifecycle.columns import Ask, ask_together
 from lifecycle.errors import Conflict
 from lifecycle.vault.files import KeysUnavailable
 from lifecycle.vault.sealing import KEY_BYTES, RECORD, SubjectKeys, new_data_key
@@ -96,15 +97,20 @@ class Installation:
         """Whose identifiers these are. One statement reads epochs and look-ups together, so that no rotation
         can slip in between and make a known person unknown."""
         by_token = self.tokens(identifiers)
+        return self.found_in(by_token, ask_together(db, self.asked_for(by_token)))
+
+    def asked_for(self, by_token: Mapping[bytes, Identifier]) -> list[Ask]:
+        """What `found_in` has to be given the answers to: so that it can be asked together with something else."""
+        return [Ask(_FIND, {"tokens": some}) for some in chunks(list(by_token))]
+
+    def found_in(self, by_token: Mapping[bytes, Identifier], answers: Iterable[Sequence[Any]]) -> Found:
         found: Found = {}
-        for some in chunks(list(by_token)):
-            epochs: set[int] = set()
-            for row in db.execute(_FIND, {"tokens": some}):
-                epochs.add(row.epoch)
+        for rows in answers:
+            if {row.epoch for row in rows} != set(self.epochs):
+                raise EpochChanged("An epoch began or ended during a look-up.")
+            for row in rows:
                 if row.token is not None:
                     found[by_token[bytes(row.token)]] = (row.subject_id, row.identifier_id)
-            if epochs != set(self.epochs):
-                raise EpochChanged("An epoch began or ended during a look-up.")
         return found
 
     def new_subject(self, subject_id: UUID) -> tuple[SubjectKeys, SubjectRows]:

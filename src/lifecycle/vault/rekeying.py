@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, bindparam, select, update
 
 from lifecycle.vault.sealing import KEY_BYTES, data_key_aad, unwrap, wrap
-from lifecycle.vault.tables import Answer, data_key, subject_key
+from lifecycle.vault.tables import Answer, chunks, data_key, subject_key
 from lifecycle.vault.vault import Vault
 from lifecycle.vault.wrapping import subject_key_aad, unwrap_subject_key
 
@@ -21,28 +21,50 @@ _REWRAP = (
 )
 
 
+_NEW_KEY = (
+    update(subject_key)
+    .where(subject_key.c.subject_id == bindparam("its_subject"))
+    .values(generation=bindparam("next_generation"), wrapped=bindparam("fresh"))
+)
+
+
 def locked(db: Connection, subject_id: UUID) -> Answer | None:
     """One re-keying, fencing or re-wrapping of a person at a time; SQLite's writers are alone anyway."""
-    return db.execute(select(subject_key).where(subject_key.c.subject_id == subject_id).with_for_update()).first()
+    return locked_all(db, [subject_id]).get(subject_id)
+
+
+def locked_all(db: Connection, subject_ids: Collection[UUID]) -> dict[UUID, Answer]:
+    """The same for many, in one order, so that two who want some of the same people cannot wait for each other."""
+    key = subject_key.c.subject_id
+    asked = (select(subject_key).where(key.in_(some)).order_by(key) for some in chunks(sorted(subject_ids)))
+    return {row.subject_id: row for query in asked for row in db.execute(query.with_for_update())}
 
 
 def rekey(
     db: Connection, vault: Vault, row: Answer, survivors: Sequence[Answer], also_open: Sequence[Answer] = ()
 ) -> list[tuple[str, str, bytes]]:
     """Wrap the survivors under a new subject key; return holding, id and key of those that go elsewhere."""
-    kek = vault.kek(db, row.epoch)
-    sid, fresh = bytes(row.sid), os.urandom(KEY_BYTES)
-    old, new = AESGCM(unwrap_subject_key(kek, row)), AESGCM(fresh)
-    rewrapped = []
-    for each in survivors:
-        aad = data_key_aad(sid, each.hid, each.kid)
-        again = wrap(new, unwrap(old, bytes(each.wrapped), aad), aad)
-        rewrapped.append({"its_subject": row.subject_id, "its_kid": each.kid, "rewrapped": again})
-    db.execute(_REWRAP, rewrapped)
-    wrapped = wrap(kek, fresh, subject_key_aad(row.subject_id, sid, row.epoch))
-    mine = subject_key.c.subject_id == row.subject_id
-    db.execute(update(subject_key).where(mine).values(generation=row.generation + 1, wrapped=wrapped))
-    return [
-        (each.hid, each.kid, unwrap(old, bytes(each.wrapped), data_key_aad(sid, each.hid, each.kid)))
-        for each in also_open
-    ]
+    rekey_all(db, vault, [(row, survivors)])
+    old = AESGCM(unwrap_subject_key(vault.kek(db, row.epoch), row))
+    return [(each.hid, each.kid, _unwrapped(old, row, each)) for each in also_open]
+
+
+def rekey_all(db: Connection, vault: Vault, people: Iterable[tuple[Answer, Sequence[Answer]]]) -> None:
+    """Each person by the row of their locked subject key and the rows of the data keys that stay."""
+    rewrapped, renewed = [], []
+    for row, survivors in people:
+        kek, fresh, sid = vault.kek(db, row.epoch), os.urandom(KEY_BYTES), bytes(row.sid)
+        old, new = AESGCM(unwrap_subject_key(kek, row)), AESGCM(fresh)
+        for each in survivors:
+            again = wrap(new, _unwrapped(old, row, each), data_key_aad(sid, each.hid, each.kid))
+            rewrapped.append({"its_subject": row.subject_id, "its_kid": each.kid, "rewrapped": again})
+        wrapped = wrap(kek, fresh, subject_key_aad(row.subject_id, sid, row.epoch))
+        renewed.append({"its_subject": row.subject_id, "next_generation": row.generation + 1, "fresh": wrapped})
+    if rewrapped:
+        db.execute(_REWRAP, rewrapped)
+    if renewed:
+        db.execute(_NEW_KEY, renewed)
+
+
+def _unwrapped(old: AESGCM, row: Answer, key: Answer) -> bytes:
+    return unwrap(old, bytes(key.wrapped), data_key_aad(bytes(row.sid), key.hid, key.kid))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import os
-from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -67,17 +67,27 @@ class Part(NamedTuple):
         return {"ct": self.ct, "hid": self.hid, "kc": self.kc, "kid": self.kid, "pc": self.pc}
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(NamedTuple):
     """A part for the header, its ciphertext for the body, and the row of its new key, if it has one of its own."""
 
     part: Part
-    ciphertext: bytes = field(repr=False)
-    data_key_row: Row | None = field(repr=False, default=None)
+    ciphertext: bytes
+    data_key_row: Row | None = None
+
+    def __repr__(self) -> str:
+        return f"Sealed({self.part!r})"
+
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def b64url(raw: bytes) -> str:
-    return urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+    return _b64url_bytes(raw).decode("ascii")
+
+
+def _b64url_bytes(raw: bytes) -> bytes:
+    """RFC 4648, section 5, without padding; some ten times for each event."""
+    return b2a_base64(raw, newline=False).translate(_URL_SAFE, b"=")
 
 
 def wrap(key: AESGCM, secret: bytes, aad: bytes) -> bytes:
@@ -111,11 +121,13 @@ class SubjectKeys:
     _sk: AESGCM = field(init=False, repr=False)
     _rk: AESGCM = field(init=False, repr=False)
     _rk_kc: str = field(init=False, repr=False)
+    _sid: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._sk = AESGCM(self.sk)
         self._rk = AESGCM(self.rk)
         self._rk_kc = key_commitment(self.rk)
+        self._sid = b64url(self.sid)
 
     def seal(self, sid: bytes, n: int, hid: str, value: JsonValue) -> Sealed:
         """Seal a value for event `n` of the stream `sid`: under the record key, or under a new key of its own."""
@@ -127,7 +139,8 @@ class SubjectKeys:
         else:
             dk, kid = new_data_key()
             key, kc, row = AESGCM(dk), key_commitment(dk), self.data_key_row(kid, hid, dk)
-        ciphertext = nonce + key.encrypt(nonce, disclosure, _aad(sid, n, kid, hid))
+        of = self._sid if sid is self.sid else b64url(sid)
+        ciphertext = nonce + key.encrypt(nonce, disclosure, _aad(of, n, kid, hid))
         return Sealed(Part(hid, kid, kc, _digest(ciphertext), payload_commitment(disclosure)), ciphertext, row)
 
     def data_key_row(self, kid: str, hid: str, dk: bytes) -> Row:
@@ -147,7 +160,7 @@ class SubjectKeys:
         return hmac.digest(self.rk, CONTENT + b"\x00" + content, "sha256")
 
     def _data_key_aad(self, hid: str, kid: str) -> bytes:
-        return data_key_aad(self.sid, hid, kid)
+        return _data_key_aad(self._sid, hid, kid)
 
 
 class OpenParts:
@@ -159,7 +172,11 @@ class OpenParts:
 
 
 def data_key_aad(sid: bytes, hid: str, kid: str) -> bytes:
-    return b"|".join((WRAP_DATA_KEY, b64url(sid).encode(), hid.encode(), kid.encode()))
+    return _data_key_aad(b64url(sid), hid, kid)
+
+
+def _data_key_aad(sid: str, hid: str, kid: str) -> bytes:
+    return b"%b|%b" % (WRAP_DATA_KEY, f"{sid}|{hid}|{kid}".encode())
 
 
 def new_data_key() -> tuple[bytes, str]:
@@ -169,7 +186,7 @@ def new_data_key() -> tuple[bytes, str]:
 
 def payload_commitment(disclosure: bytes) -> str:
     """RFC 9901, section 4.2.4.2: the digest of a Disclosure is over its base64url form."""
-    return b64url(sha256(urlsafe_b64encode(disclosure).rstrip(b"=")).digest())
+    return b64url(sha256(_b64url_bytes(disclosure)).digest())
 
 
 def open_part(sid: bytes, n: int, part: SealedPart, ciphertext: bytes, dk: bytes | None) -> JsonValue:
@@ -185,7 +202,7 @@ def open_disclosure(sid: bytes, n: int, part: SealedPart, ciphertext: bytes, dk:
     if part.kid:
         if dk is None or not hmac.compare_digest(key_commitment(dk), part.kc):
             raise Tampered("A data key is not the one that its header commits to.")
-        disclosure = _decrypted(AESGCM(dk), ciphertext, _aad(sid, n, part.kid, part.hid))
+        disclosure = _decrypted(AESGCM(dk), ciphertext, _aad(b64url(sid), n, part.kid, part.hid))
     if payload_commitment(disclosure) != part.pc:
         raise Tampered("A value is not the one that its header commits to.")
     return disclosure
@@ -199,8 +216,9 @@ def _disclosure(salt: bytes, hid: str, value: JsonValue) -> bytes:
     return disclosure + b" " * (-len(disclosure) % BUCKET)
 
 
-def _aad(sid: bytes, n: int, kid: str, hid: str) -> bytes:
-    return b"|".join((AAD, b64url(sid).encode(), str(n).encode(), kid.encode(), hid.encode()))
+def _aad(sid: str, n: int, kid: str, hid: str) -> bytes:
+    """`sid` in base64url."""
+    return b"%b|%b" % (AAD, f"{sid}|{n}|{kid}|{hid}".encode())
 
 
 def _digest(ciphertext: bytes) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from threading import Lock
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import JsonValue
 from sqlalchemy import Connection, bindparam, select
 
+from lifecycle.columns import Ask, ask_together
 from lifecycle.domain.event import Personal, Withheld
 from lifecycle.errors import Conflict
 from lifecycle.vault.epochs import EpochKeys
@@ -121,11 +123,34 @@ class Vault:
         except EpochChanged:
             return self.installation(db).find(db, wanted)
 
+    def found(
+        self, db: Connection, identifiers: Iterable[Identifier], beside: Ask
+    ) -> tuple[Installation, Found, Sequence[Any]]:
+        """The installation's keys as of now, whose identifiers these are, and the answer to a question asked `beside`.
+        Mostly this is one message: a look-up tells the open epochs too."""
+        wanted = list(identifiers)
+        known = self._installation
+        if wanted and known is not None:
+            by_token = known.tokens(wanted)
+            *answers, answer = ask_together(db, [*known.asked_for(by_token), beside])
+            with suppress(EpochChanged):
+                return known, known.found_in(by_token, answers), answer
+        installation = self.installation(db)
+        return installation, installation.find(db, wanted), ask_together(db, [beside])[0]
+
     def keys_of(self, db: Connection, subject_ids: Iterable[UUID]) -> dict[UUID, SubjectKeys]:
         """The keys of these people. Who is missing in the answer is unknown or erased."""
         ids = list(dict.fromkeys(subject_ids))
-        rows = [row for some in chunks(ids) for row in db.execute(_KEYS, {"ids": some})]
-        known = {row.subject_id: self._keys(db, row) for row in rows}
+        return self.keys_in(db, ids, ask_together(db, self.keys_asked(ids)))
+
+    def keys_asked(self, ids: Sequence[UUID]) -> list[Ask]:
+        """What `keys_in` has to be given the answers to: so that it can be asked together with something else."""
+        return [Ask(_KEYS, {"ids": some}) for some in chunks(ids)]
+
+    def keys_in(
+        self, db: Connection, ids: Sequence[UUID], answers: Iterable[Sequence[Answer]]
+    ) -> dict[UUID, SubjectKeys]:
+        known = {row.subject_id: self._keys(db, row) for rows in answers for row in rows}
         with self._lock:
             for subject_id in ids:
                 if subject_id not in known:
@@ -182,8 +207,12 @@ class Vault:
         sealed = [value for value in wanted if value.part.kid and value.part.kid != value.keys.rk_kid]
         rows = {}
         for some in chunks(sealed):
-            asked = {"ids": list({v.keys.subject_id for v in some}), "kids": list({v.part.kid for v in some})}
-            rows.update({(row.subject_id, row.kid): row for row in db.execute(_DATA_KEYS, asked)})
+            asked: dict[str, list[Any]] = {
+                "ids": list({v.keys.subject_id for v in some}),
+                "kids": list({v.part.kid for v in some}),
+            }
+            found = ask_together(db, [Ask(_DATA_KEYS, asked)])[0]
+            rows.update({(row.subject_id, row.kid): row for row in found})
         return rows
 
 

@@ -81,9 +81,12 @@ def _equal_holdings(command: Collect, person: PersonContext) -> dict[str, str]:
     """Category → the live holding with an equal value (settled rule 26), or kept by the same system under the same
     locator; what is stored only stays closed, and an equal value becomes another holding."""
     subject, now = person.subject, person.asked.now
-    kept = [holding for category in command.data for holding in subject.of_category(category)]
-    in_use = custody.in_use(subject, now)
-    held = [holding for holding in kept if holding.held_by == command.held_by and holding.id in in_use]
+    held = [
+        holding
+        for category in command.data
+        for holding in subject.of_category(category)
+        if holding.held_by == command.held_by and custody.is_in_use(subject, holding, now)
+    ]
     if not held:
         return {}
     categories = person.asked.policy.categories

@@ -39,7 +39,7 @@ class Opened(Shape):
 
 
 class ReceiveSubject(SubjectCommand):
-    """`subject` is named by the id that the person had: it stays theirs."""
+    """`subject` is named by the id that the person had: it stays theirs, unless they were erased here under it."""
 
     command: Literal["receive-subject"] = "receive-subject"
     transfer: str

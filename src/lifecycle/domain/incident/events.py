@@ -65,7 +65,8 @@ class IncidentAssessed(DomainEvent):
 
 
 class AffectedCounted(DomainEvent):
-    """Who was hit, computed from the records as of the window. `digest` is SHA-256 in hex over the sorted list.
+    """Who was hit, computed from the records as of the window. `digest` is a chain of SHA-256
+    over the sorted list, in hex.
 
     `categories` counts people, `excluded` holdings by reason. `erased` people were hit and cannot be told any more.
     `fewer` says by how many people an earlier count was larger: a list never shrinks silently. `thresholds` are

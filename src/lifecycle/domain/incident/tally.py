@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -31,7 +32,8 @@ class Counted(BaseModel):
 
 @dataclass(slots=True)
 class Tally:
-    """People are added in the order of their ids, each once; so two counts of the same people have one digest."""
+    """People are added in the order of their ids, each once; so two counts of the same people have one digest: a chain
+    of SHA-256, person by person. It can be put down in between, and gone on with."""
 
     people: int = 0
     holdings: int = 0
@@ -42,7 +44,7 @@ class Tally:
     untold: int = 0
     categories: Counter[str] = field(default_factory=Counter)
     excluded: Counter[str] = field(default_factory=Counter)
-    _digest: hashlib._Hash = field(default_factory=hashlib.sha256, repr=False)
+    _digest: bytes = field(default=sha256().digest(), repr=False)
 
     def add(
         self,
@@ -66,7 +68,8 @@ class Tally:
         self.erased += is_erased
         self.untold += not is_erased and not was_told
         self.categories.update(exposure.categories)
-        self._digest.update(person.bytes + ",".join(sorted(exposure.categories)).encode() + b"\n")
+        said = person.bytes + ",".join(sorted(exposure.categories)).encode()
+        self._digest = sha256(self._digest + said).digest()
 
     def counted(self) -> Counted:
         return Counted(
@@ -79,5 +82,20 @@ class Tally:
             untold=self.untold,
             categories=dict(sorted(self.categories.items())),
             excluded=dict(sorted(self.excluded.items())),
-            digest=self._digest.hexdigest(),
+            digest=self._digest.hex(),
         )
+
+    @classmethod
+    def of(cls, counted: dict[str, Any]) -> Self:
+        """As it was put down, in the form of `Counted`."""
+        said = Counted.model_validate(counted)
+        numbers = {name: getattr(said, name) for name in _NUMBERS}
+        return cls(
+            **numbers,
+            categories=Counter(said.categories),
+            excluded=Counter(said.excluded),
+            _digest=bytes.fromhex(said.digest),
+        )
+
+
+_NUMBERS = ("people", "holdings", "sensitive", "minors", "age_unknown", "erased", "untold")

@@ -17,11 +17,13 @@ from lifecycle.domain.subject.transfer_events import SubjectTransferred
 from lifecycle.domain.subject.wording import chosen, known_categories, open_record
 from lifecycle.policy.model import Policy
 from lifecycle.policy.packs import Topic, known_packs
-from lifecycle.policy.vocabulary import Role
+from lifecycle.policy.vocabulary import RequestKind, Role
 
 CUSTODIANS = frozenset({Role.CUSTODIAN, Role.OFFICER})
 MOVING = (e.ProcessingRestricted, e.RestrictionLifted, RestrictionLapsed, MandatoryCopyKept, SubjectTransferred)
-Because = Literal["legal-hold", "statutory-minimum", "restricted-by-law", "mandatory-copy"]
+Because = Literal["legal-hold", "statutory-minimum", "restricted-by-law", "mandatory-copy", "asked"]
+FOR_THE_PERSON = frozenset({RequestKind.ACCESS, RequestKind.COPY, RequestKind.CORRECTION})
+"""What cannot be answered without a look at what the person disputes. GDPR Arts. 15, 16, 18(1)(a), 18(2)."""
 
 
 def stored_only(subject: Subject, at: datetime) -> frozenset[str]:
@@ -29,25 +31,26 @@ def stored_only(subject: Subject, at: datetime) -> frozenset[str]:
 
     Not the birth date: every command has to know whether the person is a child (settled rule 31).
     """
-    return frozenset(
-        holding.id
-        for holding in subject.kept()
-        if holding.id != subject.birth_date
-        and (
-            subject.is_restricted(holding, at)
-            or (not subject.live_grounds(holding, at) and bool(keepers(subject, holding, at)))
-        )
+    return frozenset(holding.id for holding in subject.kept() if _is_stored_only(subject, holding, at))
+
+
+def _is_stored_only(subject: Subject, holding: Holding, at: datetime) -> bool:
+    if holding.id == subject.birth_date:
+        return False
+    return subject.is_restricted(holding, at) or (
+        not subject.live_grounds(holding, at) and bool(keepers(subject, holding, at))
     )
 
 
 def in_use(subject: Subject, at: datetime) -> frozenset[str]:
     """What has a live ground and no restriction: its keys belong to the person's own. What is neither this nor stored
     only is about to be erased, and stays where it is."""
-    return frozenset(
-        holding.id
-        for holding in subject.kept()
-        if subject.live_grounds(holding, at) and not subject.is_restricted(holding, at)
-    )
+    return frozenset(holding.id for holding in subject.kept() if is_in_use(subject, holding, at))
+
+
+def is_in_use(subject: Subject, holding: Holding, at: datetime) -> bool:
+    """The same of one holding that is kept."""
+    return bool(subject.live_grounds(holding, at)) and not subject.is_restricted(holding, at)
 
 
 def moves_keys(subject: Subject, events: Iterable[DomainEvent], at: datetime) -> bool:
@@ -60,18 +63,25 @@ def moves_keys(subject: Subject, events: Iterable[DomainEvent], at: datetime) ->
         if isinstance(event, MOVING):
             return True
         sealed.update(event.values)
-    return bool(sealed) and not sealed.isdisjoint(stored_only(subject, at))
+    return any(
+        id in subject.holdings
+        and subject.holdings[id].erased_at is None
+        and _is_stored_only(subject, subject.holdings[id], at)
+        for id in sealed
+    )
 
 
 # -- opening ----------------------------------------------------------------------------------------------------------
 
 
 class Title(NamedTuple):
-    """What somebody names who asks for custody to be opened: a hold, or a law, each by what it is called on record."""
+    """What somebody names who asks for custody to be opened: a hold, or a law, each by what it is called on record; of
+    what is merely disputed, a request of the person's."""
 
     hold: str | None = None
     law: str | None = None
     law_reference: str | None = None
+    request: str | None = None
 
 
 def open_custody(
@@ -103,6 +113,7 @@ def open_custody(
             holdings=tuple(id for id, why in titled.items() if why == because),
             because=because,
             hold=title.hold if because == HOLD else None,
+            request=title.request,
             law=title.law,
             reason=reason,
         )
@@ -111,7 +122,7 @@ def open_custody(
     return Decision(opened, effects_of(subject, subject, titled, asked.now))
 
 
-_ORDER: tuple[Because, ...] = ("legal-hold", "statutory-minimum", "restricted-by-law", "mandatory-copy")
+_ORDER: tuple[Because, ...] = ("legal-hold", "statutory-minimum", "restricted-by-law", "mandatory-copy", "asked")
 
 
 def _kept_by(subject: Subject, holding: Holding, at: datetime, title: Title) -> Because | None:
@@ -119,6 +130,8 @@ def _kept_by(subject: Subject, holding: Holding, at: datetime, title: Title) -> 
     if title.hold is not None:
         holds = (each for each in subject.holds.values() if each.reference == title.hold)
         return "legal-hold" if any(each.covers(holding.category, at) for each in holds) else None
+    if title.request is not None:
+        return "asked" if _is_for_the_person(subject, title.request) and _is_disputed(subject, holding, at) else None
     keeping = {keeper.because for keeper in keepers(subject, holding, at)}
     minimums = {ground.minimum.law for ground in holding.grounds if ground.minimum is not None}
     if STATUTORY in keeping and title.law in minimums:
@@ -128,6 +141,20 @@ def _kept_by(subject: Subject, holding: Holding, at: datetime, title: Title) -> 
         return "restricted-by-law"
     copy = subject.mandatory_copies.get(holding.id)
     return "mandatory-copy" if COPY in keeping and copy is not None and copy.law == title.law else None
+
+
+def _is_for_the_person(subject: Subject, request: str) -> bool:
+    """An open request of the person's own, or of who has shown to act for them."""
+    known = subject.requests.get(request)
+    return known is not None and known.is_open and known.verified and known.asks in FOR_THE_PERSON
+
+
+def _is_disputed(subject: Subject, holding: Holding, at: datetime) -> bool:
+    """In storage only because somebody asked for that, and for no law: neither hold nor law could be named for it."""
+    if holding.transferred_at is not None or not subject.live_grounds(holding, at):
+        return False
+    in_force = [one for one in holding.restrictions if one.since <= at and (one.until is None or at < one.until)]
+    return bool(in_force) and not any(one.by_law for one in in_force)
 
 
 # -- what a refused request for access leaves --------------------------------------------------------------------------

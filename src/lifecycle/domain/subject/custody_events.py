@@ -54,7 +54,8 @@ class CustodyOpened(DomainEvent):
 
     kind: ClassVar[str] = "custody-opened/1"
     holdings: tuple[str, ...]
-    because: Literal["legal-hold", "statutory-minimum", "restricted-by-law", "mandatory-copy"]
+    because: Literal["legal-hold", "statutory-minimum", "restricted-by-law", "mandatory-copy", "asked"]
     hold: str | None = None
+    request: str | None = None  # of what the person disputes: their own request, which cannot be answered otherwise
     law: Personal[str | None] = words()
     reason: Personal[str | None] = words()

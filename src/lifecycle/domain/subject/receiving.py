@@ -15,7 +15,7 @@ from lifecycle.domain.subject import transfer_events as t
 from lifecycle.domain.subject.fold import MINORS
 from lifecycle.domain.subject.settling import keepers
 from lifecycle.domain.subject.state import Ground, Holding, Subject
-from lifecycle.domain.subject.transfer_fold import CHANGED, told, with_history
+from lifecycle.domain.subject.transfer_fold import CHANGED, carried_on, told
 from lifecycle.domain.subject.transferring import TRANSFERRED
 from lifecycle.domain.subject.wording import recorded_here
 from lifecycle.policy.model import Policy
@@ -73,9 +73,8 @@ def receive(subject: Subject, asked: Asked, arrived: Arrived) -> Decision:
     named, whole = in_scope(arrived.history, arrived.transfer)
     history = before_the_transfer(arrived.history)
     state = told(Subject(subject.id), history, lambda n: n)
-    left = {each.id for each in state.holdings.values() if each.erased_at is not None}
-    if not whole:
-        left |= {id for id in (*state.holdings, *state.requests) if id not in (named or ())}
+    # What was erased comes along without a value: who had a copy of it may have it still, and owe an answer.
+    left = set() if whole else {id for id in (*state.holdings, *state.requests) if id not in (named or ())}
     anew = asked_anew(state, asked, arrived.purposes)
     ended = tuple(
         e.GroundRef(holding=holding.id, ground=ground.number)
@@ -98,7 +97,7 @@ def receive(subject: Subject, asked: Asked, arrived: Arrived) -> Decision:
         asked_anew=anew,
         unlinked=arrived.unlinked,
     )
-    return _with_parts(received, arrived, asked, subject)
+    return _with_parts(received, arrived, asked, state)
 
 
 def asked_anew(state: Subject, asked: Asked, scope: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -132,9 +131,9 @@ def _ends_here(
     return ground.basis is LegalBasis.CONSENT and ground.purpose in anew
 
 
-def _with_parts(received: t.SubjectReceived, arrived: Arrived, asked: Asked, subject: Subject) -> Decision:
+def _with_parts(received: t.SubjectReceived, arrived: Arrived, asked: Asked, state: Subject) -> Decision:
     """The event with what is not carried over left out, and the sealed parts of the rest."""
-    after = with_history(Subject(subject.id), received, 0, lambda n: n)
+    after = carried_on(state, received)
     idle = [h for h in after.kept() if not after.live_grounds(h, asked.now) and not keepers(after, h, asked.now)]
     unfounded = [h for h in idle if any(ref.holding == h.id for ref in received.ended)]
     left = frozenset([*received.left, *(holding.id for holding in unfounded)])

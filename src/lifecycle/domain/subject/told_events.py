@@ -1,4 +1,5 @@
-"""The fact that a person was told of an incident that hit them. Policy clause 6."""
+"""The facts that a person was told of an incident that hit them, and that the words of a notice went out. Policy
+clauses 3.1b, 3.2, 6, 9.1."""
 
 from __future__ import annotations
 
@@ -16,4 +17,14 @@ class SubjectToldOfIncident(DomainEvent):
     notice: int
     nature: str
     categories: tuple[str, ...]
+    channel: str
+
+
+class NoticeSent(DomainEvent):
+    """The words of the notice that event `of` tells of are in the outbox, from where they cannot be lost; `notice` is
+    what the outbox calls them."""
+
+    kind: ClassVar[str] = "notice-sent/1"
+    of: int
+    notice: str
     channel: str

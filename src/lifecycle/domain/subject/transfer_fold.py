@@ -48,7 +48,11 @@ def with_history(subject: Subject, event: e.SubjectReceived, number: int, place:
     received twice has a history within its history.
     """
     here = {n: place(number + 1 + index) for index, n in enumerate(event.sealed)}
-    state = told(Subject(subject.id), event.history, lambda n: here.get(n, 0))
+    return carried_on(told(Subject(subject.id), event.history, lambda n: here.get(n, 0)), event)
+
+
+def carried_on(state: Subject, event: e.SubjectReceived) -> Subject:
+    """Of a record as it stood, what goes on here."""
     state = replace(
         state,
         transfers={},

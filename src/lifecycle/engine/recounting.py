@@ -1,0 +1,111 @@
+"""Whether more people were hit by an incident than was counted: asked of what was recorded since, of nobody else.
+
+Follows the log at a position of its own, which moves once the new counts are on record. While no incident is open that
+was counted, there is nothing to compare, and it only keeps up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from lifecycle.domain.event import Recorded
+from lifecycle.domain.incident.deciding import reach_of
+from lifecycle.domain.incident.exposure import Exposure, Reach, exposure
+from lifecycle.domain.incident.incident import Incident
+from lifecycle.domain.streams import is_person_stream
+from lifecycle.domain.subject.events import (
+    BirthDateRecorded,
+    MissingDataAdded,
+    PersonalDataCollected,
+    PersonalDataShared,
+    PersonalDataSupplemented,
+)
+from lifecycle.domain.subject.outgoing_events import PersonalDataProvided
+from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.subject.transfer_events import SubjectReceived
+from lifecycle.ledger.sequencer import log_size
+from lifecycle.processes.reacting import happened_between, move, positions
+from lifecycle.storage.application import Streams
+from lifecycle.storage.database import Database
+from lifecycle.storage.folding import folded
+
+NAME = "recount-when-more-people-were-hit"
+KINDS = frozenset(
+    {
+        BirthDateRecorded.kind,
+        MissingDataAdded.kind,
+        PersonalDataCollected.kind,
+        PersonalDataProvided.kind,
+        PersonalDataShared.kind,
+        PersonalDataSupplemented.kind,
+        SubjectReceived.kind,
+    }
+)
+"""What can bring something of somebody within reach. What takes it away does not make the affected more."""
+WINDOW = 2_000  # positions looked through at once
+
+
+@dataclass(slots=True)
+class Grown:
+    """Incidents to count again; `done` once they were."""
+
+    database: Database
+    start: int
+    stop: int
+    incidents: set[str] = field(default_factory=set)
+
+    def done(self) -> None:
+        if self.start == self.stop:
+            return
+        with self.database.write("writer") as c:
+            move(c, NAME, self.start, self.stop)
+
+
+class Recounting:
+    def __init__(self, database: Database, streams: Streams) -> None:
+        self._database = database
+        self._streams = streams
+
+    def __call__(self, known: Mapping[str, Incident], now: datetime) -> Grown:
+        """`known` are the incidents that are open and were counted."""
+        with self._database.read() as c:
+            at, size = positions(c).get(NAME), log_size(c)
+        grown = Grown(self._database, at or 0, size)
+        first = size if at is None or not known else at
+        reaches = {name: reach_of(record, now) for name, record in known.items()}
+        while first < size and len(grown.incidents) < len(known):
+            stop = min(size, first + WINDOW)
+            with self._database.read() as c:
+                happened = [one for _, one in happened_between(c, KINDS, first, stop)]
+                grown.incidents |= self._grown(c, happened, reaches)
+            first = stop
+        return grown
+
+    def _grown(self, c: Connection, happened: Sequence[Recorded], reaches: Mapping[str, Reach]) -> set[str]:
+        first: dict[UUID, int] = {}
+        for one in happened:
+            if is_person_stream(one.originator_id):
+                first.setdefault(one.originator_id, one.originator_version)
+        with self._streams.prefetched(first, c):
+            after = {person: self._state(person) for person in first}
+        found: set[str] = set()
+        for person, version in first.items():
+            before = self._state(person, version - 1) if version > 1 else None
+            found |= {name for name, reach in reaches.items() if _is_more(before, after[person], reach)}
+        return found
+
+    def _state(self, person: UUID, version: int | None = None) -> Subject:
+        found: Subject = self._streams.repository.get(person, version=version, projector_func=folded)
+        return found
+
+
+def _is_more(before: Subject | None, after: Subject, reach: Reach) -> bool:
+    hit = exposure(after, reach).hit
+    if not hit or after.erasure is not None:
+        return False
+    return bool(hit.keys() - (Exposure() if before is None else exposure(before, reach)).hit.keys())

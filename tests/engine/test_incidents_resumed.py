@@ -1,0 +1,165 @@
+"""Counting who was hit: broken off it goes on where it was, and is made anew when more people turn out to be hit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from clauses.partners import done
+from clauses.test_clause_6 import AGREEMENT, DAY_1, DAY_2, DAY_4, about, assessed, detected, held, shown, telling, told
+from engine.stores import headers_of
+from plans import assert_walks_over_no, plans_of
+from sqlalchemy import func, select
+from whole.stores import ANN, BEN, Store
+
+from lifecycle.domain.incident.deciding import reach_of
+from lifecycle.domain.streams import incident_stream
+from lifecycle.engine.hit_people import HitPeople
+from lifecycle.engine.recounting import Recounting
+from lifecycle.projections.incidents import candidates, incident_count
+
+PEOPLE = [{"ref": f"user-{number}"} for number in range(5)]
+
+
+class Broken(Exception):
+    pass
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many people each page looked at."""
+    monkeypatch.setattr("lifecycle.engine.hit_people.PAGE", 2)
+    real, pages = HitPeople._hits, []
+
+    def counted(self: HitPeople, c: Any, people: Any, *arguments: Any, **named: Any) -> Any:
+        if people:
+            pages.append(len(people))
+        return real(self, c, people, *arguments, **named)
+
+    monkeypatch.setattr(HitPeople, "_hits", counted)
+    return pages
+
+
+def broken_off(store: Store, seen: list[int], pages: int) -> None:
+    """Its first so many pages are noted."""
+    real, noted = store.engine.incidents._note, []
+
+    def note(stream: Any, begun: Any) -> None:
+        real(stream, begun)
+        noted.append(begun)
+        if len(noted) == pages:
+            raise Broken
+
+    store.engine.incidents._note = note  # type: ignore[method-assign]
+    with pytest.raises(Broken):
+        store.engine.incidents.count("stolen-laptop")
+    store.engine.incidents._note = real  # type: ignore[method-assign]
+    seen.clear()
+
+
+def counts_of(store: Store) -> list[Any]:
+    return [each.data for each in headers_of(store.engine.database, incident_stream("stolen-laptop"))
+            if each.kind == "affected-counted/1"]  # fmt: skip
+
+
+def assess_only(store: Store) -> None:
+    done(store.do("assess-incident", incident="stolen-laptop", severity="high", risk="significant", cause="stolen"))
+
+
+@pytest.mark.parametrize("pages", [1, 2, 3])
+def test_a_count_that_is_broken_off_goes_on_behind_the_last_page(store: Store, seen: list[int], pages: int):
+    detected(held(store, *PEOPLE))
+    assess_only(store)
+    expected = store.engine.incidents.affected("stolen-laptop")
+    broken_off(store, seen, pages)
+    store.reopen()
+    store.engine.react()
+    assert sum(seen) == max(len(PEOPLE) - 2 * pages, 0)
+    (counted,) = counts_of(store)
+    assert {name: counted[name] for name in expected if name in counted} == {
+        name: said for name, said in expected.items() if name in counted
+    }
+    with store.engine.database.read() as c:
+        assert c.execute(select(func.count()).select_from(incident_count)).scalar_one() == 0
+
+
+def test_what_was_found_out_since_begins_the_count_anew(store: Store, seen: list[int]):
+    detected(held(store, *PEOPLE))
+    assess_only(store)
+    broken_off(store, seen, 2)
+    done(store.do("assess-incident", incident="stolen-laptop", severity="high", risk="significant", cause="lost"))
+    store.engine.react()
+    assert sum(seen) == len(PEOPLE)
+    assert [each["people"] for each in counts_of(store)] == [len(PEOPLE)]
+
+
+def at_the_trustee(store: Store) -> None:
+    """A leak at a trustee that has Ann's address; everybody who was hit has been told."""
+    store.engine.move_clock(store.engine.clock.now())
+    done(store.do("engage-trustee", DAY_1, trustee="udesk", name="Udesk", contact="dpo@udesk.example", country="CN"))
+    done(store.do("sign-agreement", trustee="udesk", agreement=AGREEMENT))
+    held(store, ANN, BEN)
+    shared(store, ANN)
+    detected(store, scope={"trustee": "udesk"})
+    assert assessed(store)["people"] == 1
+    done(telling(store))
+    assert (told(store, ANN), told(store, BEN)) == (["stolen-laptop"], [])
+
+
+def shared(store: Store, person: dict[str, str], at: str = DAY_2) -> None:
+    fields = {"trustee": "udesk", "purpose": "free-trial", "categories": ["email"], "method": "api"}
+    done(store.do("share", at, subject=person, **fields))
+
+
+def test_who_turns_out_to_be_hit_after_the_notice_is_counted_and_told_without_anybody_s_asking(store: Store):
+    at_the_trustee(store)
+    shared(store, BEN)  # reported late: it was before the window ended
+    store.engine.react()
+    assert [each["people"] for each in counts_of(store)] == [1, 2]
+    assert told(store, BEN) == ["stolen-laptop"]
+    assert shown(store)["untold"] == 0
+
+
+def test_what_hits_nobody_else_makes_no_count(store: Store, seen: list[int]):
+    at_the_trustee(store)
+    seen.clear()
+    shared(store, ANN, DAY_4)
+    done(store.collect(subject=BEN, data={"phone": "+6598765432"}))
+    store.engine.react()
+    assert seen == []
+    assert len(counts_of(store)) == 1
+
+
+def test_a_crash_after_it_was_noticed_and_before_it_was_counted_loses_nothing(store: Store):
+    at_the_trustee(store)
+    shared(store, BEN)
+
+    def dies(name: str) -> Any:
+        raise Broken
+
+    store.engine.incidents.count = dies  # type: ignore[assignment, method-assign]
+    with pytest.raises(Broken):
+        store.engine.react()
+    store.reopen()
+    store.engine.react()
+    assert [each["people"] for each in counts_of(store)] == [1, 2]
+
+
+def test_while_no_incident_is_open_nobody_s_record_is_read_for_it(store: Store, monkeypatch: pytest.MonkeyPatch):
+    held(store, ANN)
+    monkeypatch.setattr(Recounting, "_grown", lambda *_: pytest.fail("nobody can be hit"))
+    store.engine.react()
+    held(store, BEN)
+    store.engine.react()
+
+
+def test_the_next_candidates_are_read_in_order_and_nobody_is_sorted(store: Store):
+    detected(held(store, *PEOPLE))
+    record = store.engine.open_record(("incident", "stolen-laptop"))
+    reach = reach_of(record, store.engine.clock.now())
+    with store.engine.database.read() as c:
+        plans = plans_of(c, lambda: candidates(c, reach, None, 2))
+    if store.engine.database.is_sqlite:
+        assert_walks_over_no([plan.replace("USING COVERING INDEX", "") for plan in plans], "nobody")
+        assert not any("TEMP B-TREE" in plan for plan in plans), plans
+    done(about(store, "take-remedy", measure="keys changed"))

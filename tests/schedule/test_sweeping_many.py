@@ -1,0 +1,98 @@
+"""Many people in one sweep: a few statements for all of them, and nobody waits for one whose record is broken."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from engine.stores import count_of, lift_triggers, statements, times_of
+from plans import assert_walks_over_no, plans_of
+from schedule.test_sweep import DUE, quoted
+from sqlalchemy import select, update
+from whole.stores import Store
+from whole.test_damaged import tampered, with_another_shape
+
+from lifecycle.projections.retention_calendar import due
+from lifecycle.schedule.sweep import Swept
+from lifecycle.storage.folding import RecordDamaged
+from lifecycle.storage.tables import pending_erasure
+from lifecycle.vault.sealing import Tampered
+from lifecycle.vault.tables import data_key, subject_key
+
+
+def swept_with(store: Store, people: int, lot: str, days: int) -> list[str]:
+    """The statements of a sweep that finds so many people due."""
+    quoted(store, people, (DUE - timedelta(days=366 - days)).isoformat(), lot)
+    store.engine.move_clock(DUE + timedelta(days=days))
+    store.engine.drain()
+    with statements(store.engine.database) as executed:
+        assert store.engine.sweep().erased == people
+    return executed
+
+
+def test_the_statements_of_a_sweep_are_as_many_for_thirty_people_as_for_three(store: Store):
+    swept_with(store, 2, "first", 0)  # what is loaded once is loaded
+    few = swept_with(store, 3, "few", 9)
+    many = swept_with(store, 30, "many", 18)
+    assert len(many) == len(few)
+
+
+def test_the_journal_has_one_line_for_all_who_are_swept_together(store: Store):
+    quoted(store, 7)
+    store.engine.move_clock(DUE)
+    before = store.engine.journal.path.read_bytes().count(b"\n")
+    assert store.engine.sweep().erased == 7
+    assert store.engine.journal.path.read_bytes().count(b"\n") == before + 1
+    assert len(store.engine.journal.entries()) == 7
+
+
+def test_with_nothing_due_the_calendar_is_asked_two_probes_of_an_index(store: Store):
+    """One for what is due, one for days that another calendar may move; each whatever else is stored."""
+    quoted(store, 3)
+    now = store.engine.clock.now()
+    store.engine.sweeping(now)
+    with statements(store.engine.database) as executed:
+        assert store.engine.sweeping(now) == Swept()
+    asked = [said for said in executed if "retention_calendar" in said]
+    assert len(asked) == 2
+    with store.engine.database.read() as c:
+        plans = plans_of(c, lambda: list(due(c, now, 1)))
+    assert len(plans) == 2
+    assert_walks_over_no(plans, "retention_calendar")
+
+
+def test_a_damaged_record_holds_up_nobody_else(store: Store):
+    quoted(store, 5)
+    database = store.engine.database
+    broken = store.engine.read.subject_id({"email": "p2@example.com"})
+    store.engine.move_clock(DUE)
+    store.engine.drain()
+    tampered(store, broken, 3, with_another_shape)
+    database = store.engine.database
+    with pytest.raises(RecordDamaged):
+        store.engine.sweeping(store.engine.clock.now())
+    assert times_of(database, "erasure-completed") == 4
+    assert {each.subject_id for each in store.engine.sweeping.due(store.engine.clock.now())} == {broken}
+
+
+def test_a_key_that_does_not_open_holds_up_nobody_else_and_its_order_is_gone_on_with(store: Store):
+    quoted(store, 6)
+    database = store.engine.database
+    broken = store.engine.read.subject_id({"email": "p4@example.com"})
+    mine = subject_key.c.subject_id == broken
+    with database.own() as c:
+        lift_triggers(c, subject_key)
+        whole = bytes(c.execute(select(subject_key.c.wrapped).where(mine)).scalar_one())
+        c.execute(update(subject_key).where(mine).values(wrapped=whole[:-1] + bytes([whole[-1] ^ 1])))
+    store.engine.move_clock(DUE)
+    with pytest.raises(Tampered):
+        store.engine.sweep()
+    assert times_of(database, "erasure-ordered") == 6
+    assert times_of(database, "erasure-completed") == 5
+    assert count_of(database, data_key, data_key.c.hid != "record") == 1
+    assert count_of(database, pending_erasure) == 1
+    with database.own() as c:
+        c.execute(update(subject_key).where(mine).values(wrapped=whole))
+    assert store.engine.resume() == 1
+    assert times_of(database, "erasure-completed") == 6
+    assert count_of(database, data_key, data_key.c.hid != "record") == 0

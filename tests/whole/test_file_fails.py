@@ -1,0 +1,210 @@
+"""The file of a SQLite database fails: full, limited, slow, damaged. What was acknowledged stands, and what is damaged is
+never served as if it were not."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engine.stores import COLLECT, CONSENT, document, times_of
+from forked import Forks, wait_until
+from postgres import on_sqlite
+from sqlalchemy import event, text
+from whole.stores import ANN, BEN, TRIAL, Store
+
+from lifecycle.engine import Engine, open_engine
+from lifecycle.errors import LifecycleError, StoreUnavailable
+
+PAGE = 4096
+
+
+def collect(id: str, subject: dict[str, str] = ANN) -> dict[str, Any]:
+    return document("collect", id, subject, data={"name": id}, **COLLECT)
+
+
+def file_of(store: Store) -> Path:
+    return Path(store.settings.db.removeprefix("sqlite:///"))
+
+
+def audited(engine: Engine) -> None:
+    engine.publish()
+    assert engine.log.audit(datetime.now(UTC), engine.vault).findings == ()
+
+
+def went_on(store: Store, answered: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+    """What was answered stands, what failed is done when it is asked again, and each once."""
+    engine = store.reopen()
+    assert all(engine.execute(asked).model_dump(mode="json") == answer for asked, answer in answered)
+    assert times_of(engine.database, "personal-data-collected") == len(answered)
+    asked = collect("at last")
+    assert engine.execute(asked) == engine.execute(asked)
+    assert times_of(engine.database, "personal-data-collected") == len(answered) + 1
+    audited(engine)
+
+
+@on_sqlite
+def test_a_full_database_says_so_and_what_was_acknowledged_stands(store: Store):
+    store.consent()
+    answered = []
+
+    def until_full() -> None:
+        for number in range(500):
+            asked = collect(f"n{number}")
+            answered.append((asked, store.engine.execute(asked).model_dump(mode="json")))
+
+    with at_most_pages(store, 8), pytest.raises(StoreUnavailable, match="The disk is full"):
+        until_full()
+    assert answered
+    went_on(store, answered)
+
+
+@contextmanager
+def at_most_pages(store: Store, more: int) -> Iterator[None]:
+    def connected(driver: Any, _: Any) -> None:
+        driver.execute(f"PRAGMA max_page_count = {limit}")
+
+    store.engine.close()
+    limit = file_of(store).stat().st_size // PAGE + more
+    store.engine = open_engine(store.settings.db, keys=store.settings.keys)
+    store.engine.database.engine.dispose()
+    event.listen(store.engine.database.engine, "connect", connected)
+    try:
+        yield
+    finally:
+        event.remove(store.engine.database.engine, "connect", connected)
+
+
+def execute_under_a_limit(db: str, keys: str, file: str, room: int) -> None:
+    """In a process that may not make any file longer than the database is by `room` bytes."""
+    with open_engine(db, keys=keys) as engine:
+        longest = Path(db.removeprefix("sqlite:///")).stat().st_size + room
+        resource.setrlimit(resource.RLIMIT_FSIZE, (longest, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+        for number in range(2_000):
+            asked = collect(f"n{number}")
+            try:
+                line = json.dumps([asked, engine.execute(asked).model_dump(mode="json")])
+            except StoreUnavailable as error:
+                line = json.dumps([asked, str(error)])
+            with Path(file).open("a", encoding="utf-8") as lines:
+                lines.write(line + "\n")
+            if "outcome" not in line:
+                return
+
+
+@on_sqlite
+def test_a_file_that_may_not_grow_says_so_and_what_was_acknowledged_stands(store: Store, forks: Forks, tmp_path: Path):
+    store.consent()
+    store.engine.close()
+    file = tmp_path / "said"
+    said = {"db": store.settings.db, "keys": str(store.settings.keys), "file": str(file), "room": 200_000}
+    assert forks("whole.test_file_fails:execute_under_a_limit", **said).wait() == 0
+    *answered, (asked, failure) = map(json.loads, file.read_text().splitlines())
+    assert answered
+    assert failure.startswith(("The disk is full", "The disk failed")), failure
+    assert asked["data"]["name"] not in failure
+    went_on(store, answered)
+
+
+# -- a slow disk ---------------------------------------------------------------------------------------------------------
+
+
+def execute_slowly(db: str, keys: str, file: str) -> None:
+    """Each commit takes its time, before and after it is on the disk."""
+    chance = random.Random(1)
+    with open_engine(db, keys=keys) as engine:
+        commit = engine.database.engine.dialect.do_commit
+
+        def slow(connection: Any) -> None:
+            time.sleep(chance.uniform(0, 0.02))
+            commit(connection)
+            time.sleep(chance.uniform(0, 0.02))
+
+        engine.database.engine.dialect.do_commit = slow  # type: ignore[method-assign]
+
+        def one(number: int) -> None:
+            asked = collect(f"n{number}", (ANN, BEN)[number % 2])
+            line = json.dumps([asked, engine.execute(asked).model_dump(mode="json")])
+            with Path(file).open("a", encoding="utf-8") as lines:
+                lines.write(line + "\n")
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(one, range(400)))
+
+
+def test_a_slow_disk_loses_no_answer_also_when_the_process_is_killed(store: Store, forks: Forks, tmp_path: Path):
+    for person in (ANN, BEN):
+        store.engine.execute(document("give-consent", "given", person, **CONSENT))
+    store.engine.close()
+    file = tmp_path / "said"
+    said = {"db": store.settings.db, "keys": str(store.settings.keys), "file": str(file)}
+    with forks("whole.test_file_fails:execute_slowly", **said) as running:
+        wait_until(lambda: file.exists() and file.read_text().count("\n") >= 12)
+        running.kill()
+    answered = [json.loads(line) for line in file.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    engine = store.reopen()
+    assert all(engine.execute(asked).model_dump(mode="json") == answer for asked, answer in answered)
+    kept = times_of(engine.database, "personal-data-collected")
+    assert len(answered) <= kept <= len(answered) + 4  # of those under way, some were done and nobody was told
+    audited(engine)
+
+
+# -- damage --------------------------------------------------------------------------------------------------------------
+
+FLIPS = 1_500 if os.environ.get("LIFECYCLE_EXAMPLES") == "soak" else 24
+
+
+def shown(engine: Engine) -> set[tuple[str, str]]:
+    """Each holding of two people with its value, masked and in clear."""
+    ids = [engine.read.subject_id(person) for person in (ANN, BEN)]
+    read = (*map(engine.read.holdings, (ANN, BEN)), *(engine.read.clear(id, "free-trial") for id in ids))
+    return {(row["holding"], row["value"]) for rows in read for row in rows if row["value"] is not None}
+
+
+@on_sqlite
+def test_a_byte_that_the_disk_changed_is_refused_or_changes_no_value(store: Store, tmp_path: Path):
+    for person in (ANN, BEN):
+        store.consent(subject=person)
+        store.collect(subject=person)
+    store.engine.publish()
+    truth = shown(store.engine)
+    store.engine.database.truncate_wal()
+    store.engine.close()
+    whole, chance = file_of(store).read_bytes(), random.Random(8)
+    written = [place for place, byte in enumerate(whole) if byte]
+    damaged = tmp_path / "damaged.db"
+    refused: list[str] = []
+    for _ in range(FLIPS):
+        place, bit = chance.choice(written), 1 << chance.randrange(8)
+        for suffix in ("-wal", "-shm"):
+            damaged.with_name(damaged.name + suffix).unlink(missing_ok=True)
+        damaged.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
+        try:
+            with open_engine(f"sqlite:///{damaged}", keys=store.settings.keys) as engine:
+                assert shown(engine) <= truth, (place, bit)
+        except LifecycleError as error:
+            refused.append(str(error))
+    assert refused
+    assert not any(value in said for said in refused for value in TRIAL.values())
+
+
+@on_sqlite
+def test_text_that_is_none_is_damage_and_not_repeated(store: Store):
+    store.consent()
+    store.collect()
+    store.held()
+    with store.engine.database.own() as c:
+        c.execute(text("UPDATE current_holding SET category = CAST(x'456d61f46c' AS TEXT)"))
+    with pytest.raises(StoreUnavailable, match="The database file is damaged") as refused:
+        store.held()
+    assert "Ema" not in str(refused.value)
+    assert refused.value.__cause__ is None
