@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Workers for the test-suite; 0 runs it in one process.
 JOBS ?= auto
 
-.PHONY: help setup demo test soak check format lint types layers quick constraints clean
+.PHONY: help setup demo test soak long-run check format lint types layers quick constraints clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -32,9 +32,15 @@ demo: $(STAMP) ## live a few people's lives under the example policy
 test: $(STAMP) ## pass all tests, on SQLite and on a real PostgreSQL
 	@$(BIN)/pytest -n $(JOBS) --dist loadgroup
 
-soak: $(STAMP) ## the large numbers: properties with 2,000 examples each, 100,000 mutated bundles
+soak: $(STAMP) ## the large numbers: 2,000 examples each, 100,000 mutated bundles and simulated days, an hour of load
 	@LIFECYCLE_EXAMPLES=soak $(BIN)/pytest -n $(JOBS) --dist loadgroup
 	@PYTHONPATH=src:tests $(BIN)/python -m verify.fuzz 100000
+	@PYTHONPATH=src:tests $(BIN)/python -m world.simulate --days 100000
+	@$(MAKE) --no-print-directory long-run
+
+long-run: $(STAMP) ## mixed load on both engines, LIFECYCLE_SOAK_MINUTES each (30), and every invariant at the end
+	@PYTHONPATH=src:tests $(BIN)/python -m soak.mixed --engine sqlite
+	@PYTHONPATH=src:tests $(BIN)/python -m soak.mixed --engine postgresql
 
 check: format-check lint types layers quick ## everything quick, in under two minutes
 

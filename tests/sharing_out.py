@@ -9,6 +9,7 @@ from xdist.scheduler import LoadScopeScheduling
 # Rooms, or files of theirs; the rest follows.
 LONGEST_FIRST = (
     "attacks",
+    "world",
     "whole/test_kills.py",
     "audit/test_full.py",
     "whole/test_answers.py",
@@ -18,6 +19,7 @@ LONGEST_FIRST = (
     "bench",
     "ledger/test_sequencer.py",
     "processes",
+    "whole/test_upgrade.py",
     "ledger/test_publishing_under_fire.py",
     "cli",
     "engine",

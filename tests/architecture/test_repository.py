@@ -46,7 +46,7 @@ def test_every_test_that_proofs_names_exists():
 
 def test_the_architecture_fits_on_a_few_screens():
     lines = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").splitlines()
-    assert len(lines) < 150
+    assert len(lines) < 160
 
 
 def test_every_room_stands_in_the_architecture():

@@ -102,6 +102,22 @@ def test_a_field_given_twice_is_malformed_wherever_it_stands():
         assert "a@b.sg" not in str(malformed.value)
 
 
+@given(
+    names=st.lists(st.sampled_from(["a", "b", "ab", "é", 'q"', "\\"]), min_size=1, max_size=4),
+    value=st.sampled_from(["x", 'say "y"', "\\", "é", "\n", 1, None, [], {"a": "a"}]),
+    ascii=st.booleans(),
+    gap=st.sampled_from([":", " : "]),
+)
+def test_a_name_is_missed_in_no_way_of_writing_a_line(names: list[str], value: Any, ascii: bool, gap: str):
+    pairs = [json.dumps(name, ensure_ascii=ascii) + gap + json.dumps(value, ensure_ascii=ascii) for name in names]
+    line = ("{" + ", ".join(pairs) + "}").encode()
+    if len(set(names)) == len(names):
+        assert parse_line(line) == dict.fromkeys(names, value)
+    else:
+        with pytest.raises(Malformed, match="given twice"):
+            parse_line(line)
+
+
 def test_a_field_given_twice_is_not_named_when_it_looks_like_a_value():
     with pytest.raises(Malformed) as malformed:
         parse_line(f'{{"{CANARY}": 1, "{CANARY}": 2}}')

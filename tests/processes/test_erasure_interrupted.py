@@ -123,11 +123,10 @@ def test_a_repeat_of_the_command_carries_the_order_out_before_it_answers(store: 
     """Done is done: whoever asks again after a failure is not told so while the values are still there."""
     expected = undisturbed(store, "whole")
     person = lived(store, "ann")["ann"]
-    intact, store.engine.erasing = store.engine.erasing, saga_of(store)
     dies(store.engine.erasing, "write_journal", "before")
     with pytest.raises(Crash):
         store.engine.execute(order("whole", "ann"))
-    store.engine.erasing = intact
+    is_well_again(store.engine.erasing, "write_journal")
     again = store.engine.execute(order("whole", "ann"))
     assert again.outcome == "done"
     assert again.receipt is not None

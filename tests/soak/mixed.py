@@ -26,7 +26,7 @@ from audit.portfolios import POLICY_TEXT
 from postgres import start, stop
 from psycopg import sql
 from soak import invariants, load
-from sqlalchemy import make_url, text
+from sqlalchemy import URL, text
 
 from lifecycle.engine import Engine, open_engine
 from lifecycle.engine.creation import create
@@ -66,10 +66,7 @@ def store_on(engine: str, dsn: str | None, folder: Path) -> Iterator[Settings]:
     server = dsn or str(started and started["dsn"])
     with psycopg.connect(server, autocommit=True) as c:
         c.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        info = c.info
-    url = make_url("postgresql://").set(username=info.user, host=info.host if not info.host.startswith("/") else None,
-                                        port=info.port, database=name,
-                                        query={"host": info.host} if info.host.startswith("/") else {})  # fmt: skip
+        url = _url(c.info, name)
     try:
         yield _created(Settings(url.render_as_string(hide_password=False), folder / "keys"))
     finally:
@@ -77,6 +74,12 @@ def store_on(engine: str, dsn: str | None, folder: Path) -> Iterator[Settings]:
             c.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
         if started is not None:
             stop(started)
+
+
+def _url(info: psycopg.ConnectionInfo, name: str) -> URL:
+    by_socket = info.host.startswith("/")
+    where = {"query": {"host": info.host}} if by_socket else {"host": info.host, "port": info.port}
+    return URL.create("postgresql", username=info.user, password=info.password or None, database=name, **where)
 
 
 def _created(settings: Settings) -> Settings:

@@ -14,13 +14,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from moments import killing, moments
 from whole.stores import ACTOR, Store
 
 from lifecycle.cli.main import run
 from lifecycle.commands.outcome import Outcome
-from lifecycle.engine import Engine, engine, open_engine, transferring
+from lifecycle.engine import Engine, engine, hit_people, open_engine, transferring
+from lifecycle.engine.archive_reading import opened_archive
 from lifecycle.engine.creation import create
+from lifecycle.engine.handing_over import write_archive
 from lifecycle.policy.examples import example_policy_text
 from lifecycle.processes import finalise_when_an_epoch_ends as ending
 from lifecycle.schedule import sweep
@@ -30,6 +33,7 @@ PEOPLE = 4
 FEW = 3  # at once
 Documents = list[dict[str, Any]]
 Said = Callable[[Outcome], None]
+OFFICER = {"id": "officer", "role": "operator"}
 RECIPIENT = {"name": "Newco", "contact": "dpo@newco.example", "country": "SG"}
 
 
@@ -117,6 +121,40 @@ def _transfer(engine: Engine, lot: int, _: Said) -> None:
     engine.transfers.run(f"newco-{lot}")
 
 
+def _transferred(store: Store, lot: int) -> None:
+    _announce(store, lot)
+    _transfer(store.engine, lot, lambda outcome: None)
+
+
+def _hand_over(engine: Engine, lot: int, _: Said) -> None:
+    """Everybody is in the archive once, however often writing it was begun."""
+    out, key = engine.keys.parent / f"newco-{lot}.zip", X25519PrivateKey.from_private_bytes(bytes([lot % 256]) * 32)
+    write_archive(engine, f"newco-{lot}", key.public_key(), out)
+    with opened_archive(out, key, engine.log.known_keys()) as archive:
+        people = len({found.subject for found, _ in archive.people()})
+    status = engine.transfers.status(f"newco-{lot}")
+    assert people == status["handed_over"] == status["transferred"] >= PEOPLE
+    out.unlink()
+
+
+def _detect(store: Store, lot: int) -> None:
+    _fill(store, lot)
+    store.engine.move_clock(store.engine.clock.now() + timedelta(hours=1))
+    of_this = {"incident": f"leak-{lot}", "actor": OFFICER}
+    until = (store.engine.clock.now() - timedelta(minutes=1)).isoformat()
+    window = {"from": (store.engine.clock.now() - timedelta(minutes=61)).isoformat(), "to": until}
+    what = {"nature": "leak", "window": window, "scope": {"store": "engine"}}
+    found = {"severity": "high", "risk": "significant", "cause": "a laptop was stolen"}
+    for command, fields in (("detect-incident", what), ("assess-incident", found)):
+        outcome = store.engine.execute({"command": command, "id": f"{command}-{lot}", **of_this, **fields})
+        assert outcome.outcome == "done", outcome
+
+
+def _count(engine: Engine, lot: int, _: Said) -> None:
+    engine.react()
+    assert engine.incidents.show(f"leak-{lot}")["affected"]["people"] >= PEOPLE
+
+
 ACTS = {
     "apply": Act(lambda engine, lot, said: _apply(engine, collected(lot), said), asked=collected),
     "import": Act(lambda engine, lot, said: _import(engine, collected(lot), said), asked=collected),
@@ -128,6 +166,8 @@ ACTS = {
     "erase": Act(lambda engine, lot, said: _apply(engine, erased(lot), said), _fill, erased),
     "rotate": Act(lambda engine, *_: engine.rotate() and None, _erase_all),
     "transfer": Act(_transfer, _announce),
+    "hand over": Act(_hand_over, _transferred),
+    "count who was hit": Act(_count, _detect),
 }
 
 
@@ -158,7 +198,7 @@ def _few_at_once() -> Iterator[None]:
     """So that every act has several transactions."""
     constants = (
         (engine, "BATCH"), (engine, "AT_ONCE"), (sweep, "TOGETHER"), (transferring, "BATCH"), (ending, "BATCH"),
-        (ending, "WRAPPED_AT_ONCE"),
+        (ending, "WRAPPED_AT_ONCE"), (hit_people, "PAGE"),
     )  # fmt: skip
     before = [getattr(module, name) for module, name in constants]
     for module, name in constants:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from whole.golden_stores import ANN, BEN, CEM, documents, names, restored
 from working import migrate_and_die
 
-from lifecycle.cli.main import app
+from lifecycle.cli.main import command_line
 from lifecycle.domain.subject.refusals import UnknownSubject
 from lifecycle.engine import Engine, open_engine
 from lifecycle.ledger.log_keys import LogKeys
@@ -91,7 +91,7 @@ def test_a_store_that_was_not_migrated_says_what_to_do(golden: Settings):
 
 
 def test_the_command_migrates_it(golden: Settings):
-    said = CliRunner().invoke(app, ["--db", golden.db, "--keys", str(golden.keys), "migrate"])
+    said = CliRunner().invoke(command_line(), ["--db", golden.db, "--keys", str(golden.keys), "migrate"])
     assert said.exit_code == 0, said.output
     open_engine(golden.db, keys=golden.keys).close()
 

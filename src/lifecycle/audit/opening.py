@@ -7,11 +7,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from lifecycle.domain.event import Personal, Withheld
 from lifecycle.ledger.envelope import Header, read_header
-from lifecycle.storage.tables import event_body, event_header
+from lifecycle.ledger.many_rows import rows_of
 from lifecycle.vault.sealing import RECORD
 from lifecycle.vault.tables import chunks
 from lifecycle.vault.vault import Vault, Wanted
@@ -83,17 +83,29 @@ def _index(header: Header, hid: str) -> int:
 def _headers(c: Connection, stream_id: UUID, versions: Iterable[int]) -> dict[int, Header]:
     found: dict[int, Header] = {}
     for some in chunks(sorted(set(versions))):
-        theirs = (event_header.c.stream_id == stream_id) & event_header.c.version.in_(some)
-        rows = c.execute(select(event_header.c.version, event_header.c.header).where(theirs))
-        found |= {row.version: read_header(row.header) for row in rows}
+        rows = rows_of(c, _asked(_HEADERS, c, some), (_driver_id(c, stream_id),))
+        found |= {version: read_header(header) for version, header in rows}
     return found
 
 
 def _bodies(c: Connection, stream_id: UUID, parts: Collection[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
-    body, found = event_body.c, {}
-    indices = sorted({part for _, part in parts})
+    found: dict[tuple[int, int], bytes] = {}
     for some in chunks(sorted({version for version, _ in parts})):
-        theirs = (body.stream_id == stream_id) & body.version.in_(some) & body.part.in_(indices)
-        for row in c.execute(select(body.version, body.part, body.ct).where(theirs)):
-            found[row.version, row.part] = bytes(row.ct)
+        for version, part, ct in rows_of(c, _asked(_BODIES, c, some), (_driver_id(c, stream_id),)):
+            if (version, part) in parts:
+                found[version, part] = bytes(ct)
     return found
+
+
+# Numbers of versions stand in the text: there is nothing in them to be quoted.
+_HEADERS = "SELECT version, header FROM event_header WHERE stream_id = {mark} AND version IN ({versions})"
+_BODIES = "SELECT version, part, ct FROM event_body WHERE stream_id = {mark} AND version IN ({versions})"
+
+
+def _asked(query: str, c: Connection, versions: Iterable[int]) -> str:
+    mark = "?" if c.dialect.name == "sqlite" else "%s"
+    return query.format(mark=mark, versions=", ".join(f"{version:d}" for version in versions))
+
+
+def _driver_id(c: Connection, id: UUID) -> UUID | str:
+    return id.hex if c.dialect.name == "sqlite" else id

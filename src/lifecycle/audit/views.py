@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -89,9 +90,8 @@ class Views:
         clear_for: str | None = None,
     ) -> list[Json]:
         """What is or was held. Values are masked; `clear_for` a purpose shows those that it may see now."""
-        self._bring_up(subject_id)
         now = self._clock.now()
-        with self._read() as c:
+        with self._read_about(subject_id) as c:
             picture = self._picture(c, subject_id, now, as_of, as_known_at)
             values = values_of(c, self._vault, subject_id, picture.readable())
             policy = self._policies.in_force(now, c)
@@ -112,9 +112,8 @@ class Views:
         self, subject_id: UUID, as_of: datetime | None = None, as_known_at: datetime | None = None
     ) -> list[Json]:
         """Every answer about every purpose: given, refused, withdrawn, expired or invalidated."""
-        self._bring_up(subject_id)
         at = as_of or as_known_at or self._clock.now()
-        with self._read() as c:
+        with self._read_about(subject_id) as c:
             if as_of is None and as_known_at is None:
                 agreed = current_consents(c, subject_id)
             else:
@@ -126,8 +125,7 @@ class Views:
     ) -> list[Json]:
         """Who was given which holding, as what, first, last and how often; trustees, authorities, third parties,
         providers of technologies and systems. For officers: `gag_until` says of whom the person may not be told yet."""
-        self._bring_up(subject_id)
-        with self._read() as c:
+        with self._read_about(subject_id) as c:
             if as_of is None and as_known_at is None:
                 given = current_recipients(c, subject_id)
             else:
@@ -137,8 +135,7 @@ class Views:
 
     def out_of_scope(self, subject_id: UUID) -> list[Json]:
         """Products that follow their own terms, and which holdings of this person they were given. Policy clause 8."""
-        self._bring_up(subject_id)
-        with self._read() as c:
+        with self._read_about(subject_id) as c:
             policy = self._policies.in_force(self._clock.now(), c)
             given = current_recipients(c, subject_id)
         return [records.product(one, given) for one in (out_of_scope(policy) if policy else ())]
@@ -294,6 +291,19 @@ class Views:
     def _read(self) -> AbstractContextManager[Connection]:
         """Whoever opens nothing reads as a role that could not: PostgreSQL refuses it the vault."""
         return self._database.read("reader" if self._vault is None else None)
+
+    @contextmanager
+    def _read_about(self, subject_id: UUID) -> Iterator[Connection]:
+        """A snapshot in which everything is projected that is recorded about that person (settled rule 13)."""
+        if self._follower is not None:
+            self._follower.ensure_tables()
+            with self._read() as c:
+                if self._follower.has_followed(c, [subject_id, access_stream_of(subject_id)]):
+                    yield c
+                    return
+            self._bring_up(subject_id)
+        with self._read() as c:
+            yield c
 
     def _known(self, c: Connection, subject_id: UUID, as_known_at: datetime | None) -> Subject:
         events = [event for event, _ in events_of(c, subject_id)]

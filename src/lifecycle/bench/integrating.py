@@ -26,7 +26,7 @@ def integration(place: Place, size: int, runs: int) -> Iterator[Measured]:
         tell(f"{place.engine}: {bench}, {events:,} events, {together} of a stream")
         with place.store() as engine:
             engine.publish()
-            bare = _Bare(engine)
+            bare = Bare(engine)
             ours, floor = interleaved(
                 runs, partial(_integrated, engine, events, together), partial(bare, events, together)
             )
@@ -34,7 +34,7 @@ def integration(place: Place, size: int, runs: int) -> Iterator[Measured]:
 
 
 def _integrated(engine: Engine, events: int, together: int) -> float:
-    _queue(engine, events, together)
+    queue(engine, events, together)
     return events / seconds(lambda: _sequence_and_publish(engine))
 
 
@@ -46,7 +46,7 @@ def _sequence_and_publish(engine: Engine) -> None:
     engine.log.publish(engine.clock.now())
 
 
-def _queue(engine: Engine, events: int, together: int) -> None:
+def queue(engine: Engine, events: int, together: int) -> None:
     """Heads and waiting entries, as appending leaves them."""
     streams, versions = _numbered(engine, events, together)
     heads = streams[::together]
@@ -75,7 +75,7 @@ def _entries(events: int) -> list[bytes]:
     return [EVENT_ENTRY + os.urandom(_ENTRY) for _ in range(events)]
 
 
-class _Bare:
+class Bare:
     """The same entries and positions written into two bare tables with the same keys, and nothing else."""
 
     def __init__(self, engine: Engine) -> None:

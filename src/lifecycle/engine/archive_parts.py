@@ -141,6 +141,9 @@ class Parts:
         self.drop()
 
     def drop(self) -> None:
+        """The list first: whoever is killed in between leaves files that nobody goes on with."""
+        (self.folder / LIST).unlink()
+        sync_folder(self.folder)
         shutil.rmtree(self.folder)
 
 

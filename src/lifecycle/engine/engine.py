@@ -115,7 +115,7 @@ class Engine:
         self.clock: Clock = SimulatedClock(database) if self.is_simulated else clock or clock_of(database)
         self.vault = Vault(EpochKeys(keys))
         self.journal = ErasureJournal(keys)
-        self.journal.entries()  # missing or broken, it would not be known what a restored store has to erase again
+        self.journal.check()  # missing or broken, it would not be known what a restored store has to erase again
         self.log = Publishing(database, keys, ledger or ledger_beside(keys), origin)
         if not even_sealed_off:
             compare(database, self.journal, self.log.anchor).refuse()

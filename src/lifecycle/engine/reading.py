@@ -17,14 +17,15 @@ from lifecycle.domain.subject.duty_refusals import UnknownInstruction
 from lifecycle.domain.subject.refusals import UnknownSubject
 from lifecycle.domain.subject.request_refusals import UnknownRequest
 from lifecycle.engine.erasure_receipts import of_receipt
+from lifecycle.ledger.many_rows import rows_of
 from lifecycle.policy.values import normalise_identifier
 from lifecycle.projections.duties import Told
-from lifecycle.storage.appending import load_heads
 from lifecycle.storage.database import Database
 from lifecycle.vault.vault import Vault
 
 Named = Mapping[str, str] | SubjectRef | UUID
 Json = dict[str, Any]
+_HEAD = "SELECT version FROM stream_head WHERE stream_id = {mark}"
 
 
 class Reading:
@@ -57,8 +58,11 @@ class Reading:
             return of_receipt(c, receipt)
 
     def _recorded(self, subject_id: UUID) -> UUID:
+        if not is_person_stream(subject_id):
+            raise UnknownSubject
+        lite = self._database.is_sqlite
         with self._database.read() as c:
-            if not is_person_stream(subject_id) or not load_heads(c, [subject_id]):
+            if not rows_of(c, _HEAD.format(mark="?" if lite else "%s"), (subject_id.hex if lite else subject_id,)):
                 raise UnknownSubject
         return subject_id
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Column, Connection, Integer, Table, Text, Uuid, select
+from sqlalchemy import Boolean, Column, Connection, Integer, Table, Text, Uuid
 
 from lifecycle.columns import Instant
 from lifecycle.domain.subject.state import Subject
 from lifecycle.policy.model import Policy
 from lifecycle.projections.held import Held, HeldGround, Kept, held_by, in_order
 from lifecycle.projections.projection import Change, Portrait, rewrite, tables_of_a_projection
-from lifecycle.projections.rows import Row
+from lifecycle.projections.rows import Row, about
 
 metadata = tables_of_a_projection()
 
@@ -111,19 +110,16 @@ PORTRAIT = Portrait(Holdings.tables, ("holdings", "activity", "holds", "mandator
 def current_holdings(c: Connection, subject_id: UUID) -> list[Held]:
     """Everything ever held about one person, as it is projected now; three queries, however many holdings."""
     grounds: dict[str, list[HeldGround]] = {}
-    for row in _rows(c, current_ground, subject_id, _OF_A_GROUND):
+    for row in about(c, current_ground, ("holding", *_OF_A_GROUND), subject_id):
         grounds.setdefault(row[0], []).append(HeldGround(*row[1:]))
     keepers: dict[str, list[Kept]] = {}
-    for row in _rows(c, current_keeper, subject_id, _OF_A_KEEPER):
+    for row in about(c, current_keeper, ("holding", *_OF_A_KEEPER), subject_id):
         keepers.setdefault(row[0], []).append(Kept(*row[1:]))
-    rows = _rows(c, current_holding, subject_id, _OF_A_HOLDING)
-    held = [Held(**dict(zip(_OF_A_HOLDING, row[1:], strict=True))) for row in rows]
+    held = [
+        Held(**dict(zip(_OF_A_HOLDING, row, strict=True)))
+        for row in about(c, current_holding, _OF_A_HOLDING, subject_id)
+    ]
     return in_order(
         one._replace(grounds=tuple(grounds.get(one.holding, ())), keepers=tuple(keepers.get(one.holding, ())))
         for one in held
     )
-
-
-def _rows(c: Connection, table: Table, subject_id: UUID, names: Sequence[str]) -> Iterable[Any]:
-    chosen = select(table.c.holding, *(table.c[name] for name in names)).where(table.c.subject_id == subject_id)
-    return c.execute(chosen.order_by(*table.primary_key.columns))

@@ -8,14 +8,14 @@ from datetime import datetime
 from operator import attrgetter
 from uuid import UUID
 
-from sqlalchemy import Column, Connection, Integer, Table, Text, Uuid, select
+from sqlalchemy import Column, Connection, Integer, Table, Text, Uuid
 
 from lifecycle.columns import Instant
 from lifecycle.domain.subject.state import Subject
 from lifecycle.policy.model import Policy
 from lifecycle.policy.vocabulary import RecipientKind
 from lifecycle.projections.projection import Change, Portrait, rewrite, tables_of_a_projection
-from lifecycle.projections.rows import Row
+from lifecycle.projections.rows import Row, about
 
 recipient_of_holding = Table(
     "recipient_of_holding",
@@ -96,10 +96,6 @@ def _describe(subject: Subject) -> list[list[Row]]:
 PORTRAIT = Portrait((recipient_of_holding,), ("holdings",), _describe)
 
 
-column = recipient_of_holding.c
-_GIVEN = select(*(column[name] for name in _FIELDS)).order_by(column.number)
-
-
 def current_recipients(c: Connection, subject_id: UUID) -> list[GivenTo]:
     """Who was ever given something of one person, as it is projected now."""
-    return [GivenTo(*row) for row in c.execute(_GIVEN.where(column.subject_id == subject_id))]
+    return [GivenTo(*row) for row in about(c, recipient_of_holding, _FIELDS, subject_id)]

@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import Connection, delete, select
 
 from lifecycle.errors import StoreUnavailable
+from lifecycle.ledger.many_rows import rows_of
 from lifecycle.ledger.sequencer import log_size, sequence, waiting_entries
 from lifecycle.ledger.tables import event_position
 from lifecycle.policy.model import Policy
@@ -25,6 +26,12 @@ from lifecycle.storage.database import Database
 BATCH = 1_000  # positions in one transaction
 WITHIN = 2.0  # seconds that a read waits for one person's newest event
 _A_MOMENT = 0.005
+# Of these streams, those whose newest event has no place yet, or one that is not followed.
+_BEHIND = (
+    "SELECT h.stream_id FROM stream_head h"
+    " LEFT JOIN event_position p ON p.stream_id = h.stream_id AND p.version = h.version"
+    " WHERE h.stream_id IN ({marks}) AND h.version > 0 AND (p.position IS NULL OR p.position >= {mark})"
+)
 
 Progress = Callable[[int, int], None]
 """Told after each batch: how many leaves are followed, and how many there are."""
@@ -72,7 +79,7 @@ class Follower:
     ) -> None:
         self._database = database
         self._policies = policies
-        self._projections = tuple(projections)
+        self.projections = tuple(projections)
         self._batch = batch
         self._changes = ChangeReader(streams)
         self._lock = Lock()
@@ -86,10 +93,10 @@ class Follower:
         if self._is_made:
             return
         with self._database.read() as c:
-            made = standing.are_made(c, self._projections)
+            made = standing.are_made(c, self.projections)
         if not made:
             with self._database.write("projector") as c:
-                standing.make(c, self._projections)
+                standing.make(c, self.projections)
         self._is_made = True
 
     def catch_up(self, progress: Progress | None = None) -> int:
@@ -117,9 +124,19 @@ class Follower:
                 if is_alone and self._step() is None and not self._sequence():
                     time.sleep(_A_MOMENT)  # somebody else gives it its position just now
 
+    def has_followed(self, c: Connection, stream_ids: Collection[UUID]) -> bool:
+        """Whether every projection has the newest event of each of these streams, in this snapshot."""
+        known = standing.positions(c, self.projections)
+        if len(known) != len(self.projections):
+            return False
+        ids = [id.hex if self._database.is_sqlite else id for id in stream_ids]
+        mark = "?" if self._database.is_sqlite else "%s"
+        query = _BEHIND.format(marks=", ".join([mark] * len(ids)), mark=mark)
+        return not rows_of(c, query, (*ids, min(known.values(), default=0)))
+
     def rebuild(self, name: str | None = None, progress: Progress | None = None) -> int:
         """Empty one projection, or all, and fill it from the first event. Errors: UnknownProjection."""
-        chosen = standing.named(self._projections, name)
+        chosen = standing.named(self.projections, name)
         with self._lock:
             self.ensure_tables()
             with self._database.write("projector") as c:
@@ -137,7 +154,7 @@ class Follower:
             self._changes.forget(people)
         with self._database.write("projector") as c:
             standing.hold(c)
-            for projection in self._projections:
+            for projection in self.projections:
                 for table in projection.tables:
                     if "subject_id" in table.c:
                         c.execute(delete(table).where(table.c.subject_id.in_(people)))
@@ -146,7 +163,7 @@ class Follower:
         """How far each projection is, in one snapshot."""
         self.ensure_tables()
         with self._database.read() as c:
-            positions = standing.positions(c, self._projections)
+            positions = standing.positions(c, self.projections)
             size, waiting = log_size(c), waiting_entries(c)
         return [
             Standing(name=name, position=position, log_size=size, waiting=waiting, lag=size - position)
@@ -162,7 +179,7 @@ class Follower:
             return None
         ahead = [position for position in positions.values() if position > start]
         stop = min(size, start + self._batch, *ahead)
-        taking = [projection for projection in self._projections if positions[projection.name] == start]
+        taking = [projection for projection in self.projections if positions[projection.name] == start]
         try:
             with _collecting_nothing():
                 self._follow(taking, start, stop, policies)
@@ -170,7 +187,7 @@ class Follower:
             return Step(0, False)
         if progress is not None:
             progress(stop, size)
-        return Step(stop - start, stop == size and len(taking) == len(self._projections))
+        return Step(stop - start, stop == size and len(taking) == len(self.projections))
 
     def _follow(self, taking: Sequence[Projection], start: int, stop: int, policies: Sequence[Policy]) -> None:
         # Read and folded before the transaction begins: positions never change, and SQLite's writers need not wait.
@@ -182,8 +199,8 @@ class Follower:
                 projection.apply(c, known, policies)
 
     def _positions(self, c: Connection) -> dict[str, int]:
-        positions = standing.positions(c, self._projections)
-        if len(positions) != len(self._projections):
+        positions = standing.positions(c, self.projections)
+        if len(positions) != len(self.projections):
             self._is_made = False
             raise Behind("The projections were made anew by another program.")
         return positions

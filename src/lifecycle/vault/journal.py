@@ -24,6 +24,7 @@ if sys.platform != "win32":
     import fcntl
 
 NAME = "erasure.journal"
+_AT_ONCE = 1 << 20  # bytes that are read
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,10 @@ class JournalEntry:
             raise ValueError("an order dooms all or something, not both")
 
     @property
-    def content(self) -> tuple[object, ...]:
-        """All but the time: two entries with the same content doom the same."""
-        return (self.subject_id, self.order, self.whole, self.kids, self.identifiers)
+    def digest(self) -> int:
+        """Of all but the time: two entries with the same digest doom the same."""
+        content = [str(self.subject_id), self.order, self.whole, self.kids, self.identifiers]
+        return int.from_bytes(sha256(orjson.dumps(content)).digest()[:16], "big")
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -80,17 +82,16 @@ class ErasureJournal:
     """Append-only lines, one an append, each chained to the one before, so that none is lost or changed unseen.
 
     The line's end is written and synced after the line: a line with an end was whole on the disk, and one without
-    is a crash in the middle of an append, before anything was destroyed.
+    is a crash in the middle of an append, before anything was destroyed. Of what was read a digest is remembered;
+    whoever wants entries has them read again.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
         self._lock = Lock()
         self._read_to = 0
-        self._chain = ""
-        self._entries: list[JournalEntry] = []
-        self._said: set[tuple[object, ...]] = set()
-        self._marks = {0: ""}  # by number of entries, at each line's end
+        self._end = Mark(0, "")
+        self._said: set[int] = set()  # some ninety bytes an entry: whatever was erased, the process stays small
 
     def create(self) -> None:
         """Once, with the database. A journal that is missing later means that a restore could raise the dead."""
@@ -105,37 +106,50 @@ class ErasureJournal:
         restored database the same version of a record may order something else.
         """
         with self._opened(os.O_RDWR) as descriptor:
-            new = [entry for entry in entries if entry.content not in self._said]
+            new = [entry for entry in entries if entry.digest not in self._said]
             if not new:
                 os.fsync(descriptor)  # whoever wrote it may have died before it was on the disk
                 return
             os.ftruncate(descriptor, self._read_to)  # what a crash left of a line
             os.lseek(descriptor, self._read_to, os.SEEK_SET)
-            for piece in (_line(self._chain, [entry.as_json() for entry in new]), b"\n"):
+            for piece in (_line(self._end.chain, [entry.as_json() for entry in new]), b"\n"):
                 _write_all(descriptor, piece)
                 os.fsync(descriptor)
             self._catch_up(descriptor)
 
-    def entries(self) -> list[JournalEntry]:
+    def check(self) -> None:
+        """Read it to its end. Errors: KeysUnavailable when it is missing or broken."""
         with self._opened(os.O_RDONLY):
-            return list(self._entries)
+            return
+
+    def entries(self) -> list[JournalEntry]:
+        with self._opened(os.O_RDONLY) as descriptor:
+            return [entry for _, said in self._marked(descriptor) for entry in said]
 
     def mark(self) -> Mark:
         """Where the journal ends now."""
         with self._opened(os.O_RDONLY):
-            return Mark(len(self._entries), self._chain)
+            return self._end
 
     def after(self, mark: Mark) -> list[JournalEntry]:
         """What was written behind a place. Errors: JournalOlder if this journal has no such place."""
-        with self._opened(os.O_RDONLY):
-            if self._marks.get(mark.entries) != mark.chain:
+        with self._opened(os.O_RDONLY) as descriptor:
+            if mark == self._end:
+                return []
+            later: list[JournalEntry] | None = [] if mark == Mark(0, "") else None
+            for end, said in self._marked(descriptor):
+                if later is not None:
+                    later += said
+                elif end == mark:
+                    later = []
+            if later is None:
                 raise JournalOlder
-            return self._entries[mark.entries :]
+            return later
 
     def contains(self, entry: JournalEntry) -> bool:
         """Whether it says this, whatever the time."""
         with self._opened(os.O_RDONLY):
-            return entry.content in self._said
+            return entry.digest in self._said
 
     @contextmanager
     def _opened(self, how: int) -> Iterator[int]:
@@ -160,26 +174,40 @@ class ErasureJournal:
         """Read what this or another process appended since."""
         if os.fstat(descriptor).st_size < self._read_to:
             raise _broken("The erasure journal is shorter than it was.")
-        os.lseek(descriptor, self._read_to, os.SEEK_SET)
-        said = b"".join(iter(lambda: os.read(descriptor, 1 << 20), b""))
-        *lines, _torn = said.split(b"\n")
-        for line in lines:
+        for line in _lines(descriptor, self._read_to):
             self._take(line)
             self._read_to += len(line) + 1
 
     def _take(self, line: bytes) -> None:
         try:
             said = orjson.loads(line)
-            entries = [JournalEntry.read(entry) for entry in said["erase"]]
-            is_whole = line == _line(self._chain, said["erase"])
+            digests = [JournalEntry.read(entry).digest for entry in said["erase"]]
+            is_whole = line == _line(self._end.chain, said["erase"])
         except (ValueError, TypeError, KeyError):
             is_whole = False
         if not is_whole:
             raise _broken("A line of the erasure journal is broken.")
-        self._chain = said["chain"]
-        self._entries += entries
-        self._marks[len(self._entries)] = self._chain
-        self._said.update(entry.content for entry in entries)
+        self._end = Mark(self._end.entries + len(digests), said["chain"])
+        self._said.update(digests)
+
+    def _marked(self, descriptor: int) -> Iterator[tuple[Mark, list[JournalEntry]]]:
+        """Every line that was found whole: the place behind it, and what it says."""
+        entries = 0
+        for line in _lines(descriptor, 0, self._read_to):
+            said = orjson.loads(line)
+            read = [JournalEntry.read(entry) for entry in said["erase"]]
+            entries += len(read)
+            yield Mark(entries, said["chain"]), read
+
+
+def _lines(descriptor: int, start: int, stop: int | None = None) -> Iterator[bytes]:
+    """The lines that have an end, of the file from `start` on, a piece at a time."""
+    os.lseek(descriptor, start, os.SEEK_SET)
+    rest, at = b"", start
+    while piece := os.read(descriptor, _AT_ONCE if stop is None else min(_AT_ONCE, stop - at)):
+        at += len(piece)
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from lines
 
 
 class JournalOlder(KeysUnavailable):

@@ -1,0 +1,62 @@
+"""A file of any length is imported within the same memory, and goes on where it was stopped."""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+
+import orjson
+from engine.stores import count_of, document
+from whole.stores import Store
+
+from lifecycle.engine.documents import Imported, Reject, import_file
+from lifecycle.storage.tables import event_header
+
+TOGETHER = 50
+PEOPLE = 10
+
+
+def a_file(folder: Path, number: int, lot: str) -> Path:
+    """The same few people and values again and again: what is remembered of them does not grow."""
+    path = folder / f"{lot}.jsonl"
+    with path.open("wb") as file:
+        for at in range(number):
+            said = document(
+                "collect", f"{lot}-{at}", {"email": f"p{at % PEOPLE}@example.com"}, purpose="quotation", basis="contract",
+                evidence="K-1", source="import", data={"company": "Ltd " * 50},
+            )  # fmt: skip
+            file.write(orjson.dumps(said) + b"\n")
+    return path
+
+
+def imported(store: Store, path: Path) -> Imported:
+    rejected: list[Reject] = []
+    done = import_file(store.engine, path, rejected=rejected.append, batch=TOGETHER)
+    assert rejected == []
+    return done
+
+
+def peak_of(store: Store, path: Path) -> int:
+    """Up to the last commit; sequencing and projecting, which follow, take windows of a thousand events."""
+    peaks: list[int] = []
+    tracemalloc.start()
+    import_file(
+        store.engine, path, rejected=print, batch=TOGETHER,
+        progress=lambda *_: peaks.append(tracemalloc.get_traced_memory()[1]),
+    )  # fmt: skip
+    tracemalloc.stop()
+    return peaks[-1]
+
+
+def test_four_times_the_file_needs_no_more_memory(store: Store, tmp_path: Path):
+    imported(store, a_file(tmp_path, 2 * TOGETHER, "before"))  # what is loaded once is loaded
+    short, long = (peak_of(store, a_file(tmp_path, times * TOGETHER, f"lot-{times}")) for times in (2, 8))
+    assert long <= 1.3 * short
+
+
+def test_a_file_that_is_imported_again_answers_as_before_and_doubles_nothing(store: Store, tmp_path: Path):
+    path = a_file(tmp_path, 2 * TOGETHER, "again")
+    first = imported(store, path)
+    events = count_of(store.engine.database, event_header)
+    assert imported(store, path).counts == first.counts
+    assert count_of(store.engine.database, event_header) == events
