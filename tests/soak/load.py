@@ -19,7 +19,7 @@ from lifecycle.errors import LifecycleError, StoreUnavailable
 
 THREADS = 3
 ROOMY = 400  # people of one thread
-AN_HOUR = timedelta(hours=1)
+AN_HOUR, A_DAY = timedelta(hours=1), timedelta(days=1)
 PLAIN = "recommended-customers"  # kept for 20 days from its collection, whatever happens
 
 
@@ -128,19 +128,22 @@ def read(url: str, keys: str, folder: str, stop: Any, ready: Any) -> None:
 
 
 def keep_time(url: str, keys: str, folder: str, stop: Any, ready: Any) -> None:
-    """An hour passes each half second; every day is swept, every eight days published and an epoch ended."""
-    noted, hours = Noted(Path(folder), "worker"), 0
+    """Two hours pass each second; every day is swept, every eight days published and an epoch ended."""
+    noted, days = Noted(Path(folder), "worker"), 0
     with open_engine(url, keys=keys) as engine:
         ready.wait()
+        begun, swept_at, seen = engine.clock.now(), engine.clock.now(), time.monotonic()
         while not stop.wait(0.5):
-            hours += 1
+            elapsed, seen = time.monotonic() - seen, time.monotonic()
             try:
-                engine.move_clock(engine.clock.now() + AN_HOUR)
+                now = engine.clock.now() + min(2 * elapsed * AN_HOUR, A_DAY)
+                engine.move_clock(now)
                 engine.drain()
-                if hours % 24 == 0:
-                    swept = engine.sweep()
+                if now - swept_at >= A_DAY:
+                    swept, swept_at = engine.sweep(), now
                     noted.counts.update(sweeps=1, expired=swept.expired, erased=swept.erased)
-                if hours % (8 * 24) == 0:
+                if (now - begun) // (8 * A_DAY) > days:
+                    days += 1
                     engine.publish()
                     engine.rotate()
                     engine.forget_old_commands()

@@ -1,6 +1,6 @@
 """`python -m soak.mixed --minutes 30 --engine sqlite`: mixed load from several processes, then every invariant.
 
-Writers of several threads, an importer, a reader and a worker share one store whose clock runs an hour each half
+Writers of several threads, an importer, a reader and a worker share one store whose clock runs two hours each
 second. Every few seconds memory, write-ahead log and lag are measured; at the end the store is audited. Exits 1 if
 anything is wrong.
 """
