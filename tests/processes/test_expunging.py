@@ -354,7 +354,7 @@ def test_a_follower_that_had_read_the_person_before_brings_nobody_back(store: St
     engine = store.engine
     engine.drain()
     expected = None
-    late = Follower(engine.database, engine.streams, engine.policies, engine.follower._projections)
+    late = Follower(engine.database, engine.streams, engine.policies, engine.follower.projections)
     window = late._changes.window
 
     def slow(start: int, stop: int) -> Any:

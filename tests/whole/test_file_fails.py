@@ -23,7 +23,7 @@ from sqlalchemy import event, text
 from whole.stores import ANN, BEN, TRIAL, Store
 
 from lifecycle.engine import Engine, open_engine
-from lifecycle.errors import LifecycleError, StoreUnavailable
+from lifecycle.errors import StoreUnavailable
 
 PAGE = 4096
 
@@ -163,11 +163,11 @@ def test_a_slow_disk_loses_no_answer_also_when_the_process_is_killed(store: Stor
 FLIPS = 1_500 if os.environ.get("LIFECYCLE_EXAMPLES") == "soak" else 24
 
 
-def shown(engine: Engine) -> set[tuple[str, str]]:
-    """Each holding of two people with its value, masked and in clear."""
+def in_clear(engine: Engine) -> set[tuple[str, str]]:
+    """Each holding of two people with its value."""
     ids = [engine.read.subject_id(person) for person in (ANN, BEN)]
-    read = (*map(engine.read.holdings, (ANN, BEN)), *(engine.read.clear(id, "free-trial") for id in ids))
-    return {(row["holding"], row["value"]) for rows in read for row in rows if row["value"] is not None}
+    rows = [row for id in ids for row in engine.read.clear(id, "free-trial")]
+    return {(row["holding"], row["value"]) for row in rows if row["value"] is not None}
 
 
 @on_sqlite
@@ -176,7 +176,7 @@ def test_a_byte_that_the_disk_changed_is_refused_or_changes_no_value(store: Stor
         store.consent(subject=person)
         store.collect(subject=person)
     store.engine.publish()
-    truth = shown(store.engine)
+    truth = in_clear(store.engine)
     store.engine.database.truncate_wal()
     store.engine.close()
     whole, chance = file_of(store).read_bytes(), random.Random(8)
@@ -190,9 +190,11 @@ def test_a_byte_that_the_disk_changed_is_refused_or_changes_no_value(store: Stor
         damaged.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
         try:
             with open_engine(f"sqlite:///{damaged}", keys=store.settings.keys) as engine:
-                assert shown(engine) <= truth, (place, bit)
-        except LifecycleError as error:
+                found = in_clear(engine)
+        except Exception as error:  # noqa: BLE001 -- what is damaged may end in anything but an answer
             refused.append(str(error))
+        else:
+            assert found <= truth, (place, bit)
     assert refused
     assert not any(value in said for said in refused for value in TRIAL.values())
 

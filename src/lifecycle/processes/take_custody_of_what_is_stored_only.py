@@ -24,7 +24,7 @@ from lifecycle.storage.application import Streams
 from lifecycle.storage.custody_orders import Moving
 from lifecycle.storage.database import Database
 from lifecycle.storage.folding import folded
-from lifecycle.vault.custody import Custodian, take
+from lifecycle.vault.custody import Custodian, Moved, in_custody, take_all
 from lifecycle.vault.files import KeysUnavailable
 from lifecycle.vault.vault import Vault
 
@@ -62,30 +62,32 @@ class TakeCustodyOfWhatIsStoredOnly:
     def _move(self, asked: Sequence[Moving], now: datetime) -> int:
         """One transaction for all of them. Returns how many keys went into custody."""
         people = sorted({each.stream_id for each in asked})
-        taken, waiting = 0, set()
+        waiting: set[UUID] = set()
         with self._database.write("eraser") as c:
             known = erasing.lock_heads(c, [stream for person in people for stream in both_streams(person)])
-            for subject in self._states(c, [person for person in people if person in known]):
-                moved = self._take(c, subject, now)
-                taken += moved or 0
-                if moved is None or not self._give_back(c, subject, now):
+            subjects = self._states(c, [person for person in people if person in known])
+            inside = in_custody(c, [subject.id for subject in subjects])
+            moved = self._take(c, subjects, now)
+            for subject in subjects:
+                not_taken = moved is None and stored_only(subject, now)
+                if not_taken or (subject.id in inside and not self._give_back(c, subject, now)):
                     waiting.add(subject.id)
             custody_orders.done(c, [each for each in asked if each.stream_id not in waiting])
-        return taken
+        return sum(each.taken for each in (moved or {}).values())
 
     def _states(self, c: Connection, people: Sequence[UUID]) -> list[Subject]:
         with self._streams.prefetched(people, c):
             return [self._streams.repository.get(each, projector_func=folded) for each in people]
 
-    def _take(self, c: Connection, subject: Subject, now: datetime) -> int | None:
+    def _take(self, c: Connection, subjects: Sequence[Subject], now: datetime) -> dict[UUID, Moved] | None:
         """None where the epoch has no custody key yet and this process may not make one: it stays noted."""
         try:
-            moved = take(c, self._vault, self._custodian.keys, subject.id, stored_only(subject, now))
+            moved = take_all(c, self._vault, self._custodian.keys, {one.id: stored_only(one, now) for one in subjects})
         except KeysUnavailable:
             return None
-        if moved.generation is not None:
-            erasing.regenerate(c, both_streams(subject.id), moved.generation)
-        return moved.taken
+        fresh = {id: each.generation for id, each in moved.items() if each.generation is not None}
+        erasing.regenerate_all(c, {stream: fresh[id] for id in fresh for stream in both_streams(id)})
+        return moved
 
     def _give_back(self, c: Connection, subject: Subject, now: datetime) -> bool:
         """False where this process has no custody key: it stays noted, for one that has."""

@@ -6,12 +6,12 @@ seals, takes the private half: a file of its own, loaded by a `Custodian` and by
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar, NamedTuple
 from uuid import UUID
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from lifecycle.domain.event import Personal, Withheld
 from lifecycle.errors import NeedsAnother
@@ -19,10 +19,14 @@ from lifecycle.vault.custody_keys import CustodyKeys
 from lifecycle.vault.custody_sealing import public_half, seal_to_custody, unsealed
 from lifecycle.vault.installation import lock_epochs
 from lifecycle.vault.loading import open_epochs
-from lifecycle.vault.rekeying import locked, rekey
+from lifecycle.vault.rekeying import locked, locked_all, opened_under, rekey_all
 from lifecycle.vault.sealing import Tampered, open_disclosure, payload_of
 from lifecycle.vault.tables import Answer, chunks, custody_key, data_key
 from lifecycle.vault.vault import Vault, Wanted
+
+_GONE = delete(data_key).where(
+    data_key.c.subject_id == bindparam("its_subject"), data_key.c.kid == bindparam("its_kid")
+)
 
 
 class Moved(NamedTuple):
@@ -39,26 +43,53 @@ def take(db: Connection, vault: Vault, keys: CustodyKeys, subject_id: UUID, hids
     Without the new key, an old copy of the wrapped keys would still open under today's ordinary ones. The caller has
     locked the heads of both streams before, and notes the generation in them in the same transaction.
     """
-    row = locked(db, subject_id)
-    if row is None or not hids:
-        return Moved()
-    mine = db.execute(select(data_key).where(data_key.c.subject_id == subject_id)).all()
-    inside = [each for each in mine if each.hid in hids and each.kid != row.record_kid]
-    if not inside:
-        return Moved()
+    return take_all(db, vault, keys, {subject_id: hids}).get(subject_id, Moved())
+
+
+def take_all(
+    db: Connection, vault: Vault, keys: CustodyKeys, asked: Mapping[UUID, Collection[str]]
+) -> dict[UUID, Moved]:
+    """The same for many, in a few statements. Names those of whom something went in."""
+    rows = locked_all(db, [person for person, hids in asked.items() if hids])
+    staying, going = _apart(db, rows, asked)
+    if not going:
+        return {}
     lock_epochs(db, shared=True)
     epoch = open_epochs(db)[0]
     public = public_half(db, vault.kek(db, epoch), keys, epoch)
-    opened = rekey(db, vault, row, [each for each in mine if each not in inside], also_open=inside)
-    sealed = [
-        {"subject_id": subject_id, "kid": kid, "hid": hid, "epoch": epoch}
-        | {"sealed": seal_to_custody(public, dk, subject_id, hid, kid, epoch)}
-        for hid, kid, dk in opened
-    ]
-    db.execute(insert(custody_key), sealed)
-    for some in chunks([each.kid for each in inside]):
-        db.execute(delete(data_key).where(data_key.c.subject_id == subject_id, data_key.c.kid.in_(some)))
-    return Moved(taken=len(sealed), generation=row.generation + 1)
+    opened = [(each, dk) for person, some in going.items() for each, dk in opened_under(db, vault, rows[person], some)]
+    rekey_all(db, vault, [(rows[person], staying[person]) for person in going])
+    db.execute(
+        insert(custody_key),
+        [
+            {"subject_id": each.subject_id, "kid": each.kid, "hid": each.hid, "epoch": epoch}
+            | {"sealed": seal_to_custody(public, dk, each.subject_id, each.hid, each.kid, epoch)}
+            for each, dk in opened
+        ],
+    )
+    db.execute(_GONE, [{"its_subject": each.subject_id, "its_kid": each.kid} for each, _ in opened])
+    return {person: Moved(len(some), generation=rows[person].generation + 1) for person, some in going.items()}
+
+
+def _apart(
+    db: Connection, rows: Mapping[UUID, Answer], asked: Mapping[UUID, Collection[str]]
+) -> tuple[dict[UUID, list[Answer]], dict[UUID, list[Answer]]]:
+    """By person, the data keys that stay, and those that go."""
+    staying: dict[UUID, list[Answer]] = {person: [] for person in rows}
+    going: dict[UUID, list[Answer]] = {}
+    for some in chunks(list(rows)):
+        for each in db.execute(select(data_key).where(data_key.c.subject_id.in_(some))):
+            person = each.subject_id
+            goes = each.hid in asked[person] and each.kid != rows[person].record_kid
+            (going.setdefault(person, []) if goes else staying[person]).append(each)
+    return staying, going
+
+
+def in_custody(db: Connection, people: Sequence[UUID]) -> set[UUID]:
+    """Those of whom something is there."""
+    mine = custody_key.c.subject_id
+    asked = (select(mine).distinct().where(mine.in_(some)) for some in chunks(people))
+    return {person for query in asked for person in db.execute(query).scalars()}
 
 
 class CustodyKeyNeeded(NeedsAnother):

@@ -40,13 +40,10 @@ def locked_all(db: Connection, subject_ids: Collection[UUID]) -> dict[UUID, Answ
     return {row.subject_id: row for query in asked for row in db.execute(query.with_for_update())}
 
 
-def rekey(
-    db: Connection, vault: Vault, row: Answer, survivors: Sequence[Answer], also_open: Sequence[Answer] = ()
-) -> list[tuple[str, str, bytes]]:
-    """Wrap the survivors under a new subject key; return holding, id and key of those that go elsewhere."""
-    rekey_all(db, vault, [(row, survivors)])
+def opened_under(db: Connection, vault: Vault, row: Answer, keys: Sequence[Answer]) -> list[tuple[Answer, bytes]]:
+    """The data keys of one person that are to go elsewhere: each with what it wraps."""
     old = AESGCM(unwrap_subject_key(vault.kek(db, row.epoch), row))
-    return [(each.hid, each.kid, _unwrapped(old, row, each)) for each in also_open]
+    return [(each, _unwrapped(old, row, each)) for each in keys]
 
 
 def rekey_all(db: Connection, vault: Vault, people: Iterable[tuple[Answer, Sequence[Answer]]]) -> None:
