@@ -294,11 +294,12 @@ class Views:
 
     @contextmanager
     def _read_about(self, subject_id: UUID) -> Iterator[Connection]:
-        """A snapshot in which everything is projected that is recorded about that person (settled rule 13)."""
+        """A snapshot in which everything is projected that is on the person's record (settled rule 13). Their access
+        stream changes nothing of what is held: a clear read does not wait for its own entry there."""
         if self._follower is not None:
             self._follower.ensure_tables()
             with self._read() as c:
-                if self._follower.has_followed(c, [subject_id, access_stream_of(subject_id)]):
+                if self._follower.has_followed(c, [subject_id]):
                     yield c
                     return
             self._bring_up(subject_id)
