@@ -26,6 +26,7 @@ from whole.stores import Store
 
 from lifecycle.engine import Engine, open_engine
 from lifecycle.engine.creation import AlreadyInitialised, create
+from lifecycle.ledger.tables import map_expunged
 from lifecycle.policy.examples import example_policy_text
 from lifecycle.settings import Settings
 from lifecycle.storage.tables import event_header, pending_erasure
@@ -95,7 +96,11 @@ class Killed:
         rebuild makes of them."""
         engine, people = self.store.engine, PEOPLE * self.lot
         counted = kinds(engine)
-        assert counted["subject-registered"] == counted["personal-data-collected"] == people
+        assert counted["subject-registered"] == counted["personal-data-collected"]
+        if count_of(engine.database, map_expunged):  # years have gone by: of the erased no evidence is left
+            assert counted["subject-registered"] < people
+        else:
+            assert counted["subject-registered"] == people
         assert counted["erasure-ordered"] == counted["erasure-completed"]
         assert count_of(engine.database, pending_erasure) == 0
         engine.publish()
