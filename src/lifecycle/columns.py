@@ -66,7 +66,7 @@ def ask_together(c: Connection, asked: Sequence[Ask]) -> list[Sequence[Any]]:
     cursors = [driver.cursor() for _ in prepared]
     with driver.pipeline():  # for one question too: BEGIN goes along with the first
         for cursor, (one, values) in zip(cursors, prepared, strict=True):
-            given = [list(values[name]) for name in one.order]
+            given = tuple(list(values[name]) for name in one.order)
             before_statement(c, cursor, one.sql, given)
             cursor.execute(one.sql, given)
     for cursor, (one, _) in zip(cursors, prepared, strict=True):

@@ -301,7 +301,7 @@ def test_attack_31_a_ciphertext_that_opens_under_two_keys_opens_as_recorded_or_n
         n = load_heads(c, [ann.id])[ann.id].version + 1
     hid, kid, nonce = "two-faced", b64url(os.urandom(16)), os.urandom(12)
     one, two = os.urandom(32), os.urandom(32)
-    aad = _aad(ann.record, n, kid, hid)
+    aad = _aad(b64url(ann.record), n, kid, hid)
     ct = nonce + two_faced(one, two, nonce, aad, _disclosure(os.urandom(64), hid, "yes"))
     faces = [AESGCM(key).decrypt(nonce, ct[12:], aad) for key in (one, two)]
     assert faces[0] != faces[1]

@@ -30,11 +30,11 @@ def swept_with(store: Store, people: int, lot: str, days: int) -> list[str]:
     return executed
 
 
-def test_the_statements_of_a_sweep_are_as_many_for_thirty_people_as_for_three(store: Store):
+def test_the_statements_of_a_sweep_are_no_more_for_thirty_people_than_for_three(store: Store):
     swept_with(store, 2, "first", 0)  # what is loaded once is loaded
     few = swept_with(store, 3, "few", 9)
     many = swept_with(store, 30, "many", 18)
-    assert len(many) == len(few)
+    assert len(many) <= len(few)  # on PostgreSQL many rows go by COPY
 
 
 def test_the_journal_has_one_line_for_all_who_are_swept_together(store: Store):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -24,6 +25,7 @@ Fence = Callable[[Connection], None]
 # On SQLite there are no schemas: the tables of the vault and the projections lie beside the others.
 SCHEMAS_ON_SQLITE = {"vault": None, "projection": None}
 _BEGIN = "lifecycle_begin"
+_SOON = 1.0  # seconds
 _IDLE_SECONDS = 60.0
 _TAKE_ROLE = (
     "SELECT set_config('role', 'lifecycle_{role}', true), set_config('lock_timeout', '{busy}ms', true),"
@@ -179,7 +181,12 @@ class Database:
             return
         with self._spoken(), self.engine.connect() as c:
             driver = cast(sqlite3.Connection, c.connection.driver_connection)
-            busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            began = time.monotonic()
+            while busy := driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                # SQLite waits for readers, but not for somebody else who is at it: that is soon over.
+                if time.monotonic() > began + _SOON:
+                    break
+                time.sleep(0.02)
         if busy:
             raise Unavailable("Readers hold the write-ahead file.", "let them finish, then try again")
 
