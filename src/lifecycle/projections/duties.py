@@ -68,7 +68,6 @@ class Told:
 
 
 _TOLD = tuple(Told.__slots__)
-_OF_A_DUTY = tuple(name for name in _TOLD if name not in ("subject_id", "holdings", "purposes"))
 
 
 _values = attrgetter(*(column.name for column in recipient_duty.columns if column.name != "subject_id"))
