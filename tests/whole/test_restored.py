@@ -273,6 +273,7 @@ def test_a_process_that_is_open_notices_before_it_reads_or_writes(
     """Whoever restores should stop it first, and did not. It comes to itself when the database has caught up."""
     if how == "copied into it":
         monkeypatch.setattr(Watch, "EVERY", 0.0)  # otherwise within a second
+        store.reopen()
     backups.make()
     store.do("erase", subject=ANN, ground="7.3c")
     opened = store.engine

@@ -82,8 +82,9 @@ def compare(database: Database, journal: ErasureJournal, anchor: Anchor) -> Find
 class Watch:
     """Looks, before a process that is open reads or writes, whether the database was put back under it.
 
-    At most once in `EVERY` seconds, and at once when a SQLite file has become another: a server that is restored is
-    away for longer than that. It has a connection of its own, which holds up nobody and is new whenever the file is.
+    At most once in `EVERY` seconds; at once when a SQLite file has become another, and after the store was not to be
+    had: no server is restored under a connection that lives on. It has a connection of its own, which holds up nobody
+    and is new whenever the file is.
     """
 
     EVERY = 1.0
@@ -110,6 +111,9 @@ class Watch:
             self._database.engine.dispose()  # whatever is connected may be so to what was there before
             raise
         self._file, self._next = file, time.monotonic() + self.EVERY
+
+    def at_once(self) -> None:
+        self._next = 0.0
 
     def close(self) -> None:
         self._own.close()

@@ -46,6 +46,9 @@ class Watching(Protocol):
 
     def look(self) -> None: ...
 
+    def at_once(self) -> None:
+        """The store was away: the next look must not wait."""
+
     def close(self) -> None: ...
 
 
@@ -152,6 +155,8 @@ class Database:
             with spoken():
                 yield
         except Unavailable as error:
+            if self.watching is not None:
+                self.watching.at_once()
             if error.message == CANNOT_OPEN and self._is_read_only():
                 raise Unavailable(*READ_ONLY) from None
             raise
