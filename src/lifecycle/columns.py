@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Dialect, Select, Table, tuple_
+from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Dialect, LargeBinary, Select, Table, tuple_
 from sqlalchemy.types import TypeDecorator
 
 if TYPE_CHECKING:
@@ -40,6 +40,19 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else instant_of(value)
 
 
+class HexDigits(TypeDecorator[str]):
+    """Lower-case hexadecimal digits, kept as the bytes that they say."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
+        return None if value is None else bytes.fromhex(value)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.hex()
+
+
 def among(first: Column[Any], second: Column[Any], pairs: Sequence[tuple[Any, Any]]) -> ColumnElement[bool]:
     """Whether (first, second) is one of these pairs. The first is asked for by itself too: by pairs alone SQLite
     searches the whole table, and what is asked costs what is stored."""
@@ -66,7 +79,7 @@ def ask_together(c: Connection, asked: Sequence[Ask]) -> list[Sequence[Any]]:
     cursors = [driver.cursor() for _ in prepared]
     with driver.pipeline():  # for one question too: BEGIN goes along with the first
         for cursor, (one, values) in zip(cursors, prepared, strict=True):
-            given = tuple(list(values[name]) for name in one.order)
+            given = tuple(one.given(name, values[name]) for name in one.order)
             before_statement(c, cursor, one.sql, given)
             cursor.execute(one.sql, given)
     for cursor, (one, _) in zip(cursors, prepared, strict=True):
@@ -89,8 +102,12 @@ def after_statement(c: Connection, cursor: Any, sql: str) -> None:
 class _Prepared(NamedTuple):
     sql: str
     order: list[str]
+    bound: dict[str, Callable[[Any], Any]]
     row: Any
     processors: list[tuple[int, Callable[[Any], Any]]]
+
+    def given(self, name: str, values: Sequence[Any]) -> list[Any]:
+        return list(map(self.bound[name], values)) if name in self.bound else list(values)
 
     def read(self, rows: Sequence[tuple[Any, ...]]) -> list[Any]:
         if not self.processors:
@@ -113,9 +130,11 @@ def _prepared(statement: Select[Any], dialect: Dialect) -> _Prepared:
     compiled = statement.compile(dialect=dialect)
     columns = statement.selected_columns
     found = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
+    binds = {name: compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect) for name in compiled.binds}
     return _Prepared(
         _EXPANDING.sub("= ANY(%s)", compiled.string),
         list(compiled.positiontup or ()),
+        {name: bind for name, bind in binds.items() if bind is not None},
         namedtuple("_Row", columns.keys(), rename=True),
         [(place, processor) for place, processor in enumerate(found) if processor is not None],
     )

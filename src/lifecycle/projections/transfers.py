@@ -54,6 +54,7 @@ transfer_person = Table(
     Column("transferred_at", Instant),
     Column("version", Integer),
     Column("erased", Boolean, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 # Whom a transfer of this purpose would concern; under no purpose, everybody who is on record.
@@ -63,6 +64,7 @@ transfer_scope = Table(
     Column("purpose", Text, primary_key=True),
     Column("subject_id", Uuid, primary_key=True),
     Index("ix_transfer_scope_subject", "subject_id"),
+    sqlite_with_rowid=False,
 )
 EVERYBODY = ""
 Standing: TypeAlias = dict[str, Any]
@@ -74,7 +76,7 @@ class Transfers:
     """Rewrites the rows of each transfer and each person that changed."""
 
     name = "transfers"
-    version = 1
+    version = 2
     tables = (transfer_standing, transfer_person, transfer_scope)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
