@@ -44,6 +44,7 @@ class DomainEvent(BaseModel):
 
     kind: ClassVar[str]
     record_fields: ClassVar[tuple[str, ...]] = ()
+    field_names: ClassVar[frozenset[str]] = frozenset()
     after_erasure: ClassVar[bool] = False
     """Whether it may follow the whole erasure of the person, then without words and values (settled rule 6)."""
 
@@ -54,6 +55,7 @@ class DomainEvent(BaseModel):
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
         cls.record_fields = tuple(name for name, field in cls.model_fields.items() if field.json_schema_extra == WORDS)
+        cls.field_names = frozenset(cls.model_fields)
 
     def header_data(self) -> dict[str, Any]:
         """What goes into the header, as JSON values; absent fields are left out, but nothing inside of one: a rule

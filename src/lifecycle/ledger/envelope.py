@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from base64 import urlsafe_b64decode
 from binascii import b2a_base64
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ import orjson
 
 from lifecycle.errors import LifecycleError
 from lifecycle.ledger import tree
+from lifecycle.macs import mac
 
 LEAF = b"lifecycle/leaf/v1"
 TAG = b"lifecycle/tag/v1"
@@ -170,12 +170,12 @@ def commitment(salt: bytes, header: bytes) -> bytes:
 
 def stream_key(first_salt: bytes) -> bytes:
     """K_stream, committed by the first event itself, as it is made from that event's salt."""
-    return hmac.digest(first_salt, TAG, "sha256")
+    return mac(first_salt, TAG)
 
 
 def tag(key: bytes, n: int) -> bytes:
     """The n-th tag of a stream: unlinkable to its other tags without the stream's key."""
-    return hmac.digest(key, n.to_bytes(8, "big"), "sha256")[:16]
+    return mac(key, n.to_bytes(8, "big"))[:16]
 
 
 def event_entry(committed: bytes, its_tag: bytes) -> bytes:

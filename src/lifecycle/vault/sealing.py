@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import JsonValue
 
 from lifecycle.errors import Invalid, LifecycleError
+from lifecycle.macs import Mac, mac
 from lifecycle.vault.tables import Row
 
 RECORD = "record"  # the holding id of what callers wrote in words: one key a person, dead with the whole person
@@ -108,7 +109,7 @@ def unwrap(key: AESGCM, wrapped: bytes, aad: bytes) -> bytes:
 
 def key_commitment(dk: bytes) -> str:
     """AES-GCM does not commit to its key; this does, and it names the key that was destroyed."""
-    return b64url(hmac.digest(dk, KEY_COMMIT, "sha256"))
+    return b64url(mac(dk, KEY_COMMIT))
 
 
 @dataclass(slots=True, eq=False)
@@ -125,12 +126,14 @@ class SubjectKeys:
     _sk: AESGCM = field(init=False, repr=False)
     _rk: AESGCM = field(init=False, repr=False)
     _rk_kc: str = field(init=False, repr=False)
+    _mac: Mac = field(init=False, repr=False)
     _sid: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._sk = AESGCM(self.sk)
         self._rk = AESGCM(self.rk)
         self._rk_kc = key_commitment(self.rk)
+        self._mac = Mac(self.rk)
         self._sid = b64url(self.sid)
 
     def seal(self, sid: bytes, n: int, hid: str, value: JsonValue) -> Sealed:
@@ -161,11 +164,11 @@ class SubjectKeys:
     def reference(self, kind: str, text: str) -> str:
         """A name for the caller's words that may stand in a header: it means nothing once the record key is gone."""
         said = REFERENCE + b"\x00" + kind.encode() + b"|" + text.encode()
-        return b64url(hmac.digest(self.rk, said, "sha256")[:16])
+        return b64url(self._mac(said)[:16])
 
     def content_mac(self, content: bytes) -> bytes:
         """To tell whether a repeated command has the same content, without keeping the content."""
-        return hmac.digest(self.rk, CONTENT + b"\x00" + content, "sha256")
+        return self._mac(CONTENT + b"\x00" + content)
 
 
 class OpenParts:
