@@ -163,6 +163,7 @@ ASKED = st.one_of(
     said("erase", ground=GROUNDS),
     said("give-notice", policy=st.just("1.0"), channel=st.sampled_from(["email", "web-form"])),
     said("accept-policy", policy=st.just("1.0"), channel=st.just("email")),
+    said("state-language", language=st.sampled_from(["en", "zh"])),
     said("link-identifier", identifier=st.builds(lambda phone: {"phone": phone}, PHONES)),
     said("unlink-identifier", identifier=st.builds(lambda phone: {"phone": phone}, PHONES)),
     said("record-birth-date", birth_date=st.sampled_from(["1990-01-01", "2024-01-01"])),
@@ -302,6 +303,7 @@ ASKS = {"kind": "complaint", "channel": "phone", "request": "T-1"}
 STORY: list[tuple[str, dict[str, Any]]] = [
     ("give-notice", {"policy": "1.0", "channel": "web-form"}),
     ("accept-policy", {"policy": "1.0", "channel": "web-form"}),
+    ("state-language", {"language": "zh"}),
     ("record-birth-date", {"birth_date": "2015-05-17", "evidence": "passport"}),
     ("record-guardian", {"guardian": MUM, "evidence": "family book"}),
     ("give-consent", CONSENT | {"guardian": MUM, "separate": True}),
