@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Delete, Dialect, Insert, LargeBinary, Table, Update
+from sqlalchemy.types import TypeDecorator
 
 from lifecycle.columns import Counted, after_statement, before_statement, insert_of
 from lifecycle.one_message import Sent, encoder_of, exchange
@@ -123,6 +124,8 @@ def _compile(statement: Statement, dialect: Dialect) -> _Compiled:
 def _processor(of: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
     if isinstance(of, LargeBinary):
         return None  # both drivers take bytes as they are
+    if isinstance(of, TypeDecorator) and isinstance(of.impl_instance, LargeBinary):
+        return lambda value: of.process_bind_param(value, dialect)  # and not as a wrapper of the driver's
     processor: Callable[[Any], Any] | None = of.dialect_impl(dialect).bind_processor(dialect)
     return processor
 
