@@ -22,7 +22,7 @@ CROWD = 1_000
 # Tables that do not grow with people or events, or are read whole because all that is in them is to be done.
 SMALL = {
     "projection_position": "a row a projection",
-    "reaction_position": "a row a process",
+    "reaction_position": "a row a process, and one an archive that was taken over",
     "published_version": "a row a policy version",
     "epoch": "a row an epoch, as they are kept",
     "installation_key": "a row a purpose of a key",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Annotated, Any
 
 import typer
 
+from lifecycle.cli.carrying_out import answer, document
 from lifecycle.cli.here import here, opened, person
 from lifecycle.cli.telling import json_line, rows_of, say, visible
-from lifecycle.cli.words import LocalTime, in_words, plain, short
+from lifecycle.cli.words import LocalTime, plain, short
 
 Instruction = Annotated[str, typer.Argument(help="The instruction's id")]
 Token = Annotated[str, typer.Option(help="The token of this instruction, as it was delivered")]
@@ -96,17 +96,5 @@ def decline(
 def _execute(context: typer.Context, command: str, subject: dict[str, str] | None, **fields: Any) -> None:
     with opened(context) as engine:
         whom = subject or {"id": str(engine.read.instructed(fields["instruction"]).subject_id)}
-        document = {
-            "command": command,
-            "id": f"cli-{secrets.token_hex(8)}",
-            "actor": {"id": "cli", "role": "operator"},
-            "subject": whom,
-            **{name: value for name, value in fields.items() if value is not None},
-        }
-        outcome = engine.execute(document)
-    if here(context).json:
-        json_line(outcome.model_dump(mode="json"))
-    else:
-        say(in_words(outcome))
-    if outcome.outcome in ("invalid", "conflict", "refused"):
-        raise typer.Exit(1)
+        outcome = engine.execute(document(command, subject=whom, **fields))
+    answer(context, outcome)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lifecycle.cli.carrying_out import answer, document, is_failed
 from lifecycle.cli.here import here, opened, progress
 from lifecycle.cli.telling import json_line, rows_of, say, visible
-from lifecycle.cli.words import LocalTime, in_words
+from lifecycle.cli.words import LocalTime
 from lifecycle.errors import Invalid
 
 if TYPE_CHECKING:
@@ -115,14 +115,16 @@ def notify(
     outcome: Outcome | None
     with opened(context, publishing=True) as engine, progress("Telling people") as bar:
         if channel is not None:
-            outcome = engine.execute(_document("notify-subjects", incident, channel=channel, contents=_contents(said)))
+            outcome = engine.execute(
+                document("notify-subjects", incident=incident, channel=channel, contents=_contents(said))
+            )
             if outcome.outcome == "done":
                 engine.incidents.tell(incident, bar)
         else:
             outcome = engine.incidents.tell(incident, bar)
         found = engine.incidents.show(incident)
-    if outcome is not None and outcome.outcome in ("invalid", "conflict", "refused"):
-        _answer(context, outcome)
+    if outcome is not None and is_failed(outcome):
+        answer(context, outcome)
     elif here(context).json:
         json_line(found)
     else:
@@ -217,23 +219,8 @@ def _contents(said: list[str] | None) -> dict[str, str]:
     return {key: text for key, _, text in pairs}
 
 
-def _document(command: str, incident: str, **fields: Any) -> dict[str, Any]:
-    given = {name: value for name, value in fields.items() if value is not None}
-    actor = {"id": "cli", "role": "operator"}
-    return {"command": command, "id": f"cli-{secrets.token_hex(8)}", "actor": actor, "incident": incident, **given}
-
-
 def _execute(context: typer.Context, command: str, incident: str, **fields: Any) -> None:
     with opened(context, publishing=True) as engine:
-        outcome = engine.execute(_document(command, incident, **fields))
+        outcome = engine.execute(document(command, incident=incident, **fields))
         engine.react()
-    _answer(context, outcome)
-
-
-def _answer(context: typer.Context, outcome: Any) -> None:
-    if here(context).json:
-        json_line(outcome.model_dump(mode="json"))
-    else:
-        say(in_words(outcome))
-    if outcome.outcome in ("invalid", "conflict", "refused"):
-        raise typer.Exit(1)
+    answer(context, outcome)

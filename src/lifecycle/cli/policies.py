@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lifecycle.cli.carrying_out import answer, document
 from lifecycle.cli.here import here, opened
 from lifecycle.cli.telling import json_line, rows_of, say, table, visible
-from lifecycle.cli.words import in_words, plain
+from lifecycle.cli.words import plain
 from lifecycle.errors import Invalid
 
 if TYPE_CHECKING:
@@ -62,20 +62,9 @@ def publish(context: typer.Context, file: File) -> None:
     from lifecycle.policy.loading import load_policy  # noqa: PLC0415
 
     load_policy(file)  # names the file and every fault in it
-    document = {
-        "command": "publish-policy",
-        "id": f"cli-{secrets.token_hex(8)}",
-        "actor": {"id": "cli", "role": "operator"},
-        "text": file.read_text(encoding="utf-8-sig"),
-    }
     with opened(context) as engine:
-        outcome = engine.execute(document)
-    if here(context).json:
-        json_line(outcome.model_dump(mode="json"))
-    else:
-        say(in_words(outcome))
-    if outcome.outcome in ("invalid", "conflict", "refused"):
-        raise typer.Exit(1)
+        outcome = engine.execute(document("publish-policy", text=file.read_text(encoding="utf-8-sig")))
+    answer(context, outcome)
 
 
 @app.command()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import secrets
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from lifecycle.cli.carrying_out import answer, document
 from lifecycle.cli.here import here, opened, person
 from lifecycle.cli.telling import json_line, rows_of, say
-from lifecycle.cli.words import LocalTime, in_words
+from lifecycle.cli.words import LocalTime
 from lifecycle.errors import Invalid
 
 app = typer.Typer(no_args_is_help=True, help="What people ask of us, and until when it is answered.")
@@ -222,27 +222,5 @@ def _execute(context: typer.Context, command: str, subject: dict[str, str] | Era
             whom = {"id": str(engine.read.erased(subject.receipt))}
         else:
             whom = subject or {"id": str(engine.read.requester(fields["request"]))}
-        document = {
-            "command": command,
-            "id": f"cli-{secrets.token_hex(8)}",
-            "actor": {"id": "cli", "role": "operator"},
-            "subject": whom,
-            **{name: value for name, value in fields.items() if value is not None},
-        }
-        outcome = engine.execute(document)
-    if here(context).json:
-        json_line(outcome.model_dump(mode="json"))
-    else:
-        say(in_words(outcome))
-        if outcome.request is not None and outcome.outcome == "done":
-            _tell(outcome.request)
-    if outcome.outcome in ("invalid", "conflict", "refused"):
-        raise typer.Exit(1)
-
-
-def _tell(told: Any) -> None:
-    say(f"Request {told.id}")
-    if told.due_on is not None:
-        say(f"Last day: {told.due_on}{' (provisional)' if told.provisional else ''}")
-    if told.duplicate_of is not None:
-        say(f"It repeats {told.duplicate_of}, and is answered together with it")
+        outcome = engine.execute(document(command, subject=whom, **fields))
+    answer(context, outcome)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from lifecycle.cli.carrying_out import answer, document
 from lifecycle.cli.here import here, opened, progress
 from lifecycle.cli.telling import json_line, rows_of, say, visible
-from lifecycle.cli.words import LocalTime, in_words
+from lifecycle.cli.words import LocalTime
 from lifecycle.errors import Invalid
 
 app = typer.Typer(
@@ -203,32 +203,17 @@ def confirm(
     evidence: Annotated[str | None, typer.Option(help="What came with the confirmation")] = None,
 ) -> None:
     """Record the recipient's confirmation, and destroy what it has."""
-    more = {} if evidence is None else {"evidence": evidence}
     with opened(context, publishing=True) as engine, progress("erasing") as bar:
-        outcome = engine.execute(_document("confirm-transfer", transfer, token=token, **more))
+        outcome = engine.execute(document("confirm-transfer", transfer=transfer, token=token, evidence=evidence))
         if outcome.outcome in ("done", "nothing"):
             engine.transfers.leave(transfer, progress=bar)
-    _answer(context, outcome)
+    answer(context, outcome)
 
 
 def _execute(context: typer.Context, command: str, transfer: str, **fields: Any) -> None:
     with opened(context) as engine:
-        outcome = engine.execute(_document(command, transfer, **fields))
-    _answer(context, outcome)
-
-
-def _document(command: str, transfer: str, **fields: Any) -> dict[str, Any]:
-    id = f"cli-{secrets.token_hex(8)}"
-    return {"command": command, "id": id, "actor": {"id": "cli", "role": "operator"}, "transfer": transfer, **fields}
-
-
-def _answer(context: typer.Context, outcome: Any) -> None:
-    if here(context).json:
-        json_line(outcome.model_dump(mode="json"))
-    else:
-        say(in_words(outcome))
-    if outcome.outcome in ("invalid", "conflict", "refused"):
-        raise typer.Exit(1)
+        outcome = engine.execute(document(command, transfer=transfer, **fields))
+    answer(context, outcome)
 
 
 def _read(path: Path, what: str) -> bytes:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Annotated, Any
 
 import typer
 
 from lifecycle.cli import duties
+from lifecycle.cli.carrying_out import answer, document
 from lifecycle.cli.here import here, opened
 from lifecycle.cli.telling import Column, json_line, rows_of, say, visible
-from lifecycle.cli.words import LocalTime, in_words, plain
+from lifecycle.cli.words import LocalTime, plain
 from lifecycle.errors import Invalid
 
 app = typer.Typer(no_args_is_help=True, help="Who processes on our behalf, under which agreements.")
@@ -184,18 +184,6 @@ def dismiss(context: typer.Context, trustee: Trustee, reason: Said = None) -> No
 
 
 def _execute(context: typer.Context, command: str, trustee: str, **fields: Any) -> None:
-    document = {
-        "command": command,
-        "id": f"cli-{secrets.token_hex(8)}",
-        "actor": {"id": "cli", "role": "operator"},
-        "trustee": trustee,
-        **fields,
-    }
     with opened(context) as engine:
-        outcome = engine.execute(document)
-    if here(context).json:
-        json_line(outcome.model_dump(mode="json"))
-    else:
-        say(in_words(outcome))
-    if outcome.outcome in ("invalid", "conflict", "refused"):
-        raise typer.Exit(1)
+        outcome = engine.execute(document(command, trustee=trustee, **fields))
+    answer(context, outcome)

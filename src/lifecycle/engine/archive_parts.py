@@ -21,9 +21,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
 from lifecycle.engine.archives import add_member, write_whole
 from lifecycle.errors import Invalid
+from lifecycle.folders import sync_folder
 from lifecycle.ledger.durable_files import alone
 from lifecycle.ledger.envelope import b64url
-from lifecycle.ledger.ledger_files import sync_folder
 from lifecycle.vault.handing_over import sealer_for
 
 LIST, LOCK = "finished.jsonl", "lock"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Select, bindparam, select
@@ -15,20 +15,19 @@ from lifecycle.commands.document import Command, OpenRecordCommand, SubjectComma
 from lifecycle.commands.registry import entry_of
 from lifecycle.commands.subject.link_identifier import IdentifierCommand
 from lifecycle.commands.transfer.receive_subject import ReceiveSubject
-from lifecycle.domain import open_records
-from lifecycle.domain.event import Personal, Recorded
+from lifecycle.domain.event import Personal
 from lifecycle.domain.open_records import Named, OpenRecord, stream_of
 from lifecycle.domain.streams import access_stream_of, attempts_stream, is_person_stream, policy_stream
 from lifecycle.domain.subject.state import Subject
+from lifecycle.engine.record_states import RecordStates
 from lifecycle.ledger.envelope import read_header
 from lifecycle.policy.model import Policy
 from lifecycle.policy.values import normalise_identifier
 from lifecycle.storage import idempotency
-from lifecycle.storage.appending import Head, heads_asked, heads_in, in_chunks
+from lifecycle.storage.appending import Head, heads_asked, heads_in, in_chunks, load_heads
 from lifecycle.storage.application import Streams
 from lifecycle.storage.folding import folded
 from lifecycle.storage.idempotency import Seen
-from lifecycle.storage.open_words import open_words
 from lifecycle.storage.policies import HOW_MANY, Policies
 from lifecycle.storage.tables import event_body, event_header
 from lifecycle.vault.installation import Found, Installation
@@ -91,6 +90,7 @@ class Snapshot:
         self._streams = streams
         self._vault = vault
         self._policies = policies
+        self._records = RecordStates(streams)
 
     def read(self, c: Connection, questions: Sequence[Question], now: datetime) -> Known:
         identifiers = {each for question in questions for each in question.identifiers}
@@ -134,8 +134,13 @@ class Snapshot:
         streams = [*known, *(stream for one in named if (stream := stream_of(one)) in heads)]
         with self._streams.prefetched(streams, c, {stream: head.version for stream, head in heads.items()}):
             states = {id: self._state(id, heads[id].version) for id in known}
-            found = {one: self.open_record(one, c if one in changing else None) for one in named}
+            found = {one: self._record(c, one, heads, in_words=one in changing) for one in named}
         return states, found
+
+    def _record(self, c: Connection, named: Named, heads: Mapping[UUID, Head], *, in_words: bool) -> OpenRecord:
+        head = heads.get(stream_of(named))
+        version = head.version if head is not None else 0
+        return self._records.in_words(c, named, version) if in_words else self._records.of(named, version)
 
     def _state(self, subject_id: UUID, version: int) -> Subject:
         """As of the snapshot: the cache may know what another thread appended since it was taken."""
@@ -144,14 +149,11 @@ class Snapshot:
         return state if state.version == version else repository.get(subject_id, version=version, projector_func=folded)
 
     def open_record(self, named: Named, words_from: Connection | None = None) -> OpenRecord:
-        """They are few and their streams short: they are folded anew each time. What was said in words is opened only
-        for those about which something is decided: a share does not ask for it."""
-        stream = stream_of(named)
-        events = cast("Iterable[Recorded]", self._streams.events.get(stream))
-        if words_from is not None:
-            said = open_words(words_from, stream)
-            events = [_with_words(event, said.get(event.originator_version, {})) for event in events]
-        return open_records.replay(named, events)
+        """As it stands. What was said in words is opened only if asked for."""
+        if words_from is None:
+            return self._records.of(named)
+        head = load_heads(words_from, [stream_of(named)]).get(stream_of(named))
+        return self._records.in_words(words_from, named, head.version if head is not None else 0)
 
     def _values(
         self,
@@ -171,11 +173,6 @@ class Snapshot:
         for (subject_id, holding, version), value in opened.items():
             values.setdefault(subject_id, {})[(holding, version)] = value
         return values
-
-
-def _with_words(recorded: Recorded, said: Mapping[str, Any]) -> Recorded:
-    absent = dict.fromkeys(recorded.event.record_fields)
-    return recorded._replace(event=recorded.event.model_copy(update={**absent, **said}))
 
 
 def question_of(command: Command, cmd: str, content: bytes) -> Question:

@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lifecycle.ledger.ledger_files import replace_file, sync_folder
+from lifecycle.folders import sync_folder
+from lifecycle.ledger.ledger_files import replace_file
 
 if sys.platform != "win32":
     import fcntl

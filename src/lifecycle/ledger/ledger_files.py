@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lifecycle.errors import StoreUnavailable
+from lifecycle.folders import sync_folder
 from lifecycle.ledger.tiles import TILE_WIDTH, Tile, entries_path
 
 CHECKPOINT = "checkpoint"
@@ -55,17 +56,6 @@ def replace_file(path: Path, content: bytes, mode: int) -> None:
     finally:
         unfinished.unlink(missing_ok=True)
     sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """A new name is durable only when its folder is; Windows has no such call and needs none."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class LedgerFolder:

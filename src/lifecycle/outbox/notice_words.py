@@ -16,8 +16,9 @@ from lifecycle.domain.subject.told_events import SubjectToldOfIncident
 from lifecycle.domain.transfer.events import TransferAnnounced
 from lifecycle.policy.differences import asked_anew, differences
 from lifecycle.policy.model import Policy
+from lifecycle.policy.vocabulary import Language
 
-LANGUAGES = ("en", "zh")
+LANGUAGES = tuple(each.value for each in Language)
 Words = Mapping[str, Any]
 Lines = Callable[["Writing"], Iterator[str]]
 
@@ -51,9 +52,9 @@ def _words(language: str) -> Words:
     return read
 
 
-def in_all_languages(policy: Policy, lines: Lines) -> dict[str, str]:
-    """The person's language is not known here: whoever carries the notice picks it."""
-    return {language: _whole(Writing(_words(language), policy), lines) for language in LANGUAGES}
+def written(policy: Policy, lines: Lines, language: str | None) -> dict[str, str]:
+    """In the language that the person has stated; until then in every one, and whoever carries the notice picks it."""
+    return {each: _whole(Writing(_words(each), policy), lines) for each in LANGUAGES if language in (None, each)}
 
 
 def _whole(writing: Writing, lines: Lines) -> str:

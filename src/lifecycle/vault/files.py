@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lifecycle.errors import StoreUnavailable
+from lifecycle.folders import sync_folder
 
 OWNER_ONLY = 0o600
 
@@ -77,14 +78,3 @@ def destroy(path: Path) -> None:
                 os.fsync(file.fileno())
             doomed.unlink()
     sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """A new or removed name is durable only when its folder is; Windows has no such call and needs none."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
