@@ -45,13 +45,16 @@ class Decision:
     effects: tuple[Effect, ...] = ()
 
     def followed_by(self, facts: Iterable[DomainEvent]) -> Decision:
-        return Decision((*self.events, *facts), self.effects)
+        more = tuple(facts)
+        return Decision((*self.events, *more), self.effects) if more else self
 
     def telling(self) -> Decision:
         """The same, with the effects said by the first event that can say them: a repeated answer is rebuilt from
         events (settled rule 10)."""
+        if not self.effects:
+            return self
         for index, event in enumerate(self.events):
-            if self.effects and "effects" in type(event).model_fields:
+            if "effects" in event.field_names:
                 told = event.model_copy(update={"effects": self.effects})
                 return Decision((*self.events[:index], told, *self.events[index + 1 :]), self.effects)
         return self

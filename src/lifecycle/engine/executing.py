@@ -33,6 +33,7 @@ from lifecycle.vault.vault import Vault
 TRIES = 8
 TRIES_ALONE = 64
 PAUSE = 0.005  # seconds
+_ID = {"id"}
 
 
 class Busy(StoreUnavailable):
@@ -156,7 +157,7 @@ class Executing:
 def _content(command: Command) -> dict[str, Any]:
     """What a repeat has to say again. Without what stands at its default: a field that a later program adds must not
     make a late repeat another content."""
-    said = command.model_dump(mode="json", exclude={"id"}, exclude_defaults=True)
+    said = command.__pydantic_serializer__.to_python(command, mode="json", exclude=_ID, exclude_defaults=True)
     return {"command": verb_of(command), **said}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, TypeVar
 
 from pydantic import Field, StringConstraints, field_validator
@@ -154,6 +154,8 @@ class Policy(Part):
 
     def minimum_for(self, purpose_id: str, basis: LegalBasis) -> StatutoryMinimum | None:
         """The longest statutory minimum for grounds of this purpose on this basis. Settled rule 23."""
+        if not self.minimums:
+            return None
         rules = [rule for rule in self.minimums if rule.purpose == purpose_id and basis in rule.bases]
         if not rules:
             return None
@@ -189,12 +191,15 @@ class Policy(Part):
         )
 
     def _rule(self, name: str, retention: Retention) -> RetentionRule:
-        return RetentionRule(
-            name=f"{name}@{self.version}",
-            counts_from=retention.counts_from,
-            period=retention.period,
-            zone=self.time_zone,
-        )
+        kept = None if retention.while_contract_lasts else (retention.days, retention.months)
+        return _made(f"{name}@{self.version}", retention.counts_from, kept, self.time_zone)
+
+
+@lru_cache(maxsize=1_024)
+def _made(name: str, counts_from: CountsFrom, kept: tuple[int | None, int | None] | None, zone: str) -> RetentionRule:
+    """Alike for all that is collected under one version for one purpose."""
+    period = None if kept is None else Period(days=kept[0], months=kept[1])
+    return RetentionRule(name=name, counts_from=counts_from, period=period, zone=zone)
 
 
 def _labelled(named: Mapping[str, _Labelled], labels: Mapping[str, str]) -> dict[str, _Labelled]:

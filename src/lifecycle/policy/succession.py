@@ -21,6 +21,8 @@ def in_force(published: Sequence[Policy], at: datetime) -> Policy | None:
     `published` is in the order of publication, oldest first.
     """
     begun = [policy for policy in reversed(published) if takes_effect(policy) <= at]
+    if len(begun) < 2:  # as nearly always
+        return begun[0] if begun else None
     return max(begun, key=lambda policy: policy.effective, default=None)  # of equals, `max` takes the first
 
 
@@ -72,7 +74,7 @@ class Acquaintance:
     def in_force(self, published: Sequence[Policy], at: datetime) -> Policy | None:
         """The version that is in force for this person at `at`."""
         binding = [p for p in published if (since := self.since(p)) is not None and since <= at]
-        return in_force(binding, at)
+        return in_force(binding, at) if len(binding) > 1 else next(iter(binding), None)
 
     def revisions(self, published: Sequence[Policy]) -> list[Revision]:
         """Every version that came, or by what is known now will come, into force after the one they began with."""

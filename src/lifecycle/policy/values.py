@@ -73,6 +73,14 @@ def normalise_value(format: str, value: str) -> str:
         return value
 
 
+def equal_to(format: str | None, value: str) -> Callable[[str], bool]:
+    """Says whether another value equals this one: by their normal forms, or without a format as they are written."""
+    if format is None:
+        return value.__eq__
+    normal = normalise_value(format, value)
+    return lambda other: other == value or normalise_value(format, other) == normal
+
+
 def mask_value(mask: str, value: object) -> str:
     """What may be shown to whoever has no right to the clear value."""
     return MASKS[mask](value) if isinstance(value, str) else HIDDEN
@@ -89,6 +97,8 @@ def normalise_identifier(type: IdentifierType, raw: str) -> str:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise _Malformed("it is not a text")
+    if len(value) <= LONGEST and value.isascii():
+        return value
     try:
         size = len(value.encode())
     except UnicodeEncodeError:
@@ -99,6 +109,8 @@ def _text(value: object) -> str:
 
 
 def _normal_text(value: str) -> str:
+    if value.isascii():
+        return value.strip()
     return unicodedata.normalize("NFC", value).strip()
 
 

@@ -126,6 +126,7 @@ class Appending:
             prev=envelope.b64url(head.commitment) if head.commitment else None,
             sid=head.sid,
             kind=fact.kind,
+            is_plain=fact.is_plain(),
         )
         placed, moved = self._place(head, header, at)
         recorded = Recorded(head.stream_id, version, at, fact, judged, header)
@@ -166,18 +167,17 @@ class Appending:
         self.recorded.append(recorded)
 
 
-def _values(fact: DomainEvent, judged: Judged) -> Iterator[tuple[str, JsonValue]]:
+def _values(fact: DomainEvent, judged: Judged) -> list[tuple[str, JsonValue]]:
     record = fact.record_words()
     if judged.actor is not None:
         record["actor"] = judged.actor
     if judged.correlation is not None:
         record["correlation"] = judged.correlation
-    if record:
-        yield RECORD, record
-    for hid, value in fact.values.items():
-        if isinstance(value, Withheld):
-            raise AssertionError("a value that is withheld cannot be sealed")  # noqa: TRY004 -- a bug, not an input
-        yield hid, value
+    sealed: list[tuple[str, Any]] = [(RECORD, record)] if record else []
+    sealed += fact.values.items()
+    if any(type(value) is Withheld for _, value in sealed):
+        raise AssertionError("a value that is withheld cannot be sealed")
+    return sealed
 
 
 _COLUMNS = Head._fields[:-1]  # `stored` is none

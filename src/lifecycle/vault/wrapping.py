@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from lifecycle.macs import mac
 from lifecycle.vault.sealing import RECORD, SubjectKeys, b64url, data_key_aad, unwrap, wrap
 from lifecycle.vault.tables import Answer, Row
 
@@ -29,8 +29,7 @@ class EpochSecrets:
     lookup_key: bytes = field(repr=False)
 
     def token(self, kind: str, normalised: str) -> bytes:
-        by_type = hmac.digest(self.lookup_key, kind.encode(), "sha256")
-        return hmac.digest(by_type, normalised.encode(), "sha256")
+        return mac(mac(self.lookup_key, kind.encode()), normalised.encode())
 
 
 def subject_key_row(secrets: EpochSecrets, keys: SubjectKeys) -> Row:

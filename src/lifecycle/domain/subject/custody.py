@@ -38,7 +38,7 @@ def _is_stored_only(subject: Subject, holding: Holding, at: datetime) -> bool:
     if holding.id == subject.birth_date:
         return False
     return subject.is_restricted(holding, at) or (
-        not subject.live_grounds(holding, at) and bool(keepers(subject, holding, at))
+        not subject.has_live_ground(holding, at) and bool(keepers(subject, holding, at))
     )
 
 
@@ -50,7 +50,7 @@ def in_use(subject: Subject, at: datetime) -> frozenset[str]:
 
 def is_in_use(subject: Subject, holding: Holding, at: datetime) -> bool:
     """The same of one holding that is kept."""
-    return bool(subject.live_grounds(holding, at)) and not subject.is_restricted(holding, at)
+    return subject.has_live_ground(holding, at) and not subject.is_restricted(holding, at)
 
 
 def moves_keys(subject: Subject, events: Iterable[DomainEvent], at: datetime) -> bool:
@@ -63,12 +63,8 @@ def moves_keys(subject: Subject, events: Iterable[DomainEvent], at: datetime) ->
         if isinstance(event, MOVING):
             return True
         sealed.update(event.values)
-    return any(
-        id in subject.holdings
-        and subject.holdings[id].erased_at is None
-        and _is_stored_only(subject, subject.holdings[id], at)
-        for id in sealed
-    )
+    held = [subject.holdings[id] for id in sealed if id in subject.holdings]
+    return bool([each for each in held if each.erased_at is None and _is_stored_only(subject, each, at)])
 
 
 # -- opening ----------------------------------------------------------------------------------------------------------
@@ -151,7 +147,7 @@ def _is_for_the_person(subject: Subject, request: str) -> bool:
 
 def _is_disputed(subject: Subject, holding: Holding, at: datetime) -> bool:
     """In storage only because somebody asked for that, and for no law: neither hold nor law could be named for it."""
-    if holding.transferred_at is not None or not subject.live_grounds(holding, at):
+    if holding.transferred_at is not None or not subject.has_live_ground(holding, at):
         return False
     in_force = [one for one in holding.restrictions if one.since <= at and (one.until is None or at < one.until)]
     return bool(in_force) and not any(one.by_law for one in in_force)

@@ -183,32 +183,41 @@ def _end_consents(
 
 def _collected(subject: Subject, event: e.PersonalDataCollected, recorded_at: datetime) -> Subject:
     subject = _freeze_due(subject, event.purpose, recorded_at)
-    at = event.occurred_at
-    fresh = [
-        Holding(
-            new.holding,
-            new.category,
-            event.source,
-            at,
-            generations=(Generation(subject.version, at),),
-            held_by=event.held_by,
-        )
-        for new in event.new
-    ]
-    further = [subject.holdings[holding] for holding in event.further]
-    given = [_with_copies(holding, event) for holding in (*fresh, *further)]
-    grounded = [_with_ground(subject, holding, event, recorded_at) for holding in given]
-    return _active(subject.with_holdings(grounded), event.purpose, at)
+    at, copies = event.occurred_at, _copies(event)
+    holdings = dict(subject.holdings)
+    if event.new:
+        grounds, generations = (_ground(event, 1),), (Generation(subject.version, at),)
+        for new in event.new:
+            holdings[new.holding] = Holding(
+                new.holding,
+                new.category,
+                event.source,
+                at,
+                grounds,
+                generations,
+                shares=copies,
+                held_by=event.held_by,
+            )
+    for id in event.further:
+        held = holdings[id]
+        given = replace(held, shares=(*held.shares, *copies)) if copies else held
+        holdings[id] = _with_ground(subject, given, event, recorded_at)
+    return subject.changed(holdings=holdings, activity=_activity_with(subject, event.purpose, at))
 
 
-def _with_copies(holding: Holding, event: e.PersonalDataCollected) -> Holding:
+def _copies(event: e.PersonalDataCollected) -> tuple[Share, ...]:
     """Who collects for us, and who keeps for us, has a copy. Policy clause 2."""
-    copies = []
+    copies: tuple[Share, ...] = ()
     if event.technology is not None:
-        copies.append(Share(event.technology, event.occurred_at, RecipientKind.TECHNOLOGY, purpose=event.purpose))
+        copies = (Share(event.technology, event.occurred_at, RecipientKind.TECHNOLOGY, purpose=event.purpose),)
     if event.held_by is not None:
-        copies.append(Share(event.held_by, event.occurred_at, RecipientKind.SYSTEM))
-    return replace(holding, shares=(*holding.shares, *copies)) if copies else holding
+        copies = (*copies, Share(event.held_by, event.occurred_at, RecipientKind.SYSTEM))
+    return copies
+
+
+def _ground(event: e.PersonalDataCollected, number: int) -> Ground:
+    at = event.occurred_at
+    return Ground(number, event.purpose, event.basis, at, at, event.rule, event.minimum, technology=event.technology)
 
 
 def _with_ground(subject: Subject, holding: Holding, event: e.PersonalDataCollected, recorded_at: datetime) -> Holding:
@@ -225,19 +234,10 @@ def _with_ground(subject: Subject, holding: Holding, event: e.PersonalDataCollec
             renewed = replace(ground, counted_from=counted, rule=event.rule, minimum=event.minimum, limits=())
             grounds = tuple(renewed if ground.number == other.number else other for other in holding.grounds)
             return replace(holding, grounds=grounds)
-    at = event.occurred_at
-    ground = Ground(
-        len(holding.grounds) + 1,
-        event.purpose,
-        event.basis,
-        at,
-        at,
-        event.rule,
-        event.minimum,
-        technology=event.technology,
-    )
-    since = min(holding.since, at)  # an equal value was collected earlier than was known: it is held since then
-    return replace(holding, since=since, grounds=(*holding.grounds, ground), kept_by=frozenset())
+    # An equal value was collected earlier than was known: it is held since then.
+    since = min(holding.since, event.occurred_at)
+    grounds = (*holding.grounds, _ground(event, len(holding.grounds) + 1))
+    return replace(holding, since=since, grounds=grounds, kept_by=frozenset())
 
 
 def _activity(subject: Subject, event: e.ActivityRecorded, recorded_at: datetime) -> Subject:
@@ -245,30 +245,35 @@ def _activity(subject: Subject, event: e.ActivityRecorded, recorded_at: datetime
 
 
 def _active(subject: Subject, purpose: str, at: datetime) -> Subject:
-    latest = max(at, subject.activity.get(purpose, at))
-    return subject.changed(activity={**subject.activity, purpose: latest})
+    return subject.changed(activity=_activity_with(subject, purpose, at))
+
+
+def _activity_with(subject: Subject, purpose: str, at: datetime) -> dict[str, datetime]:
+    return {**subject.activity, purpose: max(at, subject.activity.get(purpose, at))}
 
 
 def _freeze_due(subject: Subject, purpose: str, recorded_at: datetime) -> Subject:
     """Fix the end of grounds that are due already, so that activity after the due instant never revives them."""
     changed = []
+    latest = subject.activity.get(purpose)
     for holding in subject.holdings.values():
-        if holding.erased_at is None and any(_may_freeze(subject, g, purpose, recorded_at) for g in holding.grounds):
-            grounds = tuple(_frozen(subject, ground, purpose, recorded_at) for ground in holding.grounds)
+        if holding.erased_at is not None:
+            continue
+        if [True for each in holding.grounds if each.purpose == purpose and _may_freeze(each, latest, recorded_at)]:
+            grounds = tuple([_frozen(subject, ground, purpose, recorded_at) for ground in holding.grounds])
             changed.append(replace(holding, grounds=grounds))
     return subject.with_holdings(changed) if changed else subject
 
 
-def _may_freeze(subject: Subject, ground: Ground, purpose: str, recorded_at: datetime) -> bool:
-    """Whether its end has to be counted: hardly ever, because it takes at least as many days as its months have."""
-    if ground.purpose != purpose:
-        return False
+def _may_freeze(ground: Ground, latest: datetime | None, recorded_at: datetime) -> bool:
+    """Whether its end has to be counted: hardly ever, because it takes at least as many days as its months have.
+    `latest` is the last activity for its purpose."""
     if ground.limits or ground.until is not None:
         return True
-    rule = ground.rule
+    rule, start = ground.rule, ground.counted_from
     if rule.counts_from is not CountsFrom.LAST_ACTIVITY:
         return False
-    return rule.may_be_over(max(ground.counted_from, subject.activity.get(purpose, ground.counted_from)), recorded_at)
+    return rule.may_be_over(start if latest is None or latest < start else latest, recorded_at)
 
 
 def _frozen(subject: Subject, ground: Ground, purpose: str, recorded_at: datetime) -> Ground:
