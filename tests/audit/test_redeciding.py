@@ -692,3 +692,17 @@ def test_what_an_older_program_recorded_without_saying_how_access_was_given_cann
     assert "before access had to say how it was given" in newest["because"]
     forged(store, ANN, fact)  # twice: no program ever did that
     assert store.engine.read.re_decide(ANN)[-1]["verdict"] == "different"
+
+
+def test_where_a_system_keeps_a_value_that_is_erased_its_place_is_compared_with_its_place():
+    noon = datetime.fromisoformat("2024-08-01T12:00:00+08:00")
+    ann = Remembered(parse_policy(COLOURFUL), noon, agreements(noon, TRIAL))
+    elsewhere = {"held_by": "crm", "locator": "crm/1", "data": {"phone": None}, "evidence": "K-1"}
+    for days in (0, 40):
+        ann.now += timedelta(days=days)
+        ann.do("collect", ann.now, purpose="free-trial", basis="contract", source="api", **elsewhere)
+    ann.now += timedelta(days=1000)
+    ann.sweep()
+    again = list(re_decided(ann.record()))
+    assert [row["verdict"] for row in again[:2]] == ["cannot-tell", "cannot-tell"]
+    check(again, [each.event.kind for each in ann.events])

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Delete, Dialect, Insert, LargeBinary, Table, 
 from sqlalchemy.types import TypeDecorator
 
 from lifecycle.columns import Counted, after_statement, before_statement, insert_of
-from lifecycle.one_message import Sent, encoder_of, exchange
+from lifecycle.one_message import Sent, encoder_of, exchange, send_now
 
 Row = Mapping[str, Any]
 Statement = Insert | Update | Delete
@@ -54,6 +54,7 @@ def write_together(c: Connection, steps: Sequence[Step]) -> list[int]:
     if c.dialect.name == "sqlite":
         return [_executed(c, compiled.sql, many) for compiled, many in given]
     if any(compiled.copy is not None and len(many) >= BULK for compiled, many in given):
+        send_now(c)
         return [_written(c, compiled, many) for compiled, many in given]
     return _in_one_message(c, given)
 
