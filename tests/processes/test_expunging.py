@@ -591,6 +591,12 @@ def test_a_backup_older_than_an_expunge_is_expunged_again_by_the_sweep(store: St
     assert verdict(store, bundle, capsys)[1]["streams"][0]["state"] == "expunged"
 
 
+IDS_AS_TEXT = {
+    "sqlite": "UPDATE command_seen SET cmd = lower(hex(cmd))",
+    "postgresql": "ALTER TABLE command_seen ALTER COLUMN cmd TYPE varchar(64) USING encode(cmd, 'hex')",
+}
+
+
 def test_stores_of_an_earlier_version_are_told_of_everybody_who_was_final(store: Store):
     (ann,) = final(store, "ann")
     erased(store, "cem")  # not final
@@ -601,6 +607,8 @@ def test_stores_of_an_earlier_version_are_told_of_everybody_who_was_final(store:
         vault = "" if store.engine.database.is_sqlite else "vault."
         for table in ("evidence_due", "reaction_position", "pending_custody", f"{vault}custody_key"):
             c.execute(text(f"DROP TABLE {table}"))
+        c.execute(text(IDS_AS_TEXT[c.dialect.name]))
+        c.execute(text("CREATE INDEX ix_command_seen_at ON command_seen (at)"))
         c.execute(text("UPDATE alembic_version SET version_num = '0003'"))
     schema.migrate(store.engine.database)
     with store.engine.database.read() as c:

@@ -15,7 +15,7 @@ down_revision = "0007"
 branch_labels = None
 depends_on = None
 
-# They were named by the projector, who owns them; who migrates may take its role. The trail is read from the events.
+# The trail is read from the events. Its table is the projector's, whose role whoever migrates may take.
 _TRAIL = (
     "DROP TABLE IF EXISTS {schema}audit_trail",
     "DELETE FROM {schema}projection_position WHERE name = 'audit-trail'",
