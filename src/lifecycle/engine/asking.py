@@ -31,9 +31,10 @@ from lifecycle.storage.idempotency import Seen
 from lifecycle.storage.open_words import open_words
 from lifecycle.storage.policies import HOW_MANY, Policies
 from lifecycle.storage.tables import event_body, event_header
-from lifecycle.vault.installation import Found, Installation
+from lifecycle.vault import spent
+from lifecycle.vault.installation import Found, Installation, Names
 from lifecycle.vault.sealing import SubjectKeys
-from lifecycle.vault.spent import spent_of
+from lifecycle.vault.spent import Spent
 from lifecycle.vault.vault import Vault, Wanted
 
 Part = tuple[str, int]
@@ -58,6 +59,11 @@ class Question:
         return subject_id if subject_id is not None and is_person_stream(subject_id) else None
 
     @property
+    def named(self) -> tuple[str, str]:
+        """The name that is given, or the id."""
+        return self.identifier or ("id", str(self.subject_id))
+
+    @property
     def identifiers(self) -> Iterable[tuple[Any, str]]:
         """All identifiers that the blind index is asked for."""
         if self.identifier is not None:
@@ -80,7 +86,8 @@ class Known:
     keys: Mapping[UUID, SubjectKeys]
     open_records: dict[Named, OpenRecord]
     seen: dict[tuple[UUID, str], Seen]
-    spent: set[str]
+    names: Mapping[tuple[str, str], Names] = field(repr=False)
+    spent: Mapping[tuple[str, Names], Spent]
     values: Mapping[UUID, dict[Part, Personal[str]]] = field(repr=False)
 
 
@@ -99,8 +106,13 @@ class Snapshot:
         people = {person for question in questions if (person := question.person(found)) is not None}
         changing = {q.command.named for q in questions if isinstance(q.command, OpenRecordCommand)}
         named = changing.union(*(q.command.reads() for q in questions))
-        before = list(dict.fromkeys(_asked_before(questions, found)))
-        heads, keys, seen = self._of_people(c, list(people), _streams_of(people, named, published, now), before)
+        asked = [question for question in questions if isinstance(question.command, SubjectCommand)]
+        names = {name: installation.names(name) for name in dict.fromkeys(question.named for question in asked)}
+        before = list(dict.fromkeys(_asked_before(questions, found, names)))
+        cmds = [question.cmd for question in asked]
+        heads, keys, seen, alone = self._of_people(
+            c, list(people), _streams_of(people, named, published, now), before, cmds
+        )
         states, records = self._states(c, heads, people, named, changing)
         keys = {id: mine for id, mine in keys.items() if id in states}
         return Known(
@@ -112,20 +124,28 @@ class Snapshot:
             keys,
             records,
             seen,
-            spent_of(c, _strangers(questions, found, states)),
+            names,
+            spent.spent_by(c, alone, ((question.cmd, names[question.named]) for question in asked)) if alone else {},
             self._values(c, questions, found, states, keys),
         )
 
     def _of_people(
-        self, c: Connection, people: Sequence[UUID], streams: Iterable[UUID], before: Sequence[tuple[UUID, str]]
-    ) -> tuple[dict[UUID, Head], dict[UUID, SubjectKeys], dict[tuple[UUID, str], Seen]]:
-        """Heads, keys and earlier answers, asked at once; of many commands the earlier answers by themselves."""
+        self,
+        c: Connection,
+        people: Sequence[UUID],
+        streams: Iterable[UUID],
+        before: Sequence[tuple[UUID, str]],
+        cmds: Sequence[str],
+    ) -> tuple[dict[UUID, Head], dict[UUID, SubjectKeys], dict[tuple[UUID, str], Seen], dict[str, datetime]]:
+        """Heads, keys, earlier answers and spent ids, asked at once; of many commands the answers by themselves."""
         of_heads, of_keys = heads_asked(streams), self._vault.keys_asked(people)
-        few = [idempotency.few_asked(before)] if 0 < len(before) <= _FEW else []
+        few = [idempotency.few_asked(before), spent.few_asked(cmds)] if 0 < len(before) <= _FEW else []
         found = ask_together(c, [*of_heads, *of_keys, *few])
         heads = heads_in(found[: len(of_heads)])
         keys = self._vault.keys_in(c, people, found[len(of_heads) : len(of_heads) + len(of_keys)])
-        return heads, keys, idempotency.few_in(found[-1]) if few else idempotency.seen(c, before)
+        if few:
+            return heads, keys, idempotency.few_in(found[-2]), spent.untils_in(found[-1])
+        return heads, keys, idempotency.seen(c, before), spent.spent_of(c, cmds)
 
     def _states(
         self, c: Connection, heads: Mapping[UUID, Head], people: set[UUID], named: set[Named], changing: set[Named]
@@ -198,12 +218,6 @@ def _uuid(text: str | None) -> UUID:
         return UUID(int=0)  # nobody has it
 
 
-def _strangers(questions: Sequence[Question], found: Found, states: Mapping[UUID, Subject]) -> list[str]:
-    """Commands about nobody whom we know, or know no longer: they may be late repeats of an erased person's."""
-    living = {id for id, state in states.items() if state.erasure is None}
-    return [question.cmd for question in questions if question.person(found) not in living]
-
-
 def _streams_of(
     people: Iterable[UUID], named: Iterable[Named], published: Sequence[Policy], now: datetime
 ) -> Iterable[UUID]:
@@ -220,14 +234,18 @@ def attempts_on(policy: Policy | None, now: datetime) -> UUID:
     return attempts_stream(policy.day_of(now) if policy is not None else now.date())
 
 
-def _asked_before(questions: Sequence[Question], found: Found) -> Iterable[tuple[UUID, str]]:
+def _asked_before(
+    questions: Sequence[Question], found: Found, names: Mapping[tuple[str, str], Names]
+) -> Iterable[tuple[UUID, str]]:
     for question in questions:
         if (person := question.person(found)) is not None:
             yield person, question.cmd
         command = question.command
-        if isinstance(command, OpenRecordCommand):
+        if isinstance(command, SubjectCommand):  # it may have been answered before anybody had that name
+            yield from ((idempotency.stranger_stream(token), question.cmd) for _, token in names[question.named])
+        elif isinstance(command, OpenRecordCommand):
             yield stream_of(command.named), question.cmd
-        elif not isinstance(command, SubjectCommand):
+        else:
             yield policy_stream(), question.cmd
 
 

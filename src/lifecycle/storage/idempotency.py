@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from hashlib import sha256
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from lifecycle.columns import Ask, among
 from lifecycle.storage.tables import command_seen
 
 KEPT = timedelta(days=90)
+_STRANGER = b"stranger|"
 _MANY = 5_000  # pairs in one query
 
 column = command_seen.c
@@ -41,6 +43,12 @@ class Seen:
     def row(self) -> dict[str, Any]:
         """Not dataclasses.asdict: it copies each value deeply, a tenth of a whole command."""
         return {name: getattr(self, name) for name in _COLUMNS}
+
+
+def stranger_stream(token: bytes) -> UUID:
+    """Under what the answers are kept that a name was given while nobody had it. No stream of events has such an id;
+    nobody can tell it from the name any more when the epoch of the token has ended."""
+    return UUID(bytes=sha256(_STRANGER + token).digest()[:16], version=4)
 
 
 _COLUMNS = tuple(field.name for field in fields(Seen))

@@ -14,6 +14,7 @@ from lifecycle.vault.tables import Answer, Row
 WRAP_SUBJECT_KEY = b"lifecycle/wrap-subject-key/v1"
 WRAP_INSTALLATION_KEY = b"lifecycle/wrap-installation-key/v1"
 SEAL_LOOKUP = b"lifecycle/seal-lookup/v1"
+CONTENT_OF_STRANGERS = b"lifecycle/content-of-strangers/v1"
 
 LOOKUP_KEY = "lookup"
 COMMAND_KEY = "command"
@@ -31,6 +32,10 @@ class EpochSecrets:
     def token(self, kind: str, normalised: str) -> bytes:
         by_type = hmac.digest(self.lookup_key, kind.encode(), "sha256")
         return hmac.digest(by_type, normalised.encode(), "sha256")
+
+    def content_mac(self, content: bytes) -> bytes:
+        """To tell whether whom nobody knows says the same again; for as long as this epoch lasts."""
+        return hmac.digest(self.lookup_key, CONTENT_OF_STRANGERS + b"\x00" + content, "sha256")
 
 
 def subject_key_row(secrets: EpochSecrets, keys: SubjectKeys) -> Row:
