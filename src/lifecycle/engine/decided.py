@@ -104,14 +104,16 @@ class Decided:
 
     # -- streams without a person ------------------------------------------------------------------------------------
 
-    def append_open(self, stream: UUID, event: DomainEvent, judged: Judged) -> None:
+    def append_open(self, stream: UUID, event: DomainEvent, judged: Judged) -> int:
         head = self.heads.get(stream) or Head.new(stream, secrets.token_bytes(SID_BYTES))
         _, self.heads[stream] = self.appending.append(head, OpenParts(), event, judged, self.now)
+        return self.heads[stream].version
 
-    def append_attempt(self, question: Question, refusal: Refused) -> None:
-        """A refused attempt of somebody whom nobody knows (settled rule 11)."""
+    def append_attempt(self, question: Question, refusal: Refused) -> tuple[UUID, int]:
+        """A refused attempt of somebody whom nobody knows (settled rule 11); returns where it is recorded."""
         stream = attempts_on(self._newest(), self.now)
-        self.append_open(stream, self.refusal_event(question.command, refusal), self.judged(question, nameless=True))
+        judged = self.judged(question, nameless=True)
+        return stream, self.append_open(stream, self.refusal_event(question.command, refusal), judged)
 
     def refusal_event(self, command: Command, refusal: Refused) -> CommandRefused:
         """Only words that a policy declares: anything else that the caller wrote may be personal data."""
