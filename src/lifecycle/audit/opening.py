@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from lifecycle.domain.event import Personal, Withheld
 from lifecycle.ledger.envelope import Header, read_header
 from lifecycle.ledger.many_rows import rows_of
+from lifecycle.storage.packing import unpacked
 from lifecycle.vault.sealing import RECORD
 from lifecycle.vault.tables import chunks
 from lifecycle.vault.vault import Vault, Wanted
@@ -84,7 +85,7 @@ def _headers(c: Connection, stream_id: UUID, versions: Iterable[int]) -> dict[in
     found: dict[int, Header] = {}
     for some in chunks(sorted(set(versions))):
         rows = rows_of(c, _asked(_HEADERS, c, some), (_driver_id(c, stream_id),))
-        found |= {version: read_header(header) for version, header in rows}
+        found |= {version: read_header(unpacked(header)) for version, header in rows}
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 from eventsourcing.persistence import IntegrityError
+from sqlalchemy import Connection
 
 from lifecycle.clock import Clock
 from lifecycle.commands.document import Command
@@ -20,6 +21,7 @@ from lifecycle.engine import answers
 from lifecycle.engine.asking import Question, Snapshot, question_of
 from lifecycle.engine.deciding import Deciding, decide_all
 from lifecycle.errors import Conflict, Invalid, StoreUnavailable
+from lifecycle.one_message import send_now
 from lifecycle.policy.calendars import Calendars
 from lifecycle.processes.erase_what_was_ordered import EraseWhatWasOrdered
 from lifecycle.processes.take_custody_of_what_is_stored_only import TakeCustodyOfWhatIsStoredOnly
@@ -116,22 +118,25 @@ class Executing:
 
     def _try(self, questions: Sequence[Question]) -> tuple[Deciding, list[Outcome]]:
         now = self._clock.now()
-        with self._database.read() as c:
+        with self._database.ask() as c:
             known = self.snapshot.read(c, questions, now)
             deciding, outcomes = decide_all(known, questions, now, c, self._calendars)
-        self.commit(deciding)
-        return deciding, outcomes
-
-    def commit(self, deciding: Deciding) -> None:
-        appending = deciding.decided.appending
-        if not appending.recorded and not appending.rows.commands:
-            return
-        with self._database.write("writer") as c:
-            hold_epoch(c, {row["epoch"] for row in (*appending.rows.subject_keys, *appending.rows.lookups)})
-            self._streams.save(*appending.recorded, rows=appending.rows, connection=c)
+            appending = deciding.decided.appending
+            if appending.recorded or appending.rows.commands:
+                with self._database.write_after(c, "writer"):
+                    self.append(c, deciding)
         if (cache := self._streams.repository.cache) is not None:
             for person in deciding.people.persons.values():
                 cache.put(person.subject.id, person.subject)
+        return deciding, outcomes
+
+    def append(self, c: Connection, deciding: Deciding) -> None:
+        """Write what was decided in the caller's transaction, in the role of a writer."""
+        appending = deciding.decided.appending
+        if made_in := {row["epoch"] for row in (*appending.rows.subject_keys, *appending.rows.lookups)}:
+            send_now(c)
+            hold_epoch(c, made_in)
+        self._streams.save(*appending.recorded, rows=appending.rows, connection=c)
 
     def _carry_out(self, deciding: Deciding, outcomes: list[Outcome]) -> list[Outcome]:
         """What was ordered is destroyed before the caller is answered."""

@@ -39,6 +39,12 @@ def to_come(published: Sequence[Policy], at: datetime) -> list[Policy]:
     return [policy for policy in published if takes_effect(policy) > at]
 
 
+def offered(published: Sequence[Policy], at: datetime) -> list[Policy]:
+    """Of which people can be told: the version that is in force for whoever comes now, and those that are to come."""
+    newest = in_force(published, at)
+    return [*([newest] if newest is not None else []), *to_come(published, at)]
+
+
 @dataclass(frozen=True, slots=True)
 class Revision:
     """A version that comes into force for one person after another: since when, and which versions are not older."""

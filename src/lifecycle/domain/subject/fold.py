@@ -86,6 +86,10 @@ def _accepted(subject: Subject, event: e.PolicyAccepted, _: datetime) -> Subject
     return subject.changed(acceptances=subject.acceptances | {event.notice})
 
 
+def _language(subject: Subject, event: e.LanguageStated, _: datetime) -> Subject:
+    return subject.changed(language=event.language)
+
+
 # -- consent ----------------------------------------------------------------------------------------------------
 
 
@@ -420,6 +424,7 @@ _CHANGES: dict[type[DomainEvent], Callable[[Subject, Any, datetime], Subject]] =
     e.BirthDateRecorded: _birth_date,
     e.NoticeGiven: _notice,
     e.PolicyAccepted: _accepted,
+    e.LanguageStated: _language,
     e.ConsentGiven: _consented,
     e.ConsentRefused: _refused,
     e.ConsentWithdrawn: _withdrawn,

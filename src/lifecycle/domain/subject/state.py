@@ -168,6 +168,7 @@ class Subject:
     notices: frozenset[tuple[str, str]] = frozenset()
     told: Mapping[str, datetime] = field(default_factory=dict)  # policy version → when the first notice was recorded
     acceptances: frozenset[str] = frozenset()
+    language: str | None = None  # in which the person wants to be written to, once it was said
     guardians: frozenset[str] = frozenset()
     duties: Mapping[str, Duty] = field(default_factory=dict)
     disclosures: tuple[Disclosure, ...] = ()
