@@ -93,16 +93,19 @@ class Snapshot:
         self._records = RecordStates(streams)
         self._met = Met()
 
+    def met(self, lookups: Iterable[Mapping[str, Any]]) -> None:
+        """Rows of look-ups that were appended."""
+        self._met.note((row["token"], row["subject_id"]) for row in lookups)
+
     def read(self, c: Connection, questions: Sequence[Question], now: datetime) -> Known:
         changing = {q.command.named for q in questions if isinstance(q.command, OpenRecordCommand)}
         named = changing.union(*(q.command.reads() for q in questions))
-        gathered = Gathered(self._vault)
+        gathered, before = Gathered(self._vault), self._policies.remembered
         installation, found, how_many = self._whom(c, questions, named, now, gathered)
         published = self._policies.all_in(c, how_many)
         people = _people(questions, found)
-        gathered.gather(
-            c, _streams_of(people, named, published, now), people, _asked_before(questions, found)
-        )  # those whom nobody had met; of the others it was asked along
+        if not gathered.has(people) or published is not before:  # somebody whom nobody had met
+            gathered.gather(c, _streams_of(people, named, published, now), people, _asked_before(questions, found))
         states, records = self._states(c, gathered.heads, people, named, changing)
         keys = {id: mine for id, mine in gathered.keys.items() if id in states}
         return Known(
