@@ -100,20 +100,25 @@ class Snapshot:
         self._records = RecordStates(streams)
         self._met = Met()
 
+    def met(self, lookups: Iterable[Mapping[str, Any]]) -> None:
+        """Rows of look-ups that were appended."""
+        self._met.note((row["token"], row["subject_id"]) for row in lookups)
+
     def read(self, c: Connection, questions: Sequence[Question], now: datetime) -> Known:
         changing = {q.command.named for q in questions if isinstance(q.command, OpenRecordCommand)}
         named = changing.union(*(q.command.reads() for q in questions))
-        gathered = Gathered(self._vault)
+        gathered, before = Gathered(self._vault), (self._vault.remembered, self._policies.remembered)
         installation, found, names, how_many = self._whom(c, questions, named, now, gathered)
         published = self._policies.all_in(c, how_many)
         people = _people(questions, found)
-        gathered.gather(  # those whom nobody had met; of the others it was asked along
-            c,
-            _streams_of(people, named, published, now),
-            people,
-            _asked_before(questions, found, names),
-            cmds=_about_people(questions),
-        )
+        if not gathered.has(people) or installation is not before[0] or published is not before[1]:
+            gathered.gather(  # somebody whom nobody had met; of the others it was asked along
+                c,
+                _streams_of(people, named, published, now),
+                people,
+                _asked_before(questions, found, names),
+                cmds=_about_people(questions),
+            )
         states, records = self._states(c, gathered.heads, people, named, changing)
         keys = {id: mine for id, mine in gathered.keys.items() if id in states}
         return Known(

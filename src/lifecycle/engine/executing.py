@@ -125,6 +125,7 @@ class Executing:
             if appending.recorded or appending.rows.commands:
                 with self._database.write_after(c, "writer"):
                     self.append(c, deciding)
+        self.snapshot.met(appending.rows.lookups)
         if (cache := self._streams.repository.cache) is not None:
             for person in deciding.people.persons.values():
                 cache.put(person.subject.id, person.subject)

@@ -63,11 +63,16 @@ class Gathered:
     spent: dict[str, datetime] = field(default_factory=dict)
     headers: dict[Place, bytes] = field(default_factory=dict)
     bodies: dict[tuple[UUID, int, int], bytes] = field(default_factory=dict, repr=False)
+    _was_asked: bool = False
     _streams: set[UUID] = field(default_factory=set)
     _people: set[UUID] = field(default_factory=set)
     _before: set[Before] = field(default_factory=set)
     _cmds: set[str] = field(default_factory=set)
     _events: set[Place] = field(default_factory=set)
+
+    def has(self, people: set[UUID]) -> bool:
+        """Whether they were asked for, and whatever else is known beforehand with them."""
+        return self._was_asked and people <= self._people
 
     def gather(
         self,
@@ -84,6 +89,7 @@ class Gathered:
 
         Of very many commands the earlier answers, and very many events, are asked for by pairs, by themselves.
         """
+        self._was_asked = True
         new_streams, new_people = _new(streams, self._streams), _new(people, self._people)
         new_before, new_events = _new(before, self._before), _new(events, self._events)
         asks = [*beside, *(of_heads := heads_asked(new_streams)), *(of_keys := self.vault.keys_asked(new_people))]
