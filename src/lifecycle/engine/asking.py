@@ -131,11 +131,9 @@ class Snapshot:
         self, c: Connection, heads: Mapping[UUID, Head], people: set[UUID], named: set[Named], changing: set[Named]
     ) -> tuple[dict[UUID, Subject], dict[Named, OpenRecord]]:
         known = [subject_id for subject_id in people if subject_id in heads]
-        streams = [*known, *(stream for one in named if (stream := stream_of(one)) in heads)]
-        with self._streams.prefetched(streams, c, {stream: head.version for stream, head in heads.items()}):
+        with self._streams.prefetched(known, c, {stream: head.version for stream, head in heads.items()}):
             states = {id: self._state(id, heads[id].version) for id in known}
-            found = {one: self._record(c, one, heads, in_words=one in changing) for one in named}
-        return states, found
+        return states, {one: self._record(c, one, heads, in_words=one in changing) for one in named}
 
     def _record(self, c: Connection, named: Named, heads: Mapping[UUID, Head], *, in_words: bool) -> OpenRecord:
         head = heads.get(stream_of(named))

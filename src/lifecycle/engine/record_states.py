@@ -32,6 +32,8 @@ class RecordStates:
     def of(self, named: Named, version: int | None = None) -> OpenRecord:
         """Without words. `version` is that of the caller's snapshot: another thread may have gone on since."""
         known = self._known(self._silent, named, version)
+        if known.version == version:
+            return known
         events = self._streams.events.get(stream_of(named), gt=known.version or None, lte=version)
         return self._keep(self._silent, named, known, cast("Iterable[Recorded]", events))
 
