@@ -171,10 +171,19 @@ class Snapshot:
         states = {
             id: state for id, state in at_hand.items() if state is not None and state.version == heads[id].version
         }
-        streams = [*(id for id in known if id not in states), *(s for one in named if (s := stream_of(one)) in heads)]
+        behind = {
+            stream: self._records.known(one, in_words=one in changing)
+            for one in named
+            if (stream := stream_of(one)) in heads
+        }
+        streams = [
+            *(id for id in known if id not in states),
+            *(stream for stream, version in behind.items() if version != heads[stream].version),
+        ]
         if not streams:
             return states, {one: self._record(c, one, heads, in_words=one in changing) for one in named}
-        with self._streams.prefetched(streams, c, {stream: head.version for stream, head in heads.items()}):
+        versions = {stream: head.version for stream, head in heads.items()}
+        with self._streams.prefetched(streams, c, versions, known={s: v for s, v in behind.items() if v}):
             states |= {id: self._state(id, heads[id].version) for id in known if id not in states}
             found = {one: self._record(c, one, heads, in_words=one in changing) for one in named}
         return states, found
