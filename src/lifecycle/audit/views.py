@@ -23,6 +23,7 @@ from lifecycle.audit.register import Engaged, register
 from lifecycle.audit.reopened import opened
 from lifecycle.audit.replay import known_at, states
 from lifecycle.audit.telling import instant
+from lifecycle.audit.trail import trail
 from lifecycle.audit.why import why
 from lifecycle.clock import Clock
 from lifecycle.domain.streams import access_stream_of, trustee_stream
@@ -34,7 +35,6 @@ from lifecycle.domain.trustee.events import AgreementSigned
 from lifecycle.policy.calendars import Calendars
 from lifecycle.policy.countries import STANDARD
 from lifecycle.policy.outside import out_of_scope
-from lifecycle.projections.audit_trail import trail
 from lifecycle.projections.consents import agreed_by, current_consents
 from lifecycle.projections.duties import Told, all_duties, duties_of, told
 from lifecycle.projections.held import held_by
