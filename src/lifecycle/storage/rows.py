@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Delete, Dialect, Insert, LargeBinary, Table, Update
 from sqlalchemy.types import TypeDecorator
 
-from lifecycle.columns import Counted, after_statement, before_statement, insert_of
-from lifecycle.one_message import Sent, encoder_of, exchange
+from lifecycle.columns import Counted, after_statement, before_statement, insert_of, is_watched
+from lifecycle.one_message import Sent, encoder_of, exchange, send_now
 
 Row = Mapping[str, Any]
 Statement = Insert | Update | Delete
@@ -54,18 +54,20 @@ def write_together(c: Connection, steps: Sequence[Step]) -> list[int]:
     if c.dialect.name == "sqlite":
         return [_executed(c, compiled.sql, many) for compiled, many in given]
     if any(compiled.copy is not None and len(many) >= BULK for compiled, many in given):
+        send_now(c)
         return [_written(c, compiled, many) for compiled, many in given]
     return _in_one_message(c, given)
 
 
 def _in_one_message(c: Connection, given: Sequence[tuple[_Compiled, list[tuple[Any, ...]]]]) -> list[int]:
+    watched = is_watched(c)
     for compiled, many in given:
-        if many:
+        if watched and many:
             before_statement(c, None, compiled.sql, many[0] if len(many) == 1 else many, many=len(many) > 1)
     results = iter(exchange(c, [(compiled.sent, compiled.encoded(row)) for compiled, many in given for row in many]))
     touched = [sum(next(results).command_tuples or 0 for _ in many) for _, many in given]
     for (compiled, many), count in zip(given, touched, strict=True):
-        if many:
+        if watched and many:
             after_statement(c, Counted(count), compiled.sql)
     return touched
 
