@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Dialect, LargeBinary, Select, Table, tuple_
 from sqlalchemy.types import TypeDecorator
 
-from lifecycle.one_message import Sent, array_encoder_of, decoder_of, exchange, rows_in
+from lifecycle.one_message import Sent, array_encoder_of, bound_encoder_of, decoder_of, exchange, rows_in
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
@@ -65,10 +65,11 @@ def among(first: Column[Any], second: Column[Any], pairs: Sequence[tuple[Any, An
 
 
 class Ask(NamedTuple):
-    """A constant of a module, and for each of its expanding parameters the values, of which there must be some."""
+    """A constant of a module, and for each of its parameters the value; for one that expands the values, of which there
+    must be some."""
 
     statement: Select[Any]
-    values: Mapping[str, Sequence[Any]]
+    values: Mapping[str, Any]
 
 
 def ask_together(c: Connection, asked: Sequence[Ask]) -> list[Sequence[Any]]:
@@ -80,11 +81,13 @@ def ask_together(c: Connection, asked: Sequence[Ask]) -> list[Sequence[Any]]:
     if c.dialect.name == "sqlite":
         return [_asked_of_sqlite(c, each) for each in asked]
     prepared = [(_prepared(each.statement, c.dialect), each.values) for each in asked]
-    for one, values in prepared:
-        before_statement(c, None, one.sql, tuple(list(values[name]) for name in one.order))
+    if watched := is_watched(c):
+        for one, values in prepared:
+            before_statement(c, None, one.sql, one.watched(values))
     results = exchange(c, [(one.sent, one.encoded(values)) for one, values in prepared])
-    for (one, _), result in zip(prepared, results, strict=True):
-        after_statement(c, Counted(result.ntuples), one.sql)
+    if watched:
+        for (one, _), result in zip(prepared, results, strict=True):
+            after_statement(c, Counted(result.ntuples), one.sql)
     return [one.read(result) for (one, _), result in zip(prepared, results, strict=True)]
 
 
@@ -105,6 +108,11 @@ class Counted(NamedTuple):
     rowcount: int
 
 
+def is_watched(c: Connection) -> bool:
+    """Asked once a message: to ask for each statement took a tenth of a command."""
+    return any(True for on in (c.dispatch.before_cursor_execute, c.dispatch.after_cursor_execute) for _ in on)
+
+
 def before_statement(c: Connection, cursor: Any, sql: str, given: Any, *, many: bool = False) -> None:
     """Whoever watches the statements of a connection sees those too that go past SQLAlchemy."""
     for observe in c.dispatch.before_cursor_execute:
@@ -121,12 +129,16 @@ class _Prepared(NamedTuple):
     sent: Sent
     sql: str
     order: list[str]
-    encoders: list[Callable[[Sequence[Any]], bytes]]
+    lists: set[str]
+    encoders: list[Callable[[Any], bytes]]
     row: Any
     decoders: list[Callable[[bytes], Any]]
 
-    def encoded(self, values: Mapping[str, Sequence[Any]]) -> list[bytes | None]:
+    def encoded(self, values: Mapping[str, Any]) -> list[bytes | None]:
         return [encode(values[name]) for name, encode in zip(self.order, self.encoders, strict=True)]
+
+    def watched(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        return tuple(list(values[name]) if name in self.lists else values[name] for name in self.order)
 
     def read(self, result: PGresult) -> list[Any]:
         return [self.row(*row) for row in rows_in(result, self.decoders)]
@@ -141,11 +153,16 @@ def _prepared(statement: Select[Any], dialect: Dialect) -> _Prepared:
     compiled = statement.compile(dialect=dialect)
     columns = statement.selected_columns
     sql, order = _EXPANDING.sub("= ANY(%s)", compiled.string), list(compiled.positiontup or ())
+    lists = {name for name in order if compiled.binds[name].expanding}
     return _Prepared(
         Sent.of(sql),
         sql,
         order,
-        [array_encoder_of(compiled.binds[name].type, dialect) for name in order],
+        lists,
+        [
+            (array_encoder_of if name in lists else bound_encoder_of)(compiled.binds[name].type, dialect)
+            for name in order
+        ],
         namedtuple("_Row", columns.keys(), rename=True),
         [decoder_of(column.type, dialect) for column in columns],
     )
@@ -154,19 +171,24 @@ def _prepared(statement: Select[Any], dialect: Dialect) -> _Prepared:
 class _PreparedForSqlite(NamedTuple):
     parts: list[str]  # between the lists of marks
     order: list[str]
+    lists: set[str]
     encoders: list[Callable[[Any], Any] | None]
     row: Any
     decoders: list[tuple[int, Callable[[Any], Any]]]
 
-    def filled(self, values: Mapping[str, Sequence[Any]]) -> tuple[str, tuple[Any, ...]]:
+    def filled(self, values: Mapping[str, Any]) -> tuple[str, tuple[Any, ...]]:
         """With marks for 1, 2, 4, 8 … values, the last of them again and again: so that there are few statements, and
         the driver finds most of them prepared."""
-        sql, given = [self.parts[0]], list[Any]()
-        for name, encode, after in zip(self.order, self.encoders, self.parts[1:], strict=True):
+        parts, given = iter(self.parts), list[Any]()
+        sql = [next(parts)]
+        for name, encode in zip(self.order, self.encoders, strict=True):
+            if name not in self.lists:
+                given.append(values[name] if encode is None else encode(values[name]))
+                continue
             own = list(values[name]) if encode is None else [encode(value) for value in values[name]]
             if len(own) <= _ALIKE:
                 own += own[-1:] * ((1 << (len(own) - 1).bit_length()) - len(own))
-            sql += ("IN (", ",".join("?" * len(own)), ")", after)
+            sql += ("IN (", ",".join("?" * len(own)), ")", next(parts))
             given += own
         return "".join(sql), tuple(given)
 
@@ -193,6 +215,7 @@ def _prepared_for_sqlite(statement: Select[Any], dialect: Dialect) -> _PreparedF
     return _PreparedForSqlite(
         _EXPANDING.split(compiled.string),
         order,
+        {name for name in order if compiled.binds[name].expanding},
         [_binds(compiled.binds[name].type, dialect) for name in order],
         namedtuple("_Row", columns.keys(), rename=True),
         [(place, processor) for place, processor in enumerate(found) if processor is not None],

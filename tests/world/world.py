@@ -21,7 +21,6 @@ from world.trouble import Died, dying, overtaken
 from world.watching import Watch
 
 from lifecycle.commands.outcome import Outcome
-from lifecycle.domain.subject.refusals import UnknownSubject
 from lifecycle.engine import Engine, open_engine
 from lifecycle.engine.creation import create
 from lifecycle.settings import Settings
@@ -29,6 +28,7 @@ from lifecycle.storage.tables import pending_erasure
 
 T = TypeVar("T")
 WORKERS = 3
+ERASED = ("erased altogether",)
 
 
 @dataclass
@@ -53,6 +53,15 @@ class Lived:
     erased: int = 0
 
 
+@dataclass(frozen=True)
+class Answered:
+    """What was said, and the first answer; `epochs` had ended by then."""
+
+    said: Said
+    outcome: Outcome
+    epochs: int
+
+
 def found(settings: Settings) -> None:
     """The store in which every world of the tests begins."""
     engine, outcome = create(settings, POLICY_TEXT, clock=Clock())
@@ -68,7 +77,8 @@ class World:
         self.workers = [self._opened() for _ in range(WORKERS)]
         self.watch = Watch(plan)
         self.lived = Lived({}, {})
-        self._done: list[tuple[Said, Outcome]] = []
+        self._answered: list[Answered] = []
+        self._epochs = 0  # that have ended
 
     def _opened(self) -> Engine:
         return open_engine(self.settings.db, keys=self.settings.keys, clock=self.clock)
@@ -99,6 +109,7 @@ class World:
             self.watch.swept(self.clock.at)
         if moment.rotates:
             self._whatever_happens(Engine.rotate)
+            self._epochs += 1
 
     # -- what is said -------------------------------------------------------------------------------------------
 
@@ -116,24 +127,14 @@ class World:
         batch: list[Said] = []
         size = self.random.choice([1, 2, 5])
         for each in mixed:
-            if len(batch) >= size or any(said.person == each.person and self._waits(said) for said in batch):
+            # What was said before an erasure is another answer when it is repeated together with it.
+            is_erasure = each.document["command"] == "erase"
+            if len(batch) >= size or (is_erasure and any(said.person == each.person for said in batch)):
                 yield batch
                 batch = []
             batch.append(each)
         if batch:
             yield batch
-
-    def _waits(self, said: Said) -> bool:
-        """Whether a caller has to know the answer before saying more of that person: asked again, it would be decided
-        again. So it is of who is unknown, and after an erasure: who came back meanwhile is somebody else.
-        """
-        if said.person < 0 or said.document["command"] == "erase":
-            return True
-        try:
-            self.workers[0].read.subject_id(said.document["subject"])
-        except UnknownSubject:
-            return True
-        return False
 
     def _say(self, batch: list[Said]) -> None:
         documents = [each.document for each in batch]
@@ -142,24 +143,20 @@ class World:
             assert outcome.outcome in ("done", "nothing", "refused"), outcome
             self.lived.outcomes[outcome.id or ""] = _told(outcome)
             self.watch.heard(said, outcome, self.clock.at)
-            if outcome.outcome == "done" and said.person >= 0:
-                self._done.append((said, outcome))
+            if said.person >= 0:
+                self._answered.append(Answered(said, outcome, self._epochs))
         if self.random.random() < 0.2:
             self.lived.repeats += 1
             again = self.random.choice(self.workers).execute_many(documents)
             for one, before in zip(again, outcomes, strict=True):
-                assert one.code == "subject-erased" or _told(one) == _told(before), (one, before)
+                assert _told(one) == _told(before), (one, before)
 
     def _idle(self) -> None:
         """What changes nothing: a late repeat, publishing, following, filling the projections again, looking."""
         engine = self.random.choice(self.workers)
         match self.random.randrange(12):
-            case 0 | 1 if self._done:
-                said, outcome = self.random.choice(self._done)
-                if self.watch.newest(said.person) == outcome.subject:
-                    self.lived.repeats += 1
-                    (again,) = self._whatever_happens(lambda engine: engine.execute_many([said.document]))
-                    assert (again.outcome, again.code) in [("done", None), ("nothing", "subject-erased")], again
+            case 0 | 1 if self._answered:
+                self._repeat(self.random.choice(self._answered))
             case 2:
                 self._whatever_happens(Engine.publish)
             case 3:
@@ -168,6 +165,19 @@ class World:
                 engine.follower.rebuild()
             case 5:
                 self._look(engine)
+
+    def _repeat(self, before: Answered) -> None:
+        """Whoever they are by now: of somebody erased since, the id is spent. What was told a stranger is forgotten when
+        the epoch ends (ADR 0063)."""
+        said, outcome = before.said, before.outcome
+        if outcome.subject is None and before.epochs != self._epochs:
+            return
+        self.lived.repeats += 1
+        (again,) = self._whatever_happens(lambda engine: engine.execute_many([said.document]))
+        expected = {_told(outcome)} if outcome.subject is None else {_told(outcome), ERASED}
+        if outcome.subject is not None and self.watch.newest(said.person) != outcome.subject:
+            expected = {ERASED}
+        assert _told(again) in expected, (self.plan.seed, again, before)
 
     def _look(self, engine: Engine) -> None:
         """From the due instant on nothing reads as held, whether anybody swept or not."""
@@ -227,7 +237,7 @@ class World:
 def _told(outcome: Outcome) -> tuple[Any, ...]:
     """Who was erased altogether is not told a second time what was done: settled by `subject-erased`."""
     if outcome.receipt is not None or outcome.code == "subject-erased":
-        return ("erased altogether",)
+        return ERASED
     return outcome.outcome, outcome.code, outcome.events
 
 

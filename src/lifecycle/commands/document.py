@@ -89,7 +89,7 @@ class SubjectRef(Shape):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if sum(value is not None for value in (self.email, self.phone, self.ref, self.id)) != 1:
+        if [self.email, self.phone, self.ref, self.id].count(None) != 3:
             raise ValueError("give exactly one of email, phone, ref, id")
         return self
 

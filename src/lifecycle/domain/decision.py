@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from lifecycle.domain.event import DomainEvent
 from lifecycle.domain.subject.events import Effect
@@ -14,8 +14,7 @@ from lifecycle.policy.model import Policy
 from lifecycle.policy.succession import in_force
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """When it happened (`at`), when it is recorded (`now`), the policy in force for this person, the person's age if
     known, the calendars by which working days are counted, and all versions published by `now`, oldest first."""
 
@@ -37,8 +36,7 @@ class Asked:
         return minors is not None and self.age is not None and self.age < minors.age
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The facts that follow, in order; none at all means that it is so already."""
 
     events: tuple[DomainEvent, ...] = ()

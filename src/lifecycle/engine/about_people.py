@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -33,7 +33,11 @@ from lifecycle.engine.decided import Decided, VersionConflict
 from lifecycle.engine.person import Batch, Person
 from lifecycle.errors import Invalid, Refused
 from lifecycle.policy.vocabulary import Role
-from lifecycle.storage.idempotency import Seen
+from lifecycle.storage.idempotency import KEPT, Seen, stranger_stream
+
+# By their very classes: `isinstance` asks a model's metaclass, which takes ten times as long.
+_READS = frozenset({PersonalDataRead, CustodyOpened})
+_ORDERS = frozenset({ErasureOrdered, IdentifierUnlinked})
 
 
 @dataclass(slots=True)
@@ -79,10 +83,32 @@ class AboutPeople:
             if before.content_mac != person.keys.content_mac(question.content):
                 return self._refuse_reuse(question, person)
             return self.decided.repeated(question, before)
-        is_stranger = not person.is_known or person.subject.erasure is not None
-        if is_stranger and question.cmd in self.decided.known.spent:  # the id of a second life is the second life's
-            return answers.subject_erased(question.command.id)
-        return None
+        for told, mac in self._told_strangers(question):
+            if told.content_mac != mac:
+                return self._refuse_reuse(question, person)
+            return self.decided.repeated(question, told)
+        # The id of a second life is the second life's.
+        return answers.subject_erased(question.command.id) if self._is_spent(question, person) else None
+
+    def _told_strangers(self, question: Question) -> Iterator[tuple[Seen, bytes]]:
+        """What this id was answered while nobody had the name, and by which MAC the same content is known."""
+        known = self.decided.known
+        for number, (_, token) in enumerate(known.names[question.named]):
+            if told := self.decided.seen.get((stranger_stream(token), question.cmd)):
+                yield told, known.installation.stranger_macs(question.content)[number]
+
+    def _is_spent(self, question: Question, person: Person) -> bool:
+        """Whether this is a late repeat of an erased person's command. What happened after the erasure is not, nor is,
+        where the id alone is known, what is said of somebody who was here before it."""
+        known = self.decided.known
+        spent = known.spent.get((question.cmd, known.names[question.named])) if known.spent else None
+        if spent is None:
+            return False
+        erased_at = spent.until - KEPT
+        if question.command.at is not None and question.command.at > erased_at:
+            return False
+        begun = person.subject.begun if person.subject.erasure is None else None
+        return spent.by_name or begun is None or begun >= erased_at
 
     def bring_up(self, question: Question) -> None:
         """Let a version that came into force for the person take effect before anything else is decided about them, as
@@ -93,12 +119,12 @@ class AboutPeople:
         revisions = revisions_until(subject, self.decided.known.policies, now) if policy is not None else []
         if policy is None or not revisions_due(subject, revisions):
             return
-        mark = len(self.decided.appending.recorded)
+        mark = len(self.decided.appending.noted)
         judged = Judged(self.decided.known.installation.cmd(secrets.token_hex(16)), Role.SYSTEM.value, policy.judged_by)
         calendars = self._batch.calendars
         events = fall_due(subject, now, policy, calendars, revisions).events
         person.append_late((*events, *instructions(subject, events, now, policy, person.new_instruction)), judged)
-        added = self.decided.appending.recorded[mark:]
+        added = self.decided.appending.noted[mark:]
         self._to_destroy(added)
         self._to_move(person, added)
 
@@ -131,12 +157,11 @@ class AboutPeople:
         if not decision.events:
             stream = person.subject.id if person.is_known else None
             outcome = answers.nothing(id, stream, before or None, decision.effects)
-            if person.is_known:
-                self._remember(question, person, "nothing", (None, before), outcome)
+            self._remember(question, person, "nothing", (None, before or None), outcome)
             return outcome
-        if isinstance(decision.events[0], PersonalDataRead | CustodyOpened):
+        if type(decision.events[0]) in _READS:
             return self._let_read(question, person, decision)
-        mark = len(self.decided.appending.recorded)
+        mark = len(self.decided.appending.noted)
         subject = person.subject
         if subject.erasure is None:
             judged = self.decided.judged(question, subject=subject, policy=person.asked.policy)
@@ -144,7 +169,7 @@ class AboutPeople:
         else:
             person.append_late(decision.events, self.decided.judged(question, nameless=True, subject=subject))
         self.persons[person.subject.id] = person
-        added = self.decided.appending.recorded[mark:]
+        added = self.decided.appending.noted[mark:]
         self._to_destroy(added)
         self._to_move(person, added)
         kinds = [recorded.event.kind for recorded in added]
@@ -163,7 +188,7 @@ class AboutPeople:
         """Rows that the saga starts from, written with the events that order it."""
         for recorded in added:
             event = recorded.event
-            if isinstance(event, ErasureOrdered | IdentifierUnlinked):
+            if type(event) in _ORDERS:
                 self.decided.appending.rows.pending_erasures.append(
                     {
                         "stream_id": recorded.originator_id,
@@ -171,49 +196,63 @@ class AboutPeople:
                         "at": self.decided.now,
                     }
                 )
-                ends_here = isinstance(event, IdentifierUnlinked) or event.whole
+                ends_here = not isinstance(event, ErasureOrdered) or event.whole
                 self.decided.is_over = self.decided.is_over or ends_here
                 self._losing.add(recorded.originator_id)
 
     def _to_move(self, person: Person, added: Sequence[Recorded]) -> None:
         """Keys that have to go into custody or come back, noted with the events that make it so."""
-        if moves_keys(person.subject, (recorded.event for recorded in added), self.decided.now):
+        if moves_keys(person.subject, [recorded.event for recorded in added], self.decided.now):
             self.decided.appending.rows.pending_custody.append(
                 {"stream_id": person.subject.id, "version": person.subject.version, "at": self.decided.now}
             )
 
     def _refuse(self, question: Question, person: Person, refusal: Refused) -> Outcome:
         """The person's record is left alone; the attempt stays visible, without values (settled rule 11)."""
-        if not person.is_known or person.subject.erasure is not None:
-            self.decided.append_attempt(question, refusal)
-            known = person.subject.id if person.is_known else None
-            return answers.refused(question.command.id, refusal, known, person.subject.version or None)
-        event = self.decided.refusal_event(question.command, refusal)
-        place = person.append_to_access(event, self.decided.judged(question, subject=person.subject))
-        outcome = answers.refused(question.command.id, refusal, person.subject.id, person.subject.version)
-        self._remember(question, person, "refused", (place, person.subject.version), outcome)
+        version = person.subject.version or None
+        if version is None or person.subject.erasure is not None:
+            stream, place = self.decided.append_attempt(question, refusal)
+        else:
+            event = self.decided.refusal_event(question.command, refusal)
+            stream = access_stream_of(person.subject.id)
+            place = person.append_to_access(event, self.decided.judged(question, subject=person.subject))
+        outcome = answers.refused(question.command.id, refusal, None if version is None else person.subject.id, version)
+        self._remember(question, person, "refused", (place, version), outcome, stream)
         return outcome
 
     def _refuse_reuse(self, question: Question, person: Person) -> Outcome:
         """Other content under an answered id: the answer stands, the attempt is on record under an id of its own."""
+        if person.keys is None:
+            self.decided.append_attempt(question, IdReused())
+            return answers.refused(question.command.id, IdReused(), None, None)
         own = self.decided.known.installation.cmd(secrets.token_hex(16))
         judged = self.decided.judged(question, subject=person.subject)._replace(cmd=own)
         person.append_to_access(self.decided.refusal_event(question.command, IdReused()), judged)
         return answers.refused(question.command.id, IdReused(), person.subject.id, None)
 
     def _remember(
-        self, question: Question, person: Person, outcome: str, versions: tuple[int | None, int], given: Outcome
+        self,
+        question: Question,
+        person: Person,
+        outcome: str,
+        versions: tuple[int | None, int | None],
+        given: Outcome,
+        told_in: UUID | None = None,
     ) -> None:
-        """`versions` are the first and last event of the answer; of a refusal its event, which is on the second stream,
-        and the version of the record that it was about."""
-        subject = person.subject.id
-        # An erasure that was only ordered has not taken the keys yet: its repeat is recognised by them.
-        mac = self.decided.open_mac(question) if person.keys is None else person.keys.content_mac(question.content)
-        stream = access_stream_of(subject) if outcome == "refused" else None
-        seen = Seen(
-            subject, question.cmd, mac, outcome, *versions, self.decided.now, stream, answers.told_beside(given)
+        """`versions` are the first and last event of the answer; of a refusal its event, which is in `told_in`, and the
+        version of the record that it was about."""
+        known = self.decided.known
+        if not person.is_known:  # under their name, for as long as nobody knows more of them
+            asked_as = stranger_stream(known.names[question.named][0][1])
+            mac = known.installation.stranger_macs(question.content)[0]
+        else:
+            asked_as = person.subject.id
+            # An erasure that was only ordered has not taken the keys yet: its repeat is recognised by them.
+            mac = self.decided.open_mac(question) if person.keys is None else person.keys.content_mac(question.content)
+        told = answers.told_beside(given)
+        self.decided.remember(
+            Seen(asked_as, question.cmd, mac, outcome, *versions, self.decided.now, told_in, told), given
         )
-        self.decided.remember(seen, given)
 
     # -- who is meant ------------------------------------------------------------------------------------------------
 

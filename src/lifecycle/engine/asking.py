@@ -28,11 +28,12 @@ from lifecycle.policy.values import normalise_identifier
 from lifecycle.storage.appending import Head, load_heads
 from lifecycle.storage.application import Streams
 from lifecycle.storage.folding import folded
-from lifecycle.storage.idempotency import Seen
+from lifecycle.storage.idempotency import Seen, stranger_stream
 from lifecycle.storage.policies import HOW_MANY, Policies
-from lifecycle.vault.installation import EpochChanged, Found, Installation
+from lifecycle.vault import spent
+from lifecycle.vault.installation import EpochChanged, Found, Identifier, Installation, Names
 from lifecycle.vault.sealing import SubjectKeys
-from lifecycle.vault.spent import spent_of
+from lifecycle.vault.spent import Spent
 from lifecycle.vault.vault import Vault, Wanted
 
 Part = tuple[str, int]
@@ -57,6 +58,11 @@ class Question:
         return subject_id if subject_id is not None and is_person_stream(subject_id) else None
 
     @property
+    def named(self) -> tuple[str, str]:
+        """The name that is given, or the id."""
+        return self.identifier or ("id", str(self.subject_id))
+
+    @property
     def identifiers(self) -> Iterable[tuple[Any, str]]:
         """All identifiers that the blind index is asked for."""
         if self.identifier is not None:
@@ -79,7 +85,8 @@ class Known:
     keys: Mapping[UUID, SubjectKeys]
     open_records: dict[Named, OpenRecord]
     seen: dict[tuple[UUID, str], Seen]
-    spent: set[str]
+    names: Mapping[Identifier, Names] = field(repr=False)
+    spent: Mapping[tuple[str, Names], Spent]
     values: Mapping[UUID, dict[Part, Personal[str]]] = field(repr=False)
 
 
@@ -93,16 +100,25 @@ class Snapshot:
         self._records = RecordStates(streams)
         self._met = Met()
 
+    def met(self, lookups: Iterable[Mapping[str, Any]]) -> None:
+        """Rows of look-ups that were appended."""
+        self._met.note((row["token"], row["subject_id"]) for row in lookups)
+
     def read(self, c: Connection, questions: Sequence[Question], now: datetime) -> Known:
         changing = {q.command.named for q in questions if isinstance(q.command, OpenRecordCommand)}
         named = changing.union(*(q.command.reads() for q in questions))
-        gathered = Gathered(self._vault)
-        installation, found, how_many = self._whom(c, questions, named, now, gathered)
+        gathered, before = Gathered(self._vault), (self._vault.remembered, self._policies.remembered)
+        installation, found, names, how_many = self._whom(c, questions, named, now, gathered)
         published = self._policies.all_in(c, how_many)
         people = _people(questions, found)
-        gathered.gather(
-            c, _streams_of(people, named, published, now), people, _asked_before(questions, found)
-        )  # those whom nobody had met; of the others it was asked along
+        if not gathered.has(people) or installation is not before[0] or published is not before[1]:
+            gathered.gather(  # somebody whom nobody had met; of the others it was asked along
+                c,
+                _streams_of(people, named, published, now),
+                people,
+                _asked_before(questions, found, names),
+                cmds=_about_people(questions),
+            )
         states, records = self._states(c, gathered.heads, people, named, changing)
         keys = {id: mine for id, mine in gathered.keys.items() if id in states}
         return Known(
@@ -114,18 +130,19 @@ class Snapshot:
             keys,
             records,
             gathered.seen,
-            spent_of(c, _strangers(questions, found, states)),
+            names,
+            _spent(c, questions, names, gathered.spent),
             self._values(c, gathered, _to_open(questions, found, states, keys), keys),
         )
 
     def _whom(
         self, c: Connection, questions: Sequence[Question], named: Iterable[Named], now: datetime, gathered: Gathered
-    ) -> tuple[Installation, Found, Sequence[Any]]:
-        """The installation's keys as of now, who is meant, and how many policies there are; in the same message all
-        that has to be known of people who were met under these names before."""
+    ) -> tuple[Installation, Found, Mapping[Identifier, Names], Sequence[Any]]:
+        """The installation's keys as of now, who is meant, by what names, and how many policies there are; in the same
+        message all that has to be known of people who were met under these names before."""
         identifiers = {each for question in questions for each in question.identifiers}
         if (installation := self._vault.remembered) is not None:
-            by_token = installation.tokens(identifiers)
+            by_token, names = installation.tokens(identifiers), _names(installation, questions)
             supposed = {of: (person, "") for token, of in by_token.items() if (person := self._met.get(token))}
             people = _people(questions, supposed)
             states = {id: state for id in people if (state := self._streams.remembered(id)) is not None}
@@ -133,16 +150,18 @@ class Snapshot:
                 c,
                 _streams_of(people, named, self._policies.remembered, now),
                 people,
-                _asked_before(questions, supposed),
+                _asked_before(questions, supposed, names),
                 ((subject_id, version) for subject_id, _, version in _to_open(questions, supposed, states, states)),
                 beside=[*installation.asked_for(by_token or NOBODY), HOW_MANY],
+                cmds=_about_people(questions),
             )
             with suppress(EpochChanged):
                 found = installation.found_in(by_token, answers)
                 self._met.note((token, found[of][0] if of in found else None) for token, of in by_token.items())
-                return installation, found, how_many
+                return installation, found, names, how_many
         installation = self._vault.installation(c)
-        return installation, installation.find(c, identifiers), ask_together(c, [HOW_MANY])[0]
+        found = installation.find(c, identifiers)
+        return installation, found, _names(installation, questions), ask_together(c, [HOW_MANY])[0]
 
     def _states(
         self, c: Connection, heads: Mapping[UUID, Head], people: set[UUID], named: set[Named], changing: set[Named]
@@ -152,10 +171,19 @@ class Snapshot:
         states = {
             id: state for id, state in at_hand.items() if state is not None and state.version == heads[id].version
         }
-        streams = [*(id for id in known if id not in states), *(s for one in named if (s := stream_of(one)) in heads)]
+        behind = {
+            stream: self._records.known(one, in_words=one in changing)
+            for one in named
+            if (stream := stream_of(one)) in heads
+        }
+        streams = [
+            *(id for id in known if id not in states),
+            *(stream for stream, version in behind.items() if version != heads[stream].version),
+        ]
         if not streams:
             return states, {one: self._record(c, one, heads, in_words=one in changing) for one in named}
-        with self._streams.prefetched(streams, c, {stream: head.version for stream, head in heads.items()}):
+        versions = {stream: head.version for stream, head in heads.items()}
+        with self._streams.prefetched(streams, c, versions, known={s: v for s, v in behind.items() if v}):
             states |= {id: self._state(id, heads[id].version) for id in known if id not in states}
             found = {one: self._record(c, one, heads, in_words=one in changing) for one in named}
         return states, found
@@ -207,12 +235,6 @@ def _uuid(text: str | None) -> UUID:
         return UUID(int=0)  # nobody has it
 
 
-def _strangers(questions: Sequence[Question], found: Found, states: Mapping[UUID, Subject]) -> list[str]:
-    """Commands about nobody whom we know, or know no longer: they may be late repeats of an erased person's."""
-    living = {id for id, state in states.items() if state.erasure is None}
-    return [question.cmd for question in questions if question.person(found) not in living]
-
-
 def _streams_of(
     people: Iterable[UUID], named: Iterable[Named], published: Sequence[Policy], now: datetime
 ) -> Iterable[UUID]:
@@ -229,15 +251,38 @@ def attempts_on(policy: Policy | None, now: datetime) -> UUID:
     return attempts_stream(policy.day_of(now) if policy is not None else now.date())
 
 
-def _asked_before(questions: Sequence[Question], found: Found) -> Iterable[tuple[UUID, str]]:
+def _asked_before(
+    questions: Sequence[Question], found: Found, names: Mapping[Identifier, Names]
+) -> Iterable[tuple[UUID, str]]:
     for question in questions:
         if (person := question.person(found)) is not None:
             yield person, question.cmd
         command = question.command
-        if isinstance(command, OpenRecordCommand):
+        if isinstance(command, SubjectCommand):  # it may have been answered before anybody had that name
+            yield from ((stranger_stream(token), question.cmd) for _, token in names[question.named])
+        elif isinstance(command, OpenRecordCommand):
             yield stream_of(command.named), question.cmd
-        elif not isinstance(command, SubjectCommand):
+        else:
             yield policy_stream(), question.cmd
+
+
+def _about_people(questions: Sequence[Question]) -> list[str]:
+    return [question.cmd for question in questions if isinstance(question.command, SubjectCommand)]
+
+
+def _names(installation: Installation, questions: Sequence[Question]) -> dict[Identifier, Names]:
+    named = dict.fromkeys(question.named for question in questions if isinstance(question.command, SubjectCommand))
+    return {name: installation.names(name) for name in named}
+
+
+def _spent(
+    c: Connection, questions: Sequence[Question], names: Mapping[Identifier, Names], alone: Mapping[str, datetime]
+) -> dict[tuple[str, Names], Spent]:
+    """Hardly ever any: an id is spent when its person was erased."""
+    if not alone:
+        return {}
+    asked = [(question.cmd, names[question.named]) for question in questions if question.named in names]
+    return spent.spent_by(c, alone, asked)
 
 
 def _people(questions: Sequence[Question], found: Found) -> set[UUID]:

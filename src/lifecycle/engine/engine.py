@@ -216,7 +216,7 @@ class Engine:
         """Decide and append many commands in order, a transaction for each thousand."""
         outcomes: list[Outcome] = []
         for start in range(0, len(commands), BATCH):
-            questions = [self.executing.question(each) for each in commands[start : start + BATCH]]
+            questions = self.executing.questions(commands[start : start + BATCH])
             outcomes += self.executing.answer_all(questions)
         self._follow()
         return outcomes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from threading import Lock
 from typing import Any, TypeVar
 from uuid import UUID
@@ -15,6 +16,7 @@ from lifecycle.storage import idempotency
 from lifecycle.storage.appending import Head, heads_asked, heads_in
 from lifecycle.storage.idempotency import Seen
 from lifecycle.storage.tables import event_body, event_header
+from lifecycle.vault import spent
 from lifecycle.vault.sealing import SubjectKeys
 from lifecycle.vault.vault import Vault
 
@@ -52,18 +54,25 @@ class Met:
 
 @dataclass(slots=True)
 class Gathered:
-    """Heads, keys, earlier answers, stored events, as far as they were asked for."""
+    """Heads, keys, earlier answers, spent ids of commands, stored events, as far as they were asked for."""
 
     vault: Vault
     heads: dict[UUID, Head] = field(default_factory=dict)
     keys: dict[UUID, SubjectKeys] = field(default_factory=dict)
     seen: dict[Before, Seen] = field(default_factory=dict)
+    spent: dict[str, datetime] = field(default_factory=dict)
     headers: dict[Place, bytes] = field(default_factory=dict)
     bodies: dict[tuple[UUID, int, int], bytes] = field(default_factory=dict, repr=False)
+    _was_asked: bool = False
     _streams: set[UUID] = field(default_factory=set)
     _people: set[UUID] = field(default_factory=set)
     _before: set[Before] = field(default_factory=set)
+    _cmds: set[str] = field(default_factory=set)
     _events: set[Place] = field(default_factory=set)
+
+    def has(self, people: set[UUID]) -> bool:
+        """Whether they were asked for, and whatever else is known beforehand with them."""
+        return self._was_asked and people <= self._people
 
     def gather(
         self,
@@ -73,19 +82,25 @@ class Gathered:
         before: Iterable[Before] = (),
         events: Iterable[Place] = (),
         beside: Sequence[Ask] = (),
+        *,
+        cmds: Iterable[str] = (),
     ) -> list[Sequence[Any]]:
         """Ask for what is lacking of all this, and `beside` it for something else, whose answers are returned.
 
         Of very many commands the earlier answers, and very many events, are asked for by pairs, by themselves.
         """
+        self._was_asked = True
         new_streams, new_people = _new(streams, self._streams), _new(people, self._people)
         new_before, new_events = _new(before, self._before), _new(events, self._events)
         asks = [*beside, *(of_heads := heads_asked(new_streams)), *(of_keys := self.vault.keys_asked(new_people))]
-        few_before, few_events = 0 < len(new_before) <= FEW, 0 < len(new_events) <= FEW
+        new_cmds = _new(cmds, self._cmds)
+        few_before, few_events, few_cmds = (0 < len(new) <= FEW for new in (new_before, new_events, new_cmds))
         if few_before:
             asks.append(idempotency.few_asked(new_before))
         if few_events:
             asks += _events_asked(new_events)
+        if few_cmds:
+            asks.append(spent.few_asked(new_cmds))
         answers = iter(ask_together(c, asks) if asks else ())
         told = [next(answers) for _ in beside]
         self.heads |= heads_in(next(answers) for _ in of_heads)
@@ -95,6 +110,7 @@ class Gathered:
             self._take_events(next(answers), next(answers))
         elif new_events:
             self._ask_for_events(c, new_events)
+        self.spent |= spent.untils_in(next(answers)) if few_cmds else spent.spent_of(c, new_cmds)
         return told
 
     def _take_events(self, headers: Iterable[Any], bodies: Iterable[Any]) -> None:

@@ -29,9 +29,15 @@ class RecordStates:
         self._silent: LRUCache[Named, OpenRecord] = LRUCache(maxsize=REMEMBERED)
         self._in_words: LRUCache[Named, OpenRecord] = LRUCache(maxsize=REMEMBERED)
 
+    def known(self, named: Named, *, in_words: bool) -> int:
+        """The version from which it would be folded on."""
+        return self._known(self._in_words if in_words else self._silent, named, None).version
+
     def of(self, named: Named, version: int | None = None) -> OpenRecord:
         """Without words. `version` is that of the caller's snapshot: another thread may have gone on since."""
         known = self._known(self._silent, named, version)
+        if known.version == version:
+            return known
         events = self._streams.events.get(stream_of(named), gt=known.version or None, lte=version)
         return self._keep(self._silent, named, known, cast("Iterable[Recorded]", events))
 

@@ -12,15 +12,22 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
+from lifecycle.columns import after_statement, before_statement
+from lifecycle.one_message import send_now
+
 Columns = Mapping[str, Sequence[Any]]  # name of a column: its values, one a row
 _IN_A_QUERY = 5_000
 
 
 def rows_of(c: Connection, query: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The rows of a query as the driver has them."""
-    cursor = c.exec_driver_sql(query, parameters).cursor
-    assert cursor is not None, "a query has rows"
-    return list(cursor.fetchall())
+    """The rows of a query as the driver has them, within a transaction that has begun."""
+    send_now(c)
+    driver: Any = c.connection.driver_connection
+    cursor = driver.cursor()
+    before_statement(c, cursor, query, parameters)
+    rows: list[tuple[Any, ...]] = cursor.execute(query, parameters).fetchall()
+    after_statement(c, cursor, query)
+    return rows
 
 
 def rows_with(

@@ -68,7 +68,7 @@ def check_value(format: str, value: object, *, category: str | None = None) -> N
 def normalise_value(format: str, value: str) -> str:
     """The form by which two values are compared. A value that is malformed is compared as it is."""
     try:
-        return FORMATS[format](_text(value))
+        return FORMATS[format](value if value.isascii() and len(value) <= LONGEST else _text(value))
     except (_Malformed, NotAnEmail):
         return value
 
@@ -97,8 +97,6 @@ def normalise_identifier(type: IdentifierType, raw: str) -> str:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise _Malformed("it is not a text")
-    if len(value) <= LONGEST and value.isascii():
-        return value
     try:
         size = len(value.encode())
     except UnicodeEncodeError:

@@ -43,7 +43,7 @@ from lifecycle.vault.installation import EpochChanged, lock_epochs
 from lifecycle.vault.journal import ErasureJournal, JournalEntry
 from lifecycle.vault.loading import open_epochs
 from lifecycle.vault.sealing import OpenParts, Tampered
-from lifecycle.vault.spent import spend_commands
+from lifecycle.vault.spent import Spending, names_of, spend_commands
 from lifecycle.vault.vault import Vault
 
 STORES = ("event-bodies", "vault")
@@ -184,7 +184,16 @@ class EraseWhatWasOrdered:
         streams = [stream for person in people for stream in both_streams(person)]
         for each in doomed:
             erasing.extend(c, both_streams(each.subject.id)[1:], Ordered(*each.order, each.at))
-        spend_commands(c, erasing.forget_commands(c, streams), now + KEPT)
+        names = names_of(c, self._vault.installation(c), people)
+        answered = erasing.forget_commands(c, streams)
+        spend_commands(
+            c,
+            (
+                Spending(cmd, max(now, at) + KEPT, names[person])
+                for person in people
+                for cmd, at in answered.get(person, {}).items()
+            ),
+        )
         erasing.delete_all_bodies(c, streams)
         return destroy_subjects(c, list(people))
 

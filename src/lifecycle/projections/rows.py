@@ -12,6 +12,7 @@ from sqlalchemy import JSON, BigInteger, Boolean, Connection, Date, Dialect, Int
 from sqlalchemy.exc import DBAPIError
 
 from lifecycle.columns import Instant, instant_of, microseconds
+from lifecycle.ledger.many_rows import rows_of
 
 Row: TypeAlias = tuple[Any, ...]
 """The values of a row, in the order of the table's columns."""
@@ -67,9 +68,7 @@ def take_out(c: Connection, table: Table, people: Collection[UUID]) -> None:
 def about(c: Connection, table: Table, names: Sequence[str], person: UUID) -> list[Row]:
     """What a table has of these columns about one person, in the order of its key."""
     query, converted = _about(table, tuple(names), c.dialect.name)
-    cursor = c.exec_driver_sql(query, (person.hex if c.dialect.name == "sqlite" else person,)).cursor
-    assert cursor is not None, "a query has rows"
-    rows = cursor.fetchall()
+    rows = rows_of(c, query, (person.hex if c.dialect.name == "sqlite" else person,))
     return _converted(rows, converted) if rows else []
 
 

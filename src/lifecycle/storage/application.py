@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -72,13 +73,16 @@ class Streams(Application[UUID]):
         stream_ids: Iterable[UUID],
         connection: Connection | None = None,
         heads: Mapping[UUID, int] | None = None,
+        *,
+        known: Mapping[UUID, int] = MappingProxyType({}),
     ) -> Iterator[None]:
         """In this block and thread the repository gets these streams without a query for each.
 
         With `connection` they are read in a snapshot of the caller's, who may have read the versions of their heads.
+        `known`: how far the caller has some of them, which the repository does not keep.
         """
         wanted = list(dict.fromkeys(stream_ids))
-        with self.recorder.prefetched(wanted, self._known(wanted), connection, heads):
+        with self.recorder.prefetched(wanted, {**self._known(wanted), **known}, connection, heads):
             yield
 
     def _known(self, stream_ids: Iterable[UUID]) -> dict[UUID, int]:

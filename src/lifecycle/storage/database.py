@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from lifecycle.columns import before_statement
 from lifecycle.one_message import Sent, hold_back, is_held_back, send_now
-from lifecycle.storage.engines import BEGIN, LATER, TO_READ, TO_WRITE, address_of, server_engine, sqlite_engine
+from lifecycle.storage.engines import BEGIN, LATER, TO_READ, TO_WRITE, address_of, server_engine, sqlite_engine, told
 from lifecycle.storage.failures import CANNOT_OPEN, READ_ONLY, Unavailable, spoken
 
 Role = Literal["writer", "sequencer", "eraser", "expunger", "projector"]
@@ -107,12 +107,12 @@ class Database:
             if not self.is_sqlite:
                 yield c
                 return
-            c.exec_driver_sql("PRAGMA query_only=ON")
+            told(c, "PRAGMA query_only=ON")
             try:
                 yield c
             finally:
                 if not c.invalidated:  # an interruption in the middle of a query: the connection is thrown away
-                    c.exec_driver_sql("PRAGMA query_only=OFF")
+                    told(c, "PRAGMA query_only=OFF")
 
     @contextmanager
     def write(self, role: Role) -> Iterator[Connection]:
@@ -134,7 +134,7 @@ class Database:
         """
         if self.is_sqlite:
             for words in ("COMMIT", "PRAGMA query_only=OFF", "BEGIN IMMEDIATE"):
-                c.exec_driver_sql(words)
+                told(c, words)
         else:
             self._take(c, role, b"COMMIT", TO_WRITE)
         yield

@@ -26,6 +26,7 @@ _PRAGMAS = (
     "PRAGMA recursive_triggers=ON",  # otherwise INSERT OR REPLACE would delete past our triggers
     "PRAGMA temp_store=MEMORY",  # no value reaches a temporary file
     "PRAGMA trusted_schema=OFF",
+    "PRAGMA cell_size_check=ON",  # a page is looked at when it is loaded, and not only where it is used
 )
 
 
@@ -69,9 +70,15 @@ def sqlite_engine(address: URL, busy_seconds: float, options: dict[str, Any]) ->
     @event.listens_for(engine, "begin")
     def begin(c: Connection) -> None:
         # The driver's own BEGIN is switched off (isolation_level=None): it would come too late for a snapshot.
-        c.exec_driver_sql(c.get_execution_options().get(BEGIN, "BEGIN"))
+        told(c, c.get_execution_options().get(BEGIN, "BEGIN"))
 
     return engine
+
+
+def told(c: Connection, words: str) -> None:
+    """Tell SQLite itself: by SQLAlchemy a BEGIN and two pragmas took longer than a question that an index answers."""
+    driver: Any = c.connection.driver_connection
+    driver.execute(words)
 
 
 def server_engine(address: URL, options: dict[str, Any]) -> Engine:

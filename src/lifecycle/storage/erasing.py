@@ -103,12 +103,14 @@ def delete_all_bodies(c: Connection, stream_ids: Sequence[UUID]) -> None:
     c.execute(delete(event_body).where(event_body.c.stream_id.in_(stream_ids)))
 
 
-def forget_commands(c: Connection, stream_ids: Sequence[UUID]) -> list[str]:
-    """Take away what these streams answered; the ids returned are to be spent in the vault."""
+def forget_commands(c: Connection, stream_ids: Sequence[UUID]) -> dict[UUID, dict[str, datetime]]:
+    """Take away what these streams answered. The ids returned, each with when that was, are to be spent."""
     theirs = command_seen.c.stream_id.in_(stream_ids)
-    cmds = c.execute(select(command_seen.c.cmd).where(theirs)).scalars().all()
+    cmds: dict[UUID, dict[str, datetime]] = {}
+    for row in c.execute(select(command_seen.c.stream_id, command_seen.c.cmd, command_seen.c.at).where(theirs)):
+        cmds.setdefault(row.stream_id, {})[row.cmd] = row.at
     c.execute(delete(command_seen).where(theirs))
-    return sorted(cmds)
+    return cmds
 
 
 def complete(c: Connection, stream_ids: Sequence[UUID], version: int, epoch: int | None) -> None:

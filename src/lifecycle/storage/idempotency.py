@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from hashlib import sha256
 from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -14,6 +15,7 @@ from lifecycle.columns import Ask, among
 from lifecycle.storage.tables import command_seen
 
 KEPT = timedelta(days=90)
+_STRANGER = b"stranger|"
 _MANY = 5_000  # pairs in one query
 
 column = command_seen.c
@@ -38,6 +40,12 @@ class Seen(NamedTuple):
 
     def row(self) -> dict[str, Any]:
         return self._asdict()
+
+
+def stranger_stream(token: bytes) -> UUID:
+    """Under what the answers are kept that a name was given while nobody had it. No stream of events has such an id;
+    nobody can tell it from the name any more when the epoch of the token has ended."""
+    return UUID(bytes=sha256(_STRANGER + token).digest()[:16], version=4)
 
 
 _SEEN = select(*(column[name] for name in Seen._fields))

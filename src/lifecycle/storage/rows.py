@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Delete, Dialect, Insert, LargeBinary, Table, Update
 from sqlalchemy.types import TypeDecorator
 
-from lifecycle.columns import Counted, after_statement, before_statement, insert_of
+from lifecycle.columns import Counted, after_statement, before_statement, insert_of, is_watched
 from lifecycle.one_message import Sent, encoder_of, exchange, send_now
 
 Row = Mapping[str, Any]
@@ -60,13 +60,14 @@ def write_together(c: Connection, steps: Sequence[Step]) -> list[int]:
 
 
 def _in_one_message(c: Connection, given: Sequence[tuple[_Compiled, list[tuple[Any, ...]]]]) -> list[int]:
+    watched = is_watched(c)
     for compiled, many in given:
-        if many:
+        if watched and many:
             before_statement(c, None, compiled.sql, many[0] if len(many) == 1 else many, many=len(many) > 1)
     results = iter(exchange(c, [(compiled.sent, compiled.encoded(row)) for compiled, many in given for row in many]))
     touched = [sum(next(results).command_tuples or 0 for _ in many) for _, many in given]
     for (compiled, many), count in zip(given, touched, strict=True):
-        if many:
+        if watched and many:
             after_statement(c, Counted(count), compiled.sql)
     return touched
 

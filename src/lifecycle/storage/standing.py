@@ -19,6 +19,7 @@ from sqlalchemy import (
     update,
 )
 
+from lifecycle.columns import Ask, ask_together
 from lifecycle.errors import Invalid, StoreUnavailable, shown
 from lifecycle.projections.projection import SCHEMA, Projection, tables_of_a_projection
 
@@ -33,6 +34,7 @@ projection_position = Table(
     Column("position", BigInteger, nullable=False),
 )
 column = projection_position.c
+_POSITIONS = Ask(select(column.name, column.version, column.position), {})
 
 
 class MadeByNewer(StoreUnavailable):
@@ -55,8 +57,7 @@ class Overtaken(Exception):
 
 def positions(c: Connection, projections: Iterable[Projection]) -> dict[str, int]:
     """Where the projections stand, by name; one that must be made or made anew is missing."""
-    rows = c.execute(select(column.name, column.version, column.position)).all()
-    known = {row.name: row for row in rows}
+    known = {row.name: row for row in ask_together(c, [_POSITIONS])[0]}
     for projection in projections:
         if projection.name in known and known[projection.name].version > projection.version:
             raise MadeByNewer(f"The projection {projection.name!r} was made by a newer program.")

@@ -26,6 +26,7 @@ EPOCH_LOCK = 0x6C6966650000E0C4
 
 Identifier: TypeAlias = tuple[str, str]  # type and normalised text
 Found: TypeAlias = dict[Identifier, tuple[UUID, str]]
+Names: TypeAlias = tuple[tuple[int, bytes], ...]  # epoch and token, newest epoch first
 
 OPEN_EPOCHS = select(epoch.c.epoch).where(epoch.c.ended_at.is_(None)).order_by(epoch.c.epoch.desc())
 _FIND = (
@@ -96,6 +97,14 @@ class Installation:
         """Every token under which an identifier may be found now."""
         wanted = list(dict.fromkeys(identifiers))
         return {one.token(*identifier): identifier for identifier in wanted for one in self.open}
+
+    def names(self, named: Identifier) -> Names:
+        """What a name is hashed to in each open epoch; nobody can say it any more when the epoch has ended."""
+        return tuple((one.epoch, one.token(*named)) for one in self.open)
+
+    def stranger_macs(self, content: bytes) -> list[bytes]:
+        """In the order of `names`."""
+        return [one.content_mac(content) for one in self.open]
 
     def find(self, db: Connection, identifiers: Iterable[Identifier]) -> Found:
         """Whose identifiers these are. One statement reads epochs and look-ups together, so that no rotation

@@ -14,6 +14,7 @@ from lifecycle.vault.tables import Answer, Row
 WRAP_SUBJECT_KEY = b"lifecycle/wrap-subject-key/v1"
 WRAP_INSTALLATION_KEY = b"lifecycle/wrap-installation-key/v1"
 SEAL_LOOKUP = b"lifecycle/seal-lookup/v1"
+CONTENT_OF_STRANGERS = b"lifecycle/content-of-strangers/v1"
 
 LOOKUP_KEY = "lookup"
 COMMAND_KEY = "command"
@@ -30,6 +31,10 @@ class EpochSecrets:
 
     def token(self, kind: str, normalised: str) -> bytes:
         return mac(mac(self.lookup_key, kind.encode()), normalised.encode())
+
+    def content_mac(self, content: bytes) -> bytes:
+        """To tell whether whom nobody knows says the same again; for as long as this epoch lasts."""
+        return mac(self.lookup_key, CONTENT_OF_STRANGERS + b"\x00" + content)
 
 
 def subject_key_row(secrets: EpochSecrets, keys: SubjectKeys) -> Row:

@@ -54,11 +54,12 @@ class Collect(SubjectCommand):
 
 
 def collect(command: Collect, person: PersonContext) -> Decision:
-    categories = person.asked.policy.categories
+    asked = person.asked
+    categories = asked.policy.categories
     for category, value in command.data.items():
         if category in categories and value is not None:
             check_value(categories[category].format, value, category=category)
-            possible_birth_date(person.asked.policy, category, value, person.asked.now)
+            possible_birth_date(asked.policy, category, value, asked.now)
     equal = _equal_holdings(command, person)
     items = [
         collecting.Item(category, command.kept(category), person.new_id(), equal.get(category))
@@ -66,7 +67,7 @@ def collect(command: Collect, person: PersonContext) -> Decision:
     ]
     return collecting.collect(
         person.subject,
-        person.asked,
+        asked,
         purpose=command.purpose,
         basis=command.basis,
         items=items,

@@ -20,7 +20,9 @@ from lifecycle.policy.packs import Topic, known_packs
 from lifecycle.policy.vocabulary import RequestKind, Role
 
 CUSTODIANS = frozenset({Role.CUSTODIAN, Role.OFFICER})
-MOVING = (e.ProcessingRestricted, e.RestrictionLifted, RestrictionLapsed, MandatoryCopyKept, SubjectTransferred)
+MOVING: frozenset[type[DomainEvent]] = frozenset(
+    {e.ProcessingRestricted, e.RestrictionLifted, RestrictionLapsed, MandatoryCopyKept, SubjectTransferred}
+)
 Because = Literal["legal-hold", "statutory-minimum", "restricted-by-law", "mandatory-copy", "asked"]
 FOR_THE_PERSON = frozenset({RequestKind.ACCESS, RequestKind.COPY, RequestKind.CORRECTION})
 """What cannot be answered without a look at what the person disputes. GDPR Arts. 15, 16, 18(1)(a), 18(2)."""
@@ -58,13 +60,14 @@ def moves_keys(subject: Subject, events: Iterable[DomainEvent], at: datetime) ->
     seldom."""
     if subject.version == 0 or subject.erasure is not None:
         return False
-    sealed: set[str] = set()
     for event in events:
-        if isinstance(event, MOVING):
+        if type(event) in MOVING:
             return True
-        sealed.update(event.values)
-    held = [subject.holdings[id] for id in sealed if id in subject.holdings]
-    return bool([each for each in held if each.erased_at is None and _is_stored_only(subject, each, at)])
+        for id in event.values:
+            held = subject.holdings.get(id)
+            if held is not None and held.erased_at is None and _is_stored_only(subject, held, at):
+                return True
+    return False
 
 
 # -- opening ----------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from dataclasses import fields as dataclass_fields
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from lifecycle.domain.subject.access_tokens import AccessToken
@@ -29,8 +29,7 @@ class Limit:
     since: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
+class Ground(NamedTuple):
     """Why a holding may be processed: one purpose, one basis, since, until.
 
     `counted_from` is where a period that counts from collection begins. `until` is an end that is fixed already;
@@ -51,8 +50,7 @@ class Ground:
     limits: tuple[Limit, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Generation:
+class Generation(NamedTuple):
     """Where one value of a holding is sealed: the part of that holding's id in the event `version`."""
 
     version: int
@@ -94,8 +92,7 @@ class Share:
     agreement: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(NamedTuple):
     id: str
     category: str
     source: str
