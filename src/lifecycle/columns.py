@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Dialect, LargeBinary, Select, Table, tuple_
 from sqlalchemy.types import TypeDecorator
 
-from lifecycle.one_message import Sent, array_encoder_of, decoder_of, encoder_of, exchange, rows_in
+from lifecycle.one_message import Sent, array_encoder_of, bound_encoder_of, decoder_of, exchange, rows_in
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
@@ -43,6 +43,19 @@ class Instant(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
         return None if value is None else instant_of(value)
+
+
+class HexDigits(TypeDecorator[str]):
+    """Lower-case hexadecimal digits, kept as the bytes that they say."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
+        return None if value is None else bytes.fromhex(value)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.hex()
 
 
 def among(first: Column[Any], second: Column[Any], pairs: Sequence[tuple[Any, Any]]) -> ColumnElement[bool]:
@@ -146,7 +159,10 @@ def _prepared(statement: Select[Any], dialect: Dialect) -> _Prepared:
         sql,
         order,
         lists,
-        [(array_encoder_of if name in lists else encoder_of)(compiled.binds[name].type) for name in order],
+        [
+            (array_encoder_of if name in lists else bound_encoder_of)(compiled.binds[name].type, dialect)
+            for name in order
+        ],
         namedtuple("_Row", columns.keys(), rename=True),
         [decoder_of(column.type, dialect) for column in columns],
     )

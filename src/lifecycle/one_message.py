@@ -184,9 +184,16 @@ def decoder_of(type: TypeEngine[Any], dialect: Dialect) -> Decode:
     return decode if process is None else lambda value: process(decode(value))
 
 
-def array_encoder_of(type: TypeEngine[Any]) -> Callable[[Sequence[Any]], bytes]:
+def bound_encoder_of(type: TypeEngine[Any], dialect: Dialect) -> Encode:
+    """How a value is written that is not in the driver's form yet."""
+    encode = encoder_of(type)
+    bind = type.process_bind_param if isinstance(type, TypeDecorator) else None
+    return encode if bind is None else lambda value: encode(bind(value, dialect))
+
+
+def array_encoder_of(type: TypeEngine[Any], dialect: Dialect) -> Callable[[Sequence[Any]], bytes]:
     """How several values travel as one parameter."""
-    encode, _, oid = _kind_of(type)
+    encode, oid = bound_encoder_of(type, dialect), _kind_of(type)[2]
 
     def encoded(values: Sequence[Any]) -> bytes:
         parts = [_ARRAY.pack(1, 0, oid, len(values), 1)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import orjson
 import pytest
 
 from lifecycle.commands.document import Command, SubjectCommand, TrusteeCommand
@@ -13,6 +14,7 @@ from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.parsing import Malformed, parse_command, parse_line
 from lifecycle.commands.registry import COMMANDS
 from lifecycle.domain.catalogue import KINDS
+from lifecycle.engine.executing import _content
 
 EXAMPLES = """\
 {"command": "give-consent", "id": "c-1", "at": "2024-08-01T10:00:00+08:00", "actor": {"id": "web", "role": "service"}, \
@@ -294,6 +296,14 @@ def test_a_command_has_the_fields_of_the_contract(verb: str):
     about = {"subject", "trustee", "transfer", "incident"} & set(names) - mandatory - optional
     assert set(names) == COMMON | about | mandatory | optional
     assert {name for name, is_mandatory in names.items() if is_mandatory} == {"id", "actor"} | about | mandatory
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_the_content_that_a_repeat_is_known_by_is_what_the_first_program_wrote(verb: str):
+    """It is stored as a hash only: other bytes would make every repeat another content."""
+    command = parse_command(document(verb, **WHOLE[verb]))
+    said = command.model_dump(mode="json", exclude={"id"}, exclude_defaults=True)
+    assert _content(command) == orjson.dumps({"command": verb, **said}, option=orjson.OPT_SORT_KEYS)
 
 
 @pytest.mark.parametrize("verb", COMMANDS)

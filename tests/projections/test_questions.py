@@ -1,4 +1,4 @@
-"""What each projection answers: holdings, consents, recipients, and who asked what."""
+"""What each projection answers: holdings, consents, recipients."""
 
 from __future__ import annotations
 
@@ -17,14 +17,10 @@ from lives import (
     withdraws,
 )
 
-from lifecycle.domain.streams import attempts_stream
-from lifecycle.domain.subject.events import CommandRefused, PersonalDataRead
 from lifecycle.policy.vocabulary import ErasureGround, LegalBasis
-from lifecycle.projections.audit_trail import trail
 from lifecycle.projections.consents import current_consents
 from lifecycle.projections.holdings import current_holdings
 from lifecycle.projections.recipients import current_recipients
-from lifecycle.vault.sealing import OpenParts
 
 
 def asked(town: Town, question, *about):
@@ -136,49 +132,3 @@ def test_a_recipient_stays_one_after_ours_is_erased(town: Town):
     (given,) = asked(town, current_recipients, person)
     assert (given.recipient, given.category, given.times) == ("udesk", "name", 2)
     assert given.last - given.first == timedelta(days=1)
-
-
-# -- audit trail --------------------------------------------------------------------------------------------------
-
-
-def test_refusals_and_reads_are_beside_what_was_done(town: Town):
-    person = a_trial(town)
-    now = town.clock.now()
-    refused = CommandRefused(
-        occurred_at=now, command="collect", code="consent-missing", clause="1.3", purpose="quotation"
-    )
-    town.note(person, refused)
-    town.note(person, PersonalDataRead(occurred_at=now, purpose="free-trial", holdings=("h1",), clear=True))
-    rows = asked(town, trail, person, 100)
-    assert [(row.kind.partition("/")[0], row.outcome) for row in rows] == [
-        ("subject-registered", "done"),
-        ("identifier-linked", "done"),
-        ("consent-given", "done"),
-        ("personal-data-collected", "done"),
-        ("command-refused", "refused"),
-        ("personal-data-read", "read"),
-    ]
-    assert (rows[4].command, rows[4].code, rows[4].clause, rows[4].purpose) == (
-        "collect",
-        "consent-missing",
-        "1.3",
-        "quotation",
-    )
-    assert {row.role for row in rows} == {"service"}
-    assert [row.position for row in rows] == sorted(row.position for row in rows)
-
-
-def test_an_attempt_about_somebody_unknown_is_in_it_without_a_subject(town: Town):
-    refused = CommandRefused(occurred_at=town.clock.now(), command="withdraw-consent", code="unknown-subject")
-    stream = attempts_stream(town.clock.now().date())
-    town.append(stream, OpenParts(), [refused])
-    (row,) = [row for row in asked(town, trail, None, 100) if row.outcome == "refused"]
-    assert (row.subject_id, row.stream_id, row.code) == (None, stream, "unknown-subject")
-
-
-def test_the_trail_is_read_in_pages_by_position(town: Town):
-    person = a_trial(town)
-    whole = asked(town, trail, person, 100)
-    with town.database.read() as c:
-        first = trail(c, person, 3)
-        assert first + trail(c, person, 3, after=first[-1].position) == whole

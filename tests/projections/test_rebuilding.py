@@ -118,7 +118,7 @@ def test_one_of_them_can_be_rebuilt_while_the_others_stand(town: Town):
 
 
 def test_a_projection_that_nobody_knows_is_not_rebuilt(town: Town):
-    with pytest.raises(Invalid, match="audit-trail") as unknown:
+    with pytest.raises(Invalid, match="policy-versions") as unknown:
         town.follower().rebuild("gossip")
     assert unknown.value.code == "unknown-projection"
     assert "rebuild" in unknown.value.remedy

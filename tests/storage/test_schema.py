@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 
@@ -17,15 +18,10 @@ from lifecycle.ledger.sequencer import write_genesis
 from lifecycle.ledger.tables import metadata as of_the_ledger
 from lifecycle.ledger.tree import EMPTY
 from lifecycle.storage import schema
-from lifecycle.storage.append_only import trigger_statements
 from lifecycle.storage.database import Database
 from lifecycle.storage.tables import metadata as of_storage
 from lifecycle.vault.tables import metadata as of_the_vault
 
-MADE_LATER = (
-    "log_tree", "log_system", "checkpoint", "map_bucket", "map_tile", "map_expunged", "final_record", "journal_seen",
-    "evidence_due", "reaction_position", "custody_key", "pending_custody",
-)  # fmt: skip
 ROOMS = (of_storage, of_the_ledger, of_the_vault)
 
 
@@ -38,20 +34,13 @@ def tables_for(c: Connection) -> MetaData:
     return together
 
 
-def as_the_first_migration_left_it(c: Connection) -> None:
-    if c.dialect.name == "sqlite":
-        found = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('data_key', 'subject_key')"
-        for name in c.execute(text(found)).scalars().all():
-            c.execute(text(f"DROP TRIGGER {name}"))
-        for statement in trigger_statements():
-            if statement.split(" ON ")[1].split()[0] in ("data_key", "subject_key"):
-                c.execute(text(statement))
-    for table in reversed(MADE_LATER):
-        schema = "vault." if table == "custody_key" and c.dialect.name != "sqlite" else ""
-        c.execute(text(f"DROP TABLE {schema}{table}"))
-    c.execute(text("DROP INDEX ix_stream_head_sid"))
-    c.execute(text("ALTER TABLE command_seen DROP COLUMN told"))
-    c.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+@pytest.fixture
+def first(empty_database_url: str) -> Iterator[Database]:
+    """A database as the first migration leaves it."""
+    db = Database(empty_database_url)
+    schema.migrate(db, to="0001")
+    yield db
+    db.close()
 
 
 def ours(name: str | None, kind: str, parents: object) -> bool:
@@ -147,24 +136,21 @@ def test_several_may_migrate_at_once(empty_database_url: str):
         assert list(pool.map(start, range(4))) == [None] * 4
 
 
-def test_a_store_of_the_first_version_is_migrated_with_its_log(database: Database):
-    """Its tables are as the first migration left them; nothing of its log is published yet."""
-    with database.own() as c:
-        as_the_first_migration_left_it(c)
+def test_a_store_of_the_first_version_is_migrated_with_its_log(first: Database):
+    """Nothing of its log is published yet."""
+    with first.own() as c:
         c.execute(text("INSERT INTO log_state VALUES (1, 17)"))
     with pytest.raises(schema.Outdated):
-        schema.check(database)
-    schema.migrate(database)
-    schema.check(database)
-    with database.read() as c:
+        schema.check(first)
+    schema.migrate(first)
+    schema.check(first)
+    with first.read() as c:
         tree = read_tree(c)
     assert (tree.size, tree.root, tree.grown().root()) == (0, EMPTY, EMPTY)
 
 
-def test_a_store_without_a_log_is_migrated_too(database: Database):
-    with database.own() as c:
-        as_the_first_migration_left_it(c)
-    schema.migrate(database)
-    with database.write("sequencer") as c:
+def test_a_store_without_a_log_is_migrated_too(first: Database):
+    schema.migrate(first)
+    with first.write("sequencer") as c:
         write_genesis(c, {"kind": "genesis"})
         assert read_tree(c).size == 0

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine.stores import COLLECT, CONSENT, document, times_of
+from engine.stores import COLLECT, CONSENT, document, lift_triggers, times_of
 from forked import Forks, wait_until
 from postgres import on_sqlite
 from sqlalchemy import event, text
@@ -24,6 +24,8 @@ from whole.stores import ANN, BEN, TRIAL, Store
 
 from lifecycle.engine import Engine, open_engine
 from lifecycle.errors import StoreUnavailable
+from lifecycle.storage.folding import RecordDamaged
+from lifecycle.storage.tables import event_header
 
 PAGE = 4096
 
@@ -210,3 +212,51 @@ def test_text_that_is_none_is_damage_and_not_repeated(store: Store):
         store.held()
     assert "Ema" not in str(refused.value)
     assert refused.value.__cause__ is None
+
+
+@on_sqlite
+def test_a_key_that_an_index_lost_is_damage_and_no_erasure(store: Store):
+    """The row is there: only the way to it is not."""
+    store.consent()
+    store.collect()
+    ann = store.engine.read.subject_id(ANN)
+    with store.engine.database.own() as c:
+        root = c.exec_driver_sql(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_data_key_1'"
+        ).scalar()
+    store.engine.database.truncate_wal()
+    store.engine.close()
+    file = file_of(store)
+    whole, id = bytearray(file.read_bytes()), ann.hex.encode()
+    page = slice((root - 1) * PAGE, root * PAGE)
+    whole[page] = whole[page].replace(id, b"f" + id[1:])
+    file.write_bytes(whole)
+    store.engine = open_engine(store.settings.db, keys=store.settings.keys)
+    with pytest.raises(StoreUnavailable, match="The database file is damaged"):
+        store.held()
+
+
+@on_sqlite
+def test_an_event_that_the_disk_changed_is_not_told_as_if_it_had_happened(store: Store):
+    store.consent()
+    store.collect()
+    with store.engine.database.own() as c:
+        lift_triggers(c, event_header)
+        changed = "CAST(replace(CAST(header AS TEXT), 'web-form', 'web-fprm') AS BLOB)"
+        c.execute(text(f"UPDATE event_header SET header = {changed} WHERE version = 3"))
+    with pytest.raises(RecordDamaged, match="Event 3 "):
+        store.engine.read.history(ANN)
+
+
+@on_sqlite
+def test_nothing_is_shown_in_clear_by_a_projection_that_says_something_else_than_the_record(store: Store):
+    store.consent()
+    store.collect()
+    ann = store.engine.read.subject_id(ANN)
+    assert store.engine.read.clear(ann, "free-trial")
+    with store.engine.database.own() as c:
+        c.execute(text('UPDATE current_ground SET "until" = "until" + 64'))
+    with pytest.raises(StoreUnavailable, match="is not what the record says"):
+        store.engine.read.clear(ann, "free-trial")
+    store.engine.follower.rebuild()
+    assert store.engine.read.clear(ann, "free-trial")

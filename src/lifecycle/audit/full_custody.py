@@ -36,7 +36,7 @@ def _misplaced(c: Connection, people: Sequence[UUID], found: Findings) -> None:
     heads = select(stream_head.c.stream_id, stream_head.c.sid).where(stream_head.c.stream_id.in_(people))
     for person, sid in c.execute(heads).all():
         try:
-            subject = folded(None, (event for event, _ in events_of(c, person)))
+            subject = folded(None, (event for event, _ in events_of(c, person, as_they_stand=True)))
         except RecordDamaged:
             continue  # found by whoever reads the record
         if subject is None or subject.last_event_at is None or subject.erasure is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,26 +11,59 @@ from sqlalchemy import Connection, select
 from lifecycle.audit.opening import actors_of
 from lifecycle.audit.telling import instant
 from lifecycle.domain.event import Recorded
-from lifecycle.ledger.envelope import read_header
+from lifecycle.ledger.envelope import b64url, commitment, read_header
 from lifecycle.ledger.tables import event_position
+from lifecycle.storage.folding import RecordDamaged
 from lifecycle.storage.mapper import recorded
-from lifecycle.storage.tables import event_header
+from lifecycle.storage.tables import event_header, stream_head
 from lifecycle.vault.vault import Vault
 
 _EVENTS = (
-    select(event_header.c.version, event_header.c.header, event_position.c.position)
+    select(
+        event_header.c.version,
+        event_header.c.header,
+        event_header.c.salt,
+        event_position.c.position,
+        stream_head.c.version.label("newest"),
+        stream_head.c.commitment,
+    )
+    .outerjoin(stream_head, stream_head.c.stream_id == event_header.c.stream_id)
     .outerjoin(
         event_position,
         (event_position.c.stream_id == event_header.c.stream_id) & (event_position.c.version == event_header.c.version),
     )
     .order_by(event_header.c.version)
 )
+_NEWEST = select(stream_head.c.version)
 
 
-def events_of(c: Connection, stream_id: UUID) -> list[tuple[Recorded, int | None]]:
-    """Every event of a stream, with its position; None until it is sequenced."""
-    rows = c.execute(_EVENTS.where(event_header.c.stream_id == stream_id))
+def events_of(c: Connection, stream_id: UUID, *, as_they_stand: bool = False) -> list[tuple[Recorded, int | None]]:
+    """Every event of a stream, with its position; None until it is sequenced.
+
+    What the disk changed or lost is found here, and not told as if it had happened; `as_they_stand` is for whoever
+    looks for that. Errors: RecordDamaged.
+    """
+    rows = c.execute(_EVENTS.where(event_header.c.stream_id == stream_id)).all()
+    if not as_they_stand:
+        newest = rows[0].newest if rows else c.execute(_NEWEST.where(stream_head.c.stream_id == stream_id)).scalar()
+        _follow(stream_id, rows, newest or 0)
     return [(recorded(stream_id, row.version, row.header), row.position) for row in rows]
+
+
+def _follow(stream_id: UUID, rows: Sequence[Any], newest: int) -> None:
+    """Each event names the commitment to the one before, and the head that to the last."""
+    if len(rows) != newest:
+        raise RecordDamaged(stream_id, len(rows) + 1)
+    committed, before = None, b"null"
+    for n, row in enumerate(rows, start=1):
+        if row.version != n or not row.header:
+            raise RecordDamaged(stream_id, n)
+        if b'"prev":%b,"sid"' % before not in row.header:  # all of the one before is committed to
+            raise RecordDamaged(stream_id, max(n - 1, 1))
+        committed = commitment(row.salt, row.header)
+        before = b'"%b"' % b64url(committed).encode()
+    if rows and rows[-1].commitment != committed:
+        raise RecordDamaged(stream_id, newest)
 
 
 def history(c: Connection, vault: Vault | None, subject_id: UUID) -> Iterator[dict[str, Any]]:

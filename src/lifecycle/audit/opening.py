@@ -12,9 +12,11 @@ from sqlalchemy import Connection
 from lifecycle.domain.event import Personal, Withheld
 from lifecycle.ledger.envelope import Header, read_header
 from lifecycle.ledger.many_rows import rows_of
+from lifecycle.storage.failures import DAMAGED, Unavailable
+from lifecycle.storage.folding import RecordDamaged
 from lifecycle.storage.packing import unpacked
 from lifecycle.vault.sealing import RECORD
-from lifecycle.vault.tables import chunks
+from lifecycle.vault.tables import chunks, data_key, subject_key
 from lifecycle.vault.vault import Vault, Wanted
 
 
@@ -30,14 +32,26 @@ def values_of(
 ) -> dict[str, Personal[JsonValue]]:
     """Open the value of each holding as the event of that version sealed it; as many queries for many as for one.
 
-    Errors: Tampered when bytes are not what was sealed; that never looks like an erasure.
+    Errors: Tampered when bytes are not what was sealed, Unavailable when the file is damaged where keys are; neither
+    ever looks like an erasure.
     """
     if vault is None or not sealed_in:
         return dict.fromkeys(sealed_in, Withheld.SEALED)
     places = {holding: Place(version, holding) for holding, version in sealed_in.items()}
     headers = _headers(c, subject_id, sealed_in.values())
     opened = open_parts(c, vault, subject_id, headers, places.values())
+    if Withheld.ERASED in opened.values():  # though nobody recorded that
+        _look_for_damage(c)
     return {holding: opened[place] for holding, place in places.items()}
+
+
+def _look_for_damage(c: Connection) -> None:
+    """A changed bit in an index hides a key that is there. SQLite's pages have no checksums, a server's may."""
+    if c.dialect.name != "sqlite":
+        return
+    for table in (data_key, subject_key):
+        if c.exec_driver_sql(f"PRAGMA integrity_check({table.name})").scalar() != "ok":
+            raise Unavailable(*DAMAGED)
 
 
 def parts_of(
@@ -81,11 +95,13 @@ def _index(header: Header, hid: str) -> int:
     return next(index for index, part in enumerate(header.parts) if part.hid == hid)
 
 
-def _headers(c: Connection, stream_id: UUID, versions: Iterable[int]) -> dict[int, Header]:
+def _headers(c: Connection, stream_id: UUID, versions: Collection[int]) -> dict[int, Header]:
     found: dict[int, Header] = {}
     for some in chunks(sorted(set(versions))):
         rows = rows_of(c, _asked(_HEADERS, c, some), (_driver_id(c, stream_id),))
         found |= {version: read_header(unpacked(header)) for version, header in rows}
+    if lost := set(versions) - found.keys():
+        raise RecordDamaged(stream_id, min(lost))
     return found
 
 

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from lifecycle.audit.telling import instant, told
+from lifecycle.audit.trail import Asked
 from lifecycle.audit.why import Reason, Why
 from lifecycle.policy.outside import OutOfScope
 from lifecycle.policy.vocabulary import RecipientKind
-from lifecycle.projections.audit_trail import Asked
 from lifecycle.projections.consents import Agreed
 from lifecycle.projections.duties import Told
 from lifecycle.projections.recipients import GivenTo

@@ -66,7 +66,7 @@ class Record:
 
 def opened(c: Connection, vault: Vault | None, policies: Policies, subject_id: UUID) -> Record:
     """Read everything in the snapshot of `c`. Errors: Tampered when bytes are not what was sealed."""
-    stored = [event for event, _ in events_of(c, subject_id)]
+    stored = [event for event, _ in events_of(c, subject_id, as_they_stand=True)]
     headers = {event.originator_version: read_header(event.header) for event in stored}
     places = [Place(version, part.hid) for version, header in headers.items() for part in header.parts]
     found: Mapping[Place, Personal[JsonValue]] = dict.fromkeys(places, Withheld.SEALED)
@@ -80,11 +80,11 @@ def opened(c: Connection, vault: Vault | None, policies: Policies, subject_id: U
 
     def trustee(name: str) -> Sequence[Recorded]:
         if name not in known:
-            known[name] = [event for event, _ in events_of(c, trustee_stream(name))]
+            known[name] = [event for event, _ in events_of(c, trustee_stream(name), as_they_stand=True)]
         return known[name]
 
     def transfer(name: str) -> Sequence[Recorded]:
-        return [event for event, _ in events_of(c, transfer_stream(name))]
+        return [event for event, _ in events_of(c, transfer_stream(name), as_they_stand=True)]
 
     sealed = tuple(bool(header.parts) for header in headers.values())
     return Record(subject_id, events, sealed, keys, index, _published(c, policies), trustee, transfer)
@@ -101,5 +101,5 @@ def _opened(stored: Recorded, header: Header, found: Mapping[Place, Personal[Jso
 
 
 def _published(c: Connection, policies: Policies) -> tuple[Published, ...]:
-    stream = [event for event, _ in events_of(c, policy_stream())]
+    stream = [event for event, _ in events_of(c, policy_stream(), as_they_stand=True)]
     return tuple(Published(policy, event.recorded_at) for policy, event in zip(policies.all(c), stream, strict=False))

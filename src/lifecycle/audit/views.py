@@ -23,6 +23,7 @@ from lifecycle.audit.register import Engaged, register
 from lifecycle.audit.reopened import opened
 from lifecycle.audit.replay import known_at, states
 from lifecycle.audit.telling import instant
+from lifecycle.audit.trail import trail
 from lifecycle.audit.why import why
 from lifecycle.clock import Clock
 from lifecycle.domain.streams import access_stream_of, trustee_stream
@@ -31,10 +32,10 @@ from lifecycle.domain.subject.fold import born
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.trustee import trustee as trustees
 from lifecycle.domain.trustee.events import AgreementSigned
+from lifecycle.errors import StoreUnavailable
 from lifecycle.policy.calendars import Calendars
 from lifecycle.policy.countries import STANDARD
 from lifecycle.policy.outside import out_of_scope
-from lifecycle.projections.audit_trail import trail
 from lifecycle.projections.consents import agreed_by, current_consents
 from lifecycle.projections.duties import Told, all_duties, duties_of, told
 from lifecycle.projections.held import held_by
@@ -53,6 +54,11 @@ from lifecycle.vault.vault import Vault
 
 MANY = 1_000  # rows of a list that has no natural end
 Json = dict[str, Any]
+
+
+class ProjectionDamaged(StoreUnavailable):
+    code = "projection-damaged"
+    remedy = "run `lifecycle doctor`, then `lifecycle projections rebuild`; if the disk changed more, restore a backup"
 
 
 class Views:
@@ -93,9 +99,19 @@ class Views:
         now = self._clock.now()
         with self._read_about(subject_id) as c:
             picture = self._picture(c, subject_id, now, as_of, as_known_at)
+            if clear_for is not None and self._database.is_sqlite:
+                self._compare(c, subject_id, picture)
             values = values_of(c, self._vault, subject_id, picture.readable())
             policy = self._policies.in_force(now, c)
         return shown(picture, values, picture.cleared(clear_for), policy)
+
+    def _compare(self, c: Connection, subject_id: UUID, picture: Picture) -> None:
+        """What is projected is what the record says, before anything is shown in clear: SQLite's pages have no
+        checksums, and the record's events are committed to."""
+        recorded = held_by(self._known(c, subject_id, None))
+        follower = self._follower
+        if recorded != list(picture.held) and (follower is None or follower.has_followed(c, [subject_id])):
+            raise ProjectionDamaged("What is projected about a person is not what the record says.")
 
     def _picture(
         self, c: Connection, subject_id: UUID, now: datetime, as_of: datetime | None, as_known_at: datetime | None

@@ -60,8 +60,9 @@ class GroupCommit:
         """Until the own command is answered, or is the first of those to be answered next."""
         try:
             own.woken.acquire()
-        except BaseException:  # interrupted before anybody took it along: it is not carried out
+        except BaseException as error:  # interrupted; if nobody took it along, it is not carried out
             with self._lock:
+                own.error = InterruptedError(type(error).__name__)  # the lead is handed to nobody who has left
                 if own in self._waiting:
                     self._waiting.remove(own)
                 if own.leads:

@@ -32,6 +32,7 @@ current_holding = Table(
     Column("anonymised", Boolean, nullable=False),
     Column("obstructed_at", Instant),
     Column("transferred_at", Instant),
+    sqlite_with_rowid=False,
 )
 
 # `until` is the end as it is known now, fixed or computed. Nothing is rewritten when it comes.
@@ -49,6 +50,7 @@ current_ground = Table(
     Column("ended", Text),
     Column("kept_until", Instant),  # the statutory minimum that begins when this ground ends
     Column("technology", Text),
+    sqlite_with_rowid=False,
 )
 
 # What makes a holding storage only, or keeps it when its grounds are gone: restrictions and legal holds.
@@ -61,6 +63,7 @@ current_keeper = Table(
     Column("because", Text, nullable=False),
     Column("since", Instant, nullable=False),
     Column("until", Instant),
+    sqlite_with_rowid=False,
 )
 
 
@@ -68,7 +71,7 @@ class Holdings:
     """Rewrites all holdings of each person who changed."""
 
     name = "holdings"
-    version = 4
+    version = 5
     tables = (current_holding, current_ground, current_keeper)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:

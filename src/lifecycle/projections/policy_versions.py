@@ -40,6 +40,7 @@ acquainted_person = Table(
     metadata,
     Column("subject_id", Uuid, primary_key=True),
     Column("begun", Instant, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 told_person = Table(
@@ -49,6 +50,7 @@ told_person = Table(
     Column("version", Text, primary_key=True),
     Column("told_at", Instant),  # none: accepted by somebody who came when it was in force
     Column("accepted", Boolean, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 
@@ -80,7 +82,7 @@ class PolicyVersions:
     """Rewrites what each person who changed was told; a publication adds its version."""
 
     name = "policy-versions"
-    version = 1
+    version = 2
     tables = (published_version, acquainted_person, told_person)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from lifecycle.projections.audit_trail import AuditTrail
 from lifecycle.projections.consents import Consents
 from lifecycle.projections.duties import Duties
 from lifecycle.projections.given_under import GivenUnder
@@ -29,6 +28,5 @@ PROJECTIONS: tuple[Projection, ...] = (
     OpenCalendar(),
     Trustees(),
     Incidents(),
-    AuditTrail(),
     PolicyVersions(),
 )

@@ -54,6 +54,7 @@ retention_calendar = Table(
     Column("purpose", Text),
     Column("rule", Text),
     Index("ix_retention_calendar_due", "due", "subject_id", "number"),
+    sqlite_with_rowid=False,
 )
 column = retention_calendar.c
 # Written out: of a parameter no engine knows beforehand that the partial index serves.
@@ -87,7 +88,7 @@ class RetentionCalendar:
     """
 
     name = "retention-calendar"
-    version = 3
+    version = 4
     tables = (retention_calendar,)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:

@@ -55,6 +55,7 @@ transfer_person = Table(
     Column("transferred_at", Instant),
     Column("version", Integer),
     Column("erased", Boolean, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 # Who had been told and was not transferred: digests that only a person's own pseudonym leads to.
@@ -72,6 +73,7 @@ transfer_scope = Table(
     Column("purpose", Text, primary_key=True),
     Column("subject_id", Uuid, primary_key=True),
     Index("ix_transfer_scope_subject", "subject_id"),
+    sqlite_with_rowid=False,
 )
 EVERYBODY = ""
 Standing: TypeAlias = dict[str, Any]
@@ -83,7 +85,7 @@ class Transfers:
     """Rewrites the rows of each transfer and each person that changed."""
 
     name = "transfers"
-    version = 2
+    version = 3
     tables = (transfer_standing, transfer_person, transfer_scope, transfer_skipped)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:

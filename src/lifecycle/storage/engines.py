@@ -26,6 +26,7 @@ _PRAGMAS = (
     "PRAGMA recursive_triggers=ON",  # otherwise INSERT OR REPLACE would delete past our triggers
     "PRAGMA temp_store=MEMORY",  # no value reaches a temporary file
     "PRAGMA trusted_schema=OFF",
+    "PRAGMA cell_size_check=ON",  # a page is looked at when it is loaded, and not only where it is used
 )
 
 

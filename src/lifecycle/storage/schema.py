@@ -10,15 +10,7 @@ from sqlalchemy import Connection, inspect, text
 from lifecycle.errors import StoreUnavailable
 from lifecycle.storage.database import Database
 
-REVISIONS = (
-    "0001",
-    "0002",
-    "0003",
-    "0004",
-    "0005",
-    "0006",
-    "0007",
-)  # oldest first; a test compares them with the migrations
+REVISIONS = tuple(f"{number:04d}" for number in range(1, 9))  # oldest first; a test compares them with the migrations
 HEAD = REVISIONS[-1]
 _ONE_AT_A_TIME = 7_305_814  # any number: the lock that two migrating processes contend for
 _ALEMBIC = Lock()  # its context belongs to the whole process
@@ -56,8 +48,8 @@ def check(db: Database) -> None:
         raise Outdated(f"The tables have version {found}; this program needs {HEAD}.")
 
 
-def migrate(db: Database) -> None:
-    """Bring the tables to this program's version, in one transaction. A SQLite file is created if there is none."""
+def migrate(db: Database, to: str = "head") -> None:
+    """Bring the tables to a version, this program's, in one transaction. A SQLite file is created if there is none."""
     # Alembic is needed here only; it is loaded late because most runs of the program never migrate.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
@@ -74,4 +66,4 @@ def migrate(db: Database) -> None:
             raise TooNew(f"The database is newer than this program: its tables have version {found}.")
         config.attributes["connection"] = c
         with _ALEMBIC:
-            command.upgrade(config, "head")
+            command.upgrade(config, to)

@@ -12,13 +12,12 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     SmallInteger,
-    String,
     Table,
     Text,
     Uuid,
 )
 
-from lifecycle.columns import Instant
+from lifecycle.columns import HexDigits, Instant
 from lifecycle.storage.packing import PackedHeader
 
 metadata = MetaData()
@@ -63,12 +62,13 @@ stream_head = Table(
     sqlite_with_rowid=False,
 )
 
-# Which commands a stream has seen, for 90 days. `cmd` and `content_mac` are keyed hashes.
+# Which commands a stream has seen, for 90 days. `cmd` and `content_mac` are keyed hashes. No index by time: forgetting
+# goes through the table a few times a day, and an index would be kept at every append.
 command_seen = Table(
     "command_seen",
     metadata,
     Column("stream_id", Uuid, primary_key=True),
-    Column("cmd", String(64), primary_key=True),
+    Column("cmd", HexDigits, primary_key=True),
     Column("content_mac", LargeBinary, nullable=False),
     Column("outcome", Text, nullable=False),
     Column("first_version", Integer),
@@ -76,7 +76,6 @@ command_seen = Table(
     Column("at", Instant, nullable=False),
     Column("answer_stream", Uuid),
     Column("told", LargeBinary),  # what its events do not say of the answer, without any value: message, effects
-    Index("ix_command_seen_at", "at"),
     sqlite_with_rowid=False,
 )
 

@@ -48,6 +48,7 @@ data_key = Table(
     Column("kid", Text, primary_key=True),
     Column("hid", Text, nullable=False),
     Column("wrapped", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 # The keys of what is stored only: not wrapped by the person's key, but sealed to the epoch's custody key, whose private
