@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol, cast
 
 from sqlalchemy import Connection, Engine
 
-from lifecycle.columns import before_statement
+from lifecycle.columns import Counted, after_statement, before_statement
 from lifecycle.one_message import Sent, hold_back, is_held_back, send_now
 from lifecycle.storage.engines import BEGIN, LATER, TO_READ, TO_WRITE, address_of, server_engine, sqlite_engine, told
 from lifecycle.storage.failures import CANNOT_OPEN, READ_ONLY, Unavailable, spoken
@@ -122,6 +122,7 @@ class Database:
             if not self.is_sqlite:
                 self._take(c, role, TO_WRITE)
                 send_now(c)
+                after_statement(c, Counted(1), _TAKE_ROLE)
             yield c
             self._ask_fence(c)
 
