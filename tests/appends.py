@@ -81,6 +81,7 @@ class Person:
             appending.rows.subject_keys.append(self.key_row())
         for fact in facts:
             _, head = appending.append(head, self.keys, fact, judged, at)
+        assert len(appending.recorded) >= len(facts)  # sealed now: tests look at the rows
 
     def move(self, appending: Appending) -> None:
         self.head = appending.rows.moves[self.subject_id][1]
@@ -121,7 +122,7 @@ def merged(appendings: Sequence[Appending]) -> Appending:
     """Several appends in one transaction, as bulk import does."""
     one = Appending()
     for appending in appendings:
-        one.recorded += appending.recorded
+        one.recorded.extend(appending.recorded)
         one.rows.placed += appending.rows.placed
         one.rows.moves |= appending.rows.moves
         for name in (

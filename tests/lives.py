@@ -164,7 +164,7 @@ class Town:
                 order = {"stream_id": stream_id, "version": recorded.originator_version, "at": recorded.recorded_at}
                 appending.rows.pending_erasures.append(order)
         self.streams.save(*appending.recorded, rows=appending.rows)
-        self._heads[stream_id] = head
+        self._heads[stream_id] = appending.rows.moves[stream_id][1]
         if stream_id.version == 7:
             self.people[stream_id] = replay(self.people.get(stream_id), appending.recorded)
 
@@ -241,9 +241,9 @@ class Town:
     def _append_mute(self, subject_id: UUID, fact: DomainEvent) -> None:
         appending = Appending()
         judged = Judged(os.urandom(32).hex(), "system", self.policy.judged_by)
-        _, head = appending.append(self._heads[subject_id], OpenParts(), fact, judged, self.clock.now())
+        appending.append(self._heads[subject_id], OpenParts(), fact, judged, self.clock.now())
         self.streams.save(*appending.recorded, rows=appending.rows)
-        self._heads[subject_id] = head
+        self._heads[subject_id] = appending.rows.moves[subject_id][1]
         self.people[subject_id] = replay(self.people[subject_id], appending.recorded)
 
     # -- reading ------------------------------------------------------------------------------------------------

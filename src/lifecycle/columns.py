@@ -9,13 +9,18 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Dialect, Select, Table, tuple_
+from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Dialect, LargeBinary, Select, Table, tuple_
 from sqlalchemy.types import TypeDecorator
 
+from lifecycle.one_message import Sent, array_encoder_of, decoder_of, encoder_of, exchange, rows_in
+
 if TYPE_CHECKING:
+    from psycopg.pq.abc import PGresult
     from sqlalchemy.dialects.sqlite import Insert
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# As the engine has it: on SQLite there are no schemas.
+_NO_SCHEMAS = {"vault": None, "projection": None}
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -47,31 +52,52 @@ def among(first: Column[Any], second: Column[Any], pairs: Sequence[tuple[Any, An
 
 
 class Ask(NamedTuple):
-    """A constant of a module, and for each of its expanding parameters the values, of which there must be some."""
+    """A constant of a module, and for each of its parameters the value; for one that expands the values, of which there
+    must be some."""
 
     statement: Select[Any]
-    values: Mapping[str, Sequence[Any]]
+    values: Mapping[str, Any]
 
 
 def ask_together(c: Connection, asked: Sequence[Ask]) -> list[Sequence[Any]]:
     """The rows that each question finds; their columns are attributes.
 
-    PostgreSQL is asked them all at once and answers once, past SQLAlchemy's handling of each statement, which took
-    several times as long as the server: what a single command asks is what it waits for.
+    Both drivers are asked past SQLAlchemy's handling of each statement, which took several times as long as the
+    database. PostgreSQL is asked all of them in one message: what a single command asks is what it waits for.
     """
     if c.dialect.name == "sqlite":
-        return [c.execute(statement, dict(values)).all() for statement, values in asked]
+        return [_asked_of_sqlite(c, each) for each in asked]
     prepared = [(_prepared(each.statement, c.dialect), each.values) for each in asked]
+    if watched := is_watched(c):
+        for one, values in prepared:
+            before_statement(c, None, one.sql, one.watched(values))
+    results = exchange(c, [(one.sent, one.encoded(values)) for one, values in prepared])
+    if watched:
+        for (one, _), result in zip(prepared, results, strict=True):
+            after_statement(c, Counted(result.ntuples), one.sql)
+    return [one.read(result) for (one, _), result in zip(prepared, results, strict=True)]
+
+
+def _asked_of_sqlite(c: Connection, ask: Ask) -> list[Any]:
+    one = _prepared_for_sqlite(ask.statement, c.dialect)
+    sql, given = one.filled(ask.values)
     driver: Any = c.connection.driver_connection
-    cursors = [driver.cursor() for _ in prepared]
-    with driver.pipeline():  # for one question too: BEGIN goes along with the first
-        for cursor, (one, values) in zip(cursors, prepared, strict=True):
-            given = tuple(list(values[name]) for name in one.order)
-            before_statement(c, cursor, one.sql, given)
-            cursor.execute(one.sql, given)
-    for cursor, (one, _) in zip(cursors, prepared, strict=True):
-        after_statement(c, cursor, one.sql)
-    return [one.read(cursor.fetchall()) for cursor, (one, _) in zip(cursors, prepared, strict=True)]
+    cursor = driver.cursor()
+    before_statement(c, cursor, sql, given)
+    rows = cursor.execute(sql, given).fetchall()
+    after_statement(c, cursor, sql)
+    return one.read(rows)
+
+
+class Counted(NamedTuple):
+    """What whoever watches statements is told of one that has no cursor."""
+
+    rowcount: int
+
+
+def is_watched(c: Connection) -> bool:
+    """Asked once a message: to ask for each statement took a tenth of a command."""
+    return any(True for on in (c.dispatch.before_cursor_execute, c.dispatch.after_cursor_execute) for _ in on)
 
 
 def before_statement(c: Connection, cursor: Any, sql: str, given: Any, *, many: bool = False) -> None:
@@ -87,21 +113,22 @@ def after_statement(c: Connection, cursor: Any, sql: str) -> None:
 
 
 class _Prepared(NamedTuple):
+    sent: Sent
     sql: str
     order: list[str]
+    lists: set[str]
+    encoders: list[Callable[[Any], bytes]]
     row: Any
-    processors: list[tuple[int, Callable[[Any], Any]]]
+    decoders: list[Callable[[bytes], Any]]
 
-    def read(self, rows: Sequence[tuple[Any, ...]]) -> list[Any]:
-        if not self.processors:
-            return [self.row(*row) for row in rows]
-        return [self.row(*self._processed(row)) for row in rows]
+    def encoded(self, values: Mapping[str, Any]) -> list[bytes | None]:
+        return [encode(values[name]) for name, encode in zip(self.order, self.encoders, strict=True)]
 
-    def _processed(self, row: tuple[Any, ...]) -> list[Any]:
-        values = list(row)
-        for place, processor in self.processors:
-            values[place] = processor(values[place])
-        return values
+    def watched(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        return tuple(list(values[name]) if name in self.lists else values[name] for name in self.order)
+
+    def read(self, result: PGresult) -> list[Any]:
+        return [self.row(*row) for row in rows_in(result, self.decoders)]
 
 
 _EXPANDING = re.compile(r"IN \(__\[POSTCOMPILE_\w+\]\)")
@@ -112,13 +139,78 @@ def _prepared(statement: Select[Any], dialect: Dialect) -> _Prepared:
     """Compiled once: an array instead of as many parameters as there are values. So the server too plans it once."""
     compiled = statement.compile(dialect=dialect)
     columns = statement.selected_columns
-    found = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
+    sql, order = _EXPANDING.sub("= ANY(%s)", compiled.string), list(compiled.positiontup or ())
+    lists = {name for name in order if compiled.binds[name].expanding}
     return _Prepared(
-        _EXPANDING.sub("= ANY(%s)", compiled.string),
-        list(compiled.positiontup or ()),
+        Sent.of(sql),
+        sql,
+        order,
+        lists,
+        [(array_encoder_of if name in lists else encoder_of)(compiled.binds[name].type) for name in order],
+        namedtuple("_Row", columns.keys(), rename=True),
+        [decoder_of(column.type, dialect) for column in columns],
+    )
+
+
+class _PreparedForSqlite(NamedTuple):
+    parts: list[str]  # between the lists of marks
+    order: list[str]
+    lists: set[str]
+    encoders: list[Callable[[Any], Any] | None]
+    row: Any
+    decoders: list[tuple[int, Callable[[Any], Any]]]
+
+    def filled(self, values: Mapping[str, Any]) -> tuple[str, tuple[Any, ...]]:
+        """With marks for 1, 2, 4, 8 … values, the last of them again and again: so that there are few statements, and
+        the driver finds most of them prepared."""
+        parts, given = iter(self.parts), list[Any]()
+        sql = [next(parts)]
+        for name, encode in zip(self.order, self.encoders, strict=True):
+            if name not in self.lists:
+                given.append(values[name] if encode is None else encode(values[name]))
+                continue
+            own = list(values[name]) if encode is None else [encode(value) for value in values[name]]
+            if len(own) <= _ALIKE:
+                own += own[-1:] * ((1 << (len(own) - 1).bit_length()) - len(own))
+            sql += ("IN (", ",".join("?" * len(own)), ")", next(parts))
+            given += own
+        return "".join(sql), tuple(given)
+
+    def read(self, rows: Sequence[tuple[Any, ...]]) -> list[Any]:
+        if not self.decoders:
+            return [self.row(*row) for row in rows]
+        return [self.row(*self._decoded(row)) for row in rows]
+
+    def _decoded(self, row: tuple[Any, ...]) -> list[Any]:
+        values = list(row)
+        for place, decode in self.decoders:
+            values[place] = decode(values[place])
+        return values
+
+
+_ALIKE = 128  # values, up to which statements are made alike
+
+
+@lru_cache(maxsize=64)
+def _prepared_for_sqlite(statement: Select[Any], dialect: Dialect) -> _PreparedForSqlite:
+    compiled = statement.compile(dialect=dialect, schema_translate_map=_NO_SCHEMAS, render_schema_translate=True)
+    columns, order = statement.selected_columns, list(compiled.positiontup or ())
+    found = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
+    return _PreparedForSqlite(
+        _EXPANDING.split(compiled.string),
+        order,
+        {name for name in order if compiled.binds[name].expanding},
+        [_binds(compiled.binds[name].type, dialect) for name in order],
         namedtuple("_Row", columns.keys(), rename=True),
         [(place, processor) for place, processor in enumerate(found) if processor is not None],
     )
+
+
+def _binds(of: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
+    if isinstance(of, LargeBinary):
+        return None  # the driver takes bytes as they are
+    processor: Callable[[Any], Any] | None = of.dialect_impl(dialect).bind_processor(dialect)
+    return processor
 
 
 def insert_of(c: Connection, table: Table) -> Insert:

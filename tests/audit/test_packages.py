@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import re
 import zipfile
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -81,6 +84,7 @@ def test_both_languages_say_the_same_things_and_have_words_for_every_act():
 def people(founded_file: InAFile, tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("people")
     with founded_file.store(folder, folder / "keys") as store:
+        store.engine.move_clock(datetime.fromisoformat(AT))
         yield store
 
 
@@ -88,29 +92,44 @@ WORD = st.text(st.characters(codec="utf-8", categories=("Lu", "Ll", "Lo", "Nd"))
 values = st.fixed_dictionaries({"name": WORD, "company": WORD})
 
 
-@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
+EXAMPLES = 2_000 if os.environ.get("LIFECYCLE_EXAMPLES") == "soak" else 25
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(several=st.lists(values, min_size=2, max_size=4))
 def test_the_package_of_one_person_has_nothing_of_any_other_in_any_encoding(people: Store, several: list[Any]):
+    """All in one store: everybody of the examples before is somebody else, too."""
     distinct = [_marked(people, number, each) for number, each in enumerate(several)]
-    for person in distinct:
-        subject = {"email": person["email"]}
-        given = {"purposes": ["free-trial"], "notice": "1.0", "channel": "web-form"}
-        assert people.do("give-consent", AT, subject=subject, **given).outcome == "done"
-        assert people.collect(subject=subject, data=person, at=AT).outcome == "done"
-        text = f"I am {person['name']}"
-        asked = {"kind": "access", "channel": "email", "text": text, "identity": "passport"}
-        assert people.do("receive-request", subject=subject, **asked).outcome == "done"
+    documents = [document for person in distinct for document in _lived(people, person)]
+    assert {outcome.outcome for outcome in people.engine.execute_many(documents)} == {"done"}
     for person in distinct:
         told = everything(people, {"email": person["email"]})
+        marks = {mark for content in told for mark in MARK.findall(content)}
+        assert marks == set(MARK.findall(person["email"].encode())), "nobody of the examples before is in it either"
         for other in distinct:
             for value in other.values():
                 found = any(form in content for form in encodings(value) for content in told)
                 assert found is (other is person), "a package has its own person's values, and nobody else's"
 
 
+def _lived(store: Store, person: dict[str, str]) -> list[dict[str, Any]]:
+    subject = {"email": person["email"]}
+    given_ = {"purposes": ["free-trial"], "notice": "1.0", "channel": "web-form"}
+    collected = {"purpose": "free-trial", "basis": "consent", "source": "web-form", "data": person}
+    asked = {"kind": "access", "channel": "email", "text": f"I am {person['name']}", "identity": "passport"}
+    return [
+        store.document("give-consent", AT, subject=subject, **given_),
+        store.document("collect", AT, subject=subject, **collected),
+        store.document("receive-request", subject=subject, **asked),
+    ]
+
+
+MARK = re.compile(rb"qZ\d+x\d+q")
+
+
 def _marked(store: Store, number: int, each: dict[str, str]) -> dict[str, str]:
     """No value is a part of another's: each has a number of its own."""
-    mark = f"q{next(store._numbers)}x{number}q"
+    mark = f"qZ{next(store._numbers)}x{number}q"
     return {name: f"{value}{mark}{name}" for name, value in each.items()} | {"email": f"{mark}@example.com"}
 
 

@@ -28,6 +28,7 @@ from lifecycle.commands.document import SubjectCommand
 from lifecycle.commands.registry import COMMANDS
 from lifecycle.domain.event import DomainEvent, Judged
 from lifecycle.domain.subject import events as e
+from lifecycle.domain.subject.request_events import RequestFulfilled
 from lifecycle.engine.creation import create
 from lifecycle.policy.loading import parse_policy
 from lifecycle.policy.model import Policy
@@ -163,6 +164,7 @@ ASKED = st.one_of(
     said("erase", ground=GROUNDS),
     said("give-notice", policy=st.just("1.0"), channel=st.sampled_from(["email", "web-form"])),
     said("accept-policy", policy=st.just("1.0"), channel=st.just("email")),
+    said("state-language", language=st.sampled_from(["en", "zh"])),
     said("link-identifier", identifier=st.builds(lambda phone: {"phone": phone}, PHONES)),
     said("unlink-identifier", identifier=st.builds(lambda phone: {"phone": phone}, PHONES)),
     said("record-birth-date", birth_date=st.sampled_from(["1990-01-01", "2024-01-01"])),
@@ -302,6 +304,7 @@ ASKS = {"kind": "complaint", "channel": "phone", "request": "T-1"}
 STORY: list[tuple[str, dict[str, Any]]] = [
     ("give-notice", {"policy": "1.0", "channel": "web-form"}),
     ("accept-policy", {"policy": "1.0", "channel": "web-form"}),
+    ("state-language", {"language": "zh"}),
     ("record-birth-date", {"birth_date": "2015-05-17", "evidence": "passport"}),
     ("record-guardian", {"guardian": MUM, "evidence": "family book"}),
     ("give-consent", CONSENT | {"guardian": MUM, "separate": True}),
@@ -671,3 +674,35 @@ def test_after_a_record_that_does_not_add_up_nobody_can_tell(store: Store):
     scene.forge(fact)
     scene.forge(e.NoticeGiven(occurred_at=scene.now, notice="1.0", channel="email"))
     assert [verdict for _, verdict in again(store)] == ["same", "same", "different", "cannot-tell"]
+
+
+def test_what_an_older_program_recorded_without_saying_how_access_was_given_cannot_be_told(store: Store):
+    asking = {"request": "A-1", "kind": "access", "channel": "email", "text": "please", "identity": "call back"}
+    told(store, [("give-consent", CONSENT), ("receive-request", asking)])
+    ((name, request),) = store.engine.subject_state(store.engine.read.subject_id(ANN)).requests.items()
+    policy = store.engine.policies.newest()
+    assert policy is not None
+    assert request.asks == "access"
+    fact = RequestFulfilled(
+        occurred_at=store.engine.clock.now(), request=name, kept=policy.request_records_rule(), values={}
+    )
+    forged(store, ANN, fact)
+    newest = store.engine.read.re_decide(ANN)[-1]
+    assert (newest["command"], newest["verdict"]) == ("fulfil-request", "cannot-tell")
+    assert "before access had to say how it was given" in newest["because"]
+    forged(store, ANN, fact)  # twice: no program ever did that
+    assert store.engine.read.re_decide(ANN)[-1]["verdict"] == "different"
+
+
+def test_where_a_system_keeps_a_value_that_is_erased_its_place_is_compared_with_its_place():
+    noon = datetime.fromisoformat("2024-08-01T12:00:00+08:00")
+    ann = Remembered(parse_policy(COLOURFUL), noon, agreements(noon, TRIAL))
+    elsewhere = {"held_by": "crm", "locator": "crm/1", "data": {"phone": None}, "evidence": "K-1"}
+    for days in (0, 40):
+        ann.now += timedelta(days=days)
+        ann.do("collect", ann.now, purpose="free-trial", basis="contract", source="api", **elsewhere)
+    ann.now += timedelta(days=1000)
+    ann.sweep()
+    again = list(re_decided(ann.record()))
+    assert [row["verdict"] for row in again[:2]] == ["cannot-tell", "cannot-tell"]
+    check(again, [each.event.kind for each in ann.events])

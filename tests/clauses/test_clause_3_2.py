@@ -10,13 +10,17 @@ from typing import Any
 import pytest
 from clauses.successor import DAY, NEWCO, Handing, a_customer, done, standing, successor
 from engine.stores import count_of, headers_of, value_in_clear
+from sqlalchemy import select
 from whole.stores import ANN, BEN, Store
 
 from examples import changed_text, in_purpose
+from lifecycle.commands.outcome import Outcome
+from lifecycle.engine import archive_reading
 from lifecycle.engine.answers import NotRead
 from lifecycle.engine.transferring import skipped_digest
 from lifecycle.errors import Refused
 from lifecycle.ledger.envelope import b64url, unb64url
+from lifecycle.projections.transfers import transfer_skipped
 from lifecycle.storage.appending import load_heads
 from lifecycle.vault.tables import custody_key, data_key, subject_key
 
@@ -96,8 +100,10 @@ def test_clause_3_2_who_was_erased_between_notice_and_transfer_is_skipped_and_th
     receipt = done(store.do("erase", subject=BEN, ground="7.3d")).receipt
     assert handing.run().as_json() == {"done": 1, "skipped": 1, "refused": 0}
     assert handing.run().as_json() == {"done": 0, "skipped": 1, "refused": 0}
-    record = store.engine.transfers.record("newco")
-    assert record.skipped == {skipped_digest("newco", unb64url(receipt["sid"]))}
+    assert store.engine.transfers.record("newco").skipped == 1
+    with store.engine.database.read() as c:
+        (digest,) = c.execute(select(transfer_skipped.c.digest)).scalars()
+    assert digest == skipped_digest("newco", unb64url(receipt["sid"]))
     status = store.engine.transfers.status("newco")
     assert (status["notified"], status["transferred"], status["skipped"]) == (2, 1, 1)
 
@@ -201,13 +207,36 @@ def test_clause_3_2_the_import_is_idempotent_and_goes_on_where_it_was(
             raise KeyboardInterrupt
         return real(commands)
 
+    checking, checked = archive_reading.checked, []
+
+    def counted(said: Any, *where: Any) -> Any:
+        checked.append(said["subject"])
+        return checking(said, *where)
+
+    monkeypatch.setattr(archive_reading, "checked", counted)
     monkeypatch.setattr(theirs.engine, "execute_many", fails_once)
     with pytest.raises(KeyboardInterrupt):
         handing.accept(theirs)
     taken = handing.accept(theirs)
     assert (taken.received, taken.known) == (3, 2)
+    assert asked == [2, 2, 2, 1], "who was received is not asked about again"
     assert (handing.accept(theirs).received, handing.accept(theirs).known) == (0, 5)
     assert count_of(theirs.engine.database, subject_key) == 5
+    assert len(checked) == 5, "checked once, and whole"
+
+
+def test_clause_3_2_whoever_was_refused_is_asked_about_again(
+    store: Store, theirs: Store, handing: Handing, monkeypatch: Any
+):
+    registered(store, ANN, BEN)
+    handing.hand_over()
+    real, was_refused = theirs.engine.execute_many, Outcome(id="1", outcome="refused", code="busy-elsewhere")
+    monkeypatch.setattr(theirs.engine, "execute_many", lambda commands: [was_refused, *real(commands[1:])])
+    taken = handing.accept(theirs)
+    assert (taken.received, taken.refused) == (1, {"busy-elsewhere": 1})
+    monkeypatch.setattr(theirs.engine, "execute_many", real)
+    taken = handing.accept(theirs)
+    assert (taken.received, taken.known, taken.refused) == (1, 1, {})
 
 
 def test_clause_3_2_a_purpose_that_is_wider_or_absent_there_needs_a_new_consent(

@@ -287,6 +287,7 @@ def test_a_corrected_birth_date_is_sealed_in_the_form_that_an_age_is_computed_fr
         ("restrict", {"categories": ["email"], "reason": "x"}, [e.ProcessingRestricted]),
         ("give-notice", {"policy": "1.0", "channel": "email"}, [e.NoticeGiven]),
         ("accept-policy", {"policy": "1.0", "channel": "email"}, [e.PolicyAccepted]),
+        ("state-language", {"language": "zh"}, [e.LanguageStated]),
         (
             "share",
             {"trustee": "udesk", "purpose": "free-trial", "categories": ["email"], "method": "api"},

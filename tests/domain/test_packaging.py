@@ -89,9 +89,9 @@ def test_only_officers_and_services_issue_tokens(role: Role):
 
 
 def test_a_token_is_good_until_the_instant_at_which_it_expires_and_once():
-    last = replace(ASKED, now=MARCH_2 - timedelta(microseconds=1))
+    last = ASKED._replace(now=MARCH_2 - timedelta(microseconds=1))
     assert make(PROVEN, asked=last) is None
-    assert make(PROVEN, asked=replace(ASKED, now=MARCH_2)) == "token-expired"
+    assert make(PROVEN, asked=ASKED._replace(now=MARCH_2)) == "token-expired"
     assert make(PROVEN, replace(GOOD, used_at=MARCH_1)) == "token-used"
     assert make(PROVEN, replace(GOOD, request="another")) == "token-wrong"
     assert make(PROVEN, brought="forged") == "token-wrong"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import product
 from typing import Any
@@ -44,7 +43,7 @@ def receiving(
 ) -> Act:
     def decide(life: Any, asked: Asked) -> Decision:
         said = {"channel": "phone", "words": {"text": "where is my data?"}} | fields
-        told = replace(asked, calendars=calendars)
+        told = asked._replace(calendars=calendars)
         return requesting.receive(life.subject, told, request=id, asks=RequestKind(asks), requester=requester, **said)
 
     return Act(decide, at)

@@ -44,7 +44,7 @@ def person(*grounds: Ground, **fields: object) -> Subject:
 
 
 def ground(rule: RetentionRule, basis: LegalBasis = LegalBasis.CONSENT, **fields: object) -> Ground:
-    return replace(Ground(1, "free-trial", basis, BEGUN, BEGUN, rule), **fields)
+    return Ground(1, "free-trial", basis, BEGUN, BEGUN, rule)._replace(**fields)
 
 
 @given(rule=rules, limit=rules, since=instants, active=st.none() | instants)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections import Counter
@@ -356,23 +357,33 @@ def test_an_interrupted_thread_leaves_its_neighbours_commands_to_the_next():
     assert set(commits[2]) < set(commits[1])
 
 
-def test_a_command_whose_caller_is_interrupted_while_it_waits_is_not_carried_out(monkeypatch: pytest.MonkeyPatch):
+def test_a_command_whose_caller_is_interrupted_while_it_waits_is_not_carried_out():
     commits: list[str] = []
+    goes_on = threading.Event()
 
     def together(questions: Sequence[Question]) -> list[Outcome]:
         commits.extend(question.cmd for question in questions)
+        assert goes_on.wait(60)
         return [Outcome(id=question.cmd, outcome="done") for question in questions]
 
-    def interrupted(_: object) -> None:
+    def interrupt(*_: object) -> None:
         raise Interruption
 
     group = GroupCommit(together, 100)
-    with monkeypatch.context() as waiting:
-        waiting.setattr(group._turn, "wait_for", interrupted)
+    leading = threading.Thread(target=group.submit, args=(asked("first"),))
+    leading.start()
+    until(lambda: commits == ["first"])
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
         with pytest.raises(Interruption):
             group.submit(asked("given-up"))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    goes_on.set()
+    leading.join()
     assert group.submit(asked("next")).id == "next"
-    assert commits == ["next"]
+    assert commits == ["first", "next"]
 
 
 def test_commands_cost_what_they_are_about_and_not_what_is_stored(store: Store):

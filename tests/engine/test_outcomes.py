@@ -170,6 +170,7 @@ def test_every_command_about_an_erased_person_has_an_answer(store: Store):
         "erase": {"ground": "7.3c"},
         "give-notice": {"policy": "1.0", "channel": "web-form"},
         "accept-policy": {"policy": "1.0", "channel": "web-form"},
+        "state-language": {"language": "zh"},
         "link-identifier": {"identifier": {"phone": "+6591234567"}},
         "unlink-identifier": {"identifier": {"phone": "+6591234567"}},
         "record-birth-date": {"birth_date": "2000-01-01"},

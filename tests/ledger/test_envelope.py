@@ -9,17 +9,22 @@ import json
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import create_model
 
+from lifecycle.domain.catalogue import KINDS, decode
+from lifecycle.domain.event import DomainEvent
 from lifecycle.ledger import envelope
 from lifecycle.ledger.envelope import Header, MalformedHeader, Part, header_bytes, read_header
 from lifecycle.vault.sealing import open_part
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "envelope-v1.json"
+EVENTS = GOLDEN.parent / "events"
 AT = datetime(2026, 11, 23, 10, 0, 0, 123456, tzinfo=UTC)
 SID = bytes(range(32))
 FIRST = {
@@ -98,6 +103,36 @@ def test_a_system_entry_is_canonical_too(record):
 def test_what_is_not_canonical_in_every_language_is_not_written(unfit):
     with pytest.raises(TypeError):
         header_bytes(**(FIRST | {"data": {"x": unfit}}))
+
+
+@pytest.mark.parametrize("path", sorted(EVENTS.glob("*.json")), ids=lambda path: path.stem)
+def test_a_kind_of_event_that_is_not_looked_at_is_written_as_rfc_8785_says(path: Path):
+    example = json.loads(path.read_text(encoding="utf-8"))
+    event = decode(example["kind"], example["data"], example["record"], example["values"])
+    fields = FIRST | {"kind": event.kind, "data": event.header_data()}
+    header = header_bytes(**fields, is_plain=event.is_plain())
+    assert header == header_bytes(**fields)
+    assert header == rfc8785.dumps(json.loads(header))
+    assert json.loads(header)["data"] == example["data"]
+
+
+def test_a_kind_with_names_or_numbers_that_are_not_ours_is_looked_at():
+    assert {kind for kind, event in KINDS.items() if not event.is_plain()} == {
+        "affected-counted/1",
+        "consent-given/1",
+        "erasure-completed/1",
+        "subject-received/1",
+        "subjects-notified/1",
+    }
+    assert not _of(float).is_plain()
+    assert not _of(dict[str, str]).is_plain()
+    assert not _of(tuple[float, ...]).is_plain()
+    assert not _of(list[Any]).is_plain()
+    assert _of(tuple[int | None, ...]).is_plain()
+
+
+def _of(type_: Any) -> type[DomainEvent]:
+    return create_model("Made", __base__=DomainEvent, field=(type_, ...))
 
 
 def test_an_instant_without_a_zone_is_not_written():

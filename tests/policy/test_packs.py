@@ -5,6 +5,7 @@ from importlib.resources import files
 import pytest
 from pydantic import ValidationError
 
+from lifecycle.policy.citations import named_in
 from lifecycle.policy.packs import Pack, Topic, Unit, known_packs, parse_pack
 
 SHELF = files("lifecycle.policy").joinpath("packs")
@@ -142,3 +143,28 @@ def test_every_pack_says_who_is_told_of_an_incident_and_of_what(code):
 def test_an_incident_rule_that_names_a_number_that_is_not_there_does_not_load():
     with pytest.raises(ValidationError, match="commission-tolt"):
         parse_pack(TEXTS["pdpa.toml"].replace('number = "commission-told"', 'number = "commission-tolt"'))
+
+
+@pytest.mark.parametrize("pack", known_packs().values(), ids=list(known_packs()))
+def test_every_citation_names_articles_that_the_pack_lists_and_every_listed_one_is_cited(pack):
+    found = {named for citation in pack.citations() for named in named_in(citation, pack.cited)}
+    listed = {(name, number) for name, cited in pack.cited.items() for number in cited.articles or (None,)}
+    assert found == listed
+    assert {each.law for each in pack.cited.values()} <= set(pack.laws)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ('citation = "PIPL Art. 56"', 'citation = "PIPL Art. 65"', "article 65"),
+        ('citation = "PIPL Arts. 28 and 31"', 'citation = "PIPL Arts. 28 and 13"', "article 13"),
+        ('citation = "PIPL Art. 56"', 'citation = "PIPL"', "no article"),
+        ('citation = "GB/T 35273-2020, 8.7"', 'citation = "GB/T 35273-2020, 8.8"', "article 8.8"),
+        ('citation = "E-Commerce Law Art. 31"', 'citation = "Electronic Commerce Law Art. 31"', "a text that"),
+        ('law = "ecommerce-law"', 'law = "commerce-law"', "laws that are not there"),
+    ],
+)
+def test_a_citation_of_what_the_pack_does_not_list_does_not_load(old, new, why):
+    assert TEXTS["pipl.toml"].count(old) == 1
+    with pytest.raises(ValidationError, match=why):
+        parse_pack(TEXTS["pipl.toml"].replace(old, new))

@@ -172,7 +172,8 @@ def decided_only(store: Store, command: str, **fields: Any) -> None:
     with engine.database.read() as c:
         known = engine.executing.snapshot.read(c, [question], engine.clock.now())
         deciding, _ = decide_all(known, [question], engine.clock.now(), c)
-    engine.executing.commit(deciding)
+    with engine.database.write("writer") as c:
+        engine.executing.append(c, deciding)
 
 
 def test_a_crash_between_the_event_and_the_move_is_made_good_at_the_next_start_in_both_directions(store: Store):

@@ -76,8 +76,8 @@ def test_whoever_decided_on_the_old_keys_is_refused_the_append_and_decides_again
         known = engine.executing.snapshot.read(c, [question], engine.clock.now())
         deciding, _ = decide_all(known, [question], engine.clock.now(), c)
     store.do("erase", subject=ANN, ground="7.3d", categories=["name"])
-    with pytest.raises(WroteFirst):
-        engine.executing.commit(deciding)
+    with pytest.raises(WroteFirst), engine.database.write("writer") as c:
+        engine.executing.append(c, deciding)
     assert engine.execute(command).outcome == "done"
     assert value_in_clear(engine, ANN, "quotation")["phone"] == "+6599999999"
 

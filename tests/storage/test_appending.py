@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 
 from lifecycle.domain.event import Withheld
 from lifecycle.domain.streams import access_stream_of
+from lifecycle.ledger import envelope
 from lifecycle.ledger.envelope import commitment, event_entry, read_header, stream_key, tag
 from lifecycle.ledger.tables import ledger_queue
 from lifecycle.storage import erasing, tables
@@ -120,8 +121,8 @@ def test_no_word_and_no_value_is_in_a_header(streams: Streams, database: Databas
 def test_a_stream_without_people_is_written_with_open_parts(streams: Streams):
     appending = Appending()
     stream = Head.new(UUID(int=9), bytes(32))
-    recorded, head = appending.append(stream, OpenParts(), an_activity(), JUDGED, MONDAY)
-    streams.save(recorded, rows=appending.rows)
+    _, head = appending.append(stream, OpenParts(), an_activity(), JUDGED, MONDAY)
+    streams.save(*appending.recorded, rows=appending.rows)
     assert head.version == 1
     assert appending.rows.data_keys == []
 
@@ -236,6 +237,20 @@ def test_an_append_goes_after_the_newest_head(streams: Streams):
     appending = ann.appending(an_activity())
     with pytest.raises(AssertionError, match="newest head"):
         appending.append(ann.head, ann.keys, an_activity(), JUDGED, MONDAY)
+
+
+def test_what_was_noted_is_sealed_once_when_it_is_asked_for(streams: Streams):
+    ann, appending = Person(), Appending()
+    appending.rows.subject_keys.append(ann.key_row())
+    _, head = appending.append(ann.head, ann.keys, a_birth_date(), JUDGED, MONDAY)
+    assert (head.version, appending.noted[0].header, appending.rows.bodies) == (1, b"", [])
+    (first,) = list(appending.recorded)
+    appending.append(head, ann.keys, an_activity(), JUDGED, MONDAY)
+    assert appending.recorded[0] is first
+    assert [row["version"] for row in appending.rows.bodies] == [1, 1, 2]  # the birth date, and who recorded what
+    second = read_header(appending.recorded[1].header, strict=True)
+    assert second.prev == envelope.b64url(commitment(appending.rows.placed[0].salt, first.header))
+    streams.save(*appending.recorded, rows=appending.rows)
 
 
 def test_a_withheld_value_is_never_sealed():

@@ -154,6 +154,20 @@ def test_a_value_sealed_for_another_holding_is_tampering_even_under_the_right_ke
         open_part(SID, 3, part, forged, keys.rk)
 
 
+def test_no_random_byte_of_a_part_serves_two_ends():
+    """Salt, nonces, key and its id come from one draw."""
+    keys = some_keys()
+    sealed = keys.seal(SID, 17, "h1", ANN)
+    row, dk = sealed.data_key_row, key_of(keys, sealed)
+    aad = b"lifecycle/aad/v1|" + unpadded(SID).encode() + b"|17|" + row["kid"].encode() + b"|h1"
+    disclosure = AESGCM(dk).decrypt(sealed.ciphertext[:12], sealed.ciphertext[12:], aad)
+    salt, kid = (base64.urlsafe_b64decode(each + "==") for each in (json.loads(disclosure)[0], row["kid"]))
+    drawn = [salt, sealed.ciphertext[:12], dk, kid, row["wrapped"][:12]]
+    assert [len(each) for each in drawn] == [64, 12, 32, 16, 12]
+    eights = [each[at : at + 8] for each in drawn for at in range(len(each) - 7)]
+    assert len(set(eights)) == len(eights)
+
+
 def test_a_wrapped_key_opens_only_for_its_person_holding_and_id():
     keys = some_keys()
     row = keys.seal(SID, 1, "h1", ANN).data_key_row

@@ -56,16 +56,18 @@ def dying(engine: Engine, after: int) -> Iterator[None]:
 @contextmanager
 def overtaken(engine: Engine, by: Callable[[], object]) -> Iterator[None]:
     """What was decided is about to be written; somebody else writes first."""
-    real = engine.database.write
+    real = engine.database.write_after
     left = [by]
 
-    def write(role: Any) -> Any:
+    def write_after(c: Any, role: Any) -> Any:
         if left:
+            c.exec_driver_sql("COMMIT")  # what was read is over, as the real one has it
             left.pop()()
-        return real(role)
+            c.exec_driver_sql("BEGIN")
+        return real(c, role)
 
-    engine.database.write = write  # type: ignore[method-assign]
+    engine.database.write_after = write_after  # type: ignore[method-assign]
     try:
         yield
     finally:
-        del engine.database.write
+        del engine.database.write_after

@@ -28,7 +28,8 @@ def explained(published: Sequence[Policy], subject: Subject | None, at: datetime
     policy = in_force(published, at) if subject is None else version_for(subject, published, at)
     if policy is None:
         raise NoPolicyInForce
-    text = list(sentences_of(policy, policy.day_of(at), texts))
+    spoken = policy.in_language(language)
+    text = list(sentences_of(spoken, policy.day_of(at), texts))
     told: Json = {
         "at": instant(at),
         "language": language,
@@ -38,12 +39,12 @@ def explained(published: Sequence[Policy], subject: Subject | None, at: datetime
             "effective": policy.effective.isoformat(),
             "fingerprint": policy.fingerprint,
         },
-        "rules": rules_of(policy),
+        "rules": rules_of(spoken),
         "subject": None,
     }
     if subject is not None:
         told["subject"] = _of_person(subject, policy, published, at, now)
-        text += _about_person(told["subject"], policy, at, texts)
+        text += _about_person(told["subject"], spoken, at, texts)
     return {**told, "text": text}
 
 

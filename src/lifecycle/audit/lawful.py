@@ -5,7 +5,7 @@ What is known is the state's business: fold what was recorded until then (settle
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -71,8 +71,7 @@ def _of_held(subject: Subject, then: Holding, at: datetime, purpose: str | None)
 def as_at(subject: Subject, holding: Holding, at: datetime) -> Holding:
     """The holding without what began later, its grounds on consent ending where their consent was taken back, even if
     that was told when they were over already."""
-    return replace(
-        holding,
+    return holding._replace(
         grounds=tuple(_carried(subject, ground, at) for ground in holding.grounds if ground.since <= at),
         restrictions=tuple(each for each in holding.restrictions if each.since <= at),
     )
@@ -87,7 +86,7 @@ def _carried(subject: Subject, ground: Ground, at: datetime) -> Ground:
         return ground
     until = max(ground.since, *ends)
     end = subject.end_of(ground)
-    return ground if end is not None and end <= until else replace(ground, until=until, ended=WITHDRAWN)
+    return ground if end is not None and end <= until else ground._replace(until=until, ended=WITHDRAWN)
 
 
 def carrying(subject: Subject, ground: Ground, at: datetime) -> list[Consent]:

@@ -6,7 +6,7 @@ What an act needs beside its holdings is in `lawful_needs.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from lifecycle.audit.lawful import Judgement, Verdict, judged
@@ -18,6 +18,7 @@ from lifecycle.domain.event import Recorded
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject.custody_events import CustodyOpened
 from lifecycle.domain.subject.outgoing_events import PersonalDataDisclosed
+from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.subject.transfer_events import SubjectTransferred
 from lifecycle.errors import Invalid
 
@@ -86,6 +87,8 @@ def _act(known: Evidence, recorded: Recorded, known_at: datetime) -> Json:
     assert isinstance(event, Act)
     subject, at = known.state(), _judged_at(event)
     judgements = {holding: judged(subject, holding, at, _purpose(event)) for holding in _holdings(event)}
+    if isinstance(event, SubjectTransferred):
+        judgements = _or_at_that_instant(known.up_to(recorded.originator_version - 1).state(), event, judgements)
     found = [_of_holding(event, holding, each) for holding, each in judgements.items()]
     found += needs(known, recorded, event, subject, judgements)
     verdict, because = min(found, key=lambda each: WORST_FIRST.index(each[0]), default=("lawful", "ground"))
@@ -99,6 +102,16 @@ def _act(known: Evidence, recorded: Recorded, known_at: datetime) -> Json:
             for holding, each in judgements.items()
         ],
         "agreement": known.share(event, at) if isinstance(event, e.PersonalDataShared) else None,
+    }
+
+
+def _or_at_that_instant(
+    before: Subject, event: SubjectTransferred, judgements: Mapping[str, Judgement]
+) -> dict[str, Judgement]:
+    """What was collected at the very instant of the transfer is judged at it, by what was recorded before."""
+    return {
+        holding: one if _of_holding(event, holding, one)[0] == "lawful" else judged(before, holding, event.occurred_at)
+        for holding, one in judgements.items()
     }
 
 

@@ -14,6 +14,7 @@ from lifecycle.ledger.envelope import Header, read_header
 from lifecycle.ledger.many_rows import rows_of
 from lifecycle.storage.failures import DAMAGED, Unavailable
 from lifecycle.storage.folding import RecordDamaged
+from lifecycle.storage.packing import unpacked
 from lifecycle.vault.sealing import RECORD
 from lifecycle.vault.tables import chunks, data_key, subject_key
 from lifecycle.vault.vault import Vault, Wanted
@@ -98,7 +99,7 @@ def _headers(c: Connection, stream_id: UUID, versions: Collection[int]) -> dict[
     found: dict[int, Header] = {}
     for some in chunks(sorted(set(versions))):
         rows = rows_of(c, _asked(_HEADERS, c, some), (_driver_id(c, stream_id),))
-        found |= {version: read_header(header) for version, header in rows}
+        found |= {version: read_header(unpacked(header)) for version, header in rows}
     if lost := set(versions) - found.keys():
         raise RecordDamaged(stream_id, min(lost))
     return found

@@ -109,7 +109,7 @@ def _person(
         subject=subject,
         events=events,
         reads=[event for event, _ in events_of(c, access_stream_of(subject_id))],
-        policy=policy,
+        policy=policy.in_language(language),
         now=now,
         words=package_words(language),
         opened=parts_of(c, vault, subject_id, _places(subject, now)),

@@ -140,7 +140,8 @@ class Past:
         holding = self.subject.holdings[id]
         if holding.erased_at is not None:
             return Withheld.ERASED
-        return self.value(id, self.newest(id), self.format(holding.category))
+        format = self.format(holding.category) if holding.held_by is None else "text"  # then it is a locator
+        return self.value(id, self.newest(id), format)
 
     def reference(self, what: str, text: str) -> str:
         if text in self._names:

@@ -25,6 +25,8 @@ from lifecycle.domain.subject import transfer_events as t
 from lifecycle.domain.subject.duties import instructions
 from lifecycle.domain.subject.duty_events import RecipientInstructed
 from lifecycle.domain.subject.fold import born, replay
+from lifecycle.domain.subject.request_events import RequestFulfilled
+from lifecycle.domain.subject.request_refusals import PackageMissing
 from lifecycle.domain.subject.revising import revisions_until, version_for
 from lifecycle.domain.subject.settling import fall_due
 from lifecycle.domain.subject.state import Subject
@@ -37,6 +39,7 @@ from lifecycle.policy.remembered_days import AsRecorded
 from lifecycle.policy.vocabulary import Role
 
 SWEEP = "sweep"
+OLDER = "it was recorded before access had to say how it was given"
 ENTRIES = COMMANDS | INTERNAL
 Answer = Literal["same", "different", "cannot-tell", "not-a-decision"]
 
@@ -271,10 +274,21 @@ def _decided(past: Past, verb: str, command: Any, at: datetime, age: int | None)
     try:
         decision: Decision = ENTRIES[verb].handle(command, past)
     except Refused as refusal:
+        if _is_younger(refusal, past.events):
+            past.lacks.add(OLDER)
+            return None
         return f"it is refused: {refusal.code}"
     except Invalid as error:
         return f"it is malformed: {error.code}"
     return _unlike(_with_instructions(past, decision), past.events)
+
+
+def _is_younger(refusal: Refused, recorded: Sequence[DomainEvent]) -> bool:
+    """Whether it refuses what programs before decision record 0041 recorded in another form: access was fulfilled, and
+    it was not said how."""
+    return isinstance(refusal, PackageMissing) and any(
+        isinstance(event, RequestFulfilled) and event.answered is None for event in recorded
+    )
 
 
 def _best(verdicts: Iterable[Verdict]) -> Verdict:

@@ -34,6 +34,8 @@ def told(value: Any) -> Any:  # noqa: PLR0911 -- one answer for each shape
             return str(value)
         case Mapping():
             return {str(told(key)): told(inner) for key, inner in value.items()}
+        case tuple() if hasattr(value, "_asdict"):
+            return {name: told(inner) for name, inner in value._asdict().items()}
         case frozenset():
             return sorted((told(inner) for inner in value), key=repr)
         case tuple() | list():

@@ -276,6 +276,12 @@ def _accept_policy(past: Past) -> Iterator[Fields]:
         yield {"at": accepted.occurred_at, "policy": accepted.notice, "channel": accepted.channel}
 
 
+def _state_language(past: Past) -> Iterator[Fields]:
+    stated = past.only(e.LanguageStated)
+    if stated is not None:
+        yield {"at": stated.occurred_at, "language": stated.language}
+
+
 def _link_identifier(past: Past) -> Iterator[Fields]:
     """The value rests only in the blind index; as long as it is there, it was nobody else's: a look-up is unique."""
     linked = past.only(e.IdentifierLinked)
@@ -355,6 +361,7 @@ WAYS: dict[str, Way] = {
     "erase": erase,
     "give-notice": _give_notice,
     "accept-policy": _accept_policy,
+    "state-language": _state_language,
     "link-identifier": _link_identifier,
     "unlink-identifier": _unlink_identifier,
     "record-birth-date": _record_birth_date,

@@ -34,6 +34,7 @@ BENCHES: dict[str, Entry] = {
     "size": Entry("sizing", 10_000, "events", "Bytes stored for an event with one value, everything included."),
     "sweep": Entry("sweeping", 2_000, "holdings", "What falls due, through to destroyed keys."),
     "sequence": Entry("sequencing", 20_000, "events", "Places in the log, and how far they lag behind an import."),
+    "transfer": Entry("transferring", 10_000, "people", "A transfer to another controller, step by step."),
     "read": Entry("reading", 300_000, "people stored", "Current holdings and history of one person."),
 }
 

@@ -21,6 +21,7 @@ from lifecycle.bench.stores import Place, driver_id
 from lifecycle.bench.workload import people
 from lifecycle.engine.engine import Engine
 from lifecycle.ledger.many_rows import rows_of
+from lifecycle.storage.packing import unpacked
 
 SIZES = (10, 100, 1_000)
 EVENTS = 2_000  # in one measurement: a person is loaded as often as it takes
@@ -137,6 +138,6 @@ def _bare(engine: Engine, person: UUID, events: int, times: int) -> float:
             with engine.database.read() as c:
                 kinds: Counter[Any] = Counter()
                 for _, header in rows_of(c, query, (driver_id(engine.database, person),)):
-                    kinds[orjson.loads(header)["type"]] += 1
+                    kinds[orjson.loads(unpacked(header))["type"]] += 1
 
     return events * times / seconds(load)

@@ -88,6 +88,7 @@ COMMANDS: dict[str, Entry] = {
     "erase": Entry("subject", "erase"),
     "give-notice": Entry("subject", "give_notice"),
     "accept-policy": Entry("subject", "accept_policy"),
+    "state-language": Entry("subject", "state_language"),
     "link-identifier": Entry("subject", "link_identifier"),
     "unlink-identifier": Entry("subject", "unlink_identifier"),
     "record-birth-date": Entry("subject", "record_birth_date"),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from lifecycle.domain.event import DomainEvent
 from lifecycle.domain.subject.events import Effect
@@ -14,8 +14,7 @@ from lifecycle.policy.model import Policy
 from lifecycle.policy.succession import in_force
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """When it happened (`at`), when it is recorded (`now`), the policy in force for this person, the person's age if
     known, the calendars by which working days are counted, and all versions published by `now`, oldest first."""
 
@@ -37,21 +36,23 @@ class Asked:
         return minors is not None and self.age is not None and self.age < minors.age
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The facts that follow, in order; none at all means that it is so already."""
 
     events: tuple[DomainEvent, ...] = ()
     effects: tuple[Effect, ...] = ()
 
     def followed_by(self, facts: Iterable[DomainEvent]) -> Decision:
-        return Decision((*self.events, *facts), self.effects)
+        more = tuple(facts)
+        return Decision((*self.events, *more), self.effects) if more else self
 
     def telling(self) -> Decision:
         """The same, with the effects said by the first event that can say them: a repeated answer is rebuilt from
         events (settled rule 10)."""
+        if not self.effects:
+            return self
         for index, event in enumerate(self.events):
-            if self.effects and "effects" in type(event).model_fields:
+            if "effects" in event.field_names:
                 told = event.model_copy(update={"effects": self.effects})
                 return Decision((*self.events[:index], told, *self.events[index + 1 :]), self.effects)
         return self

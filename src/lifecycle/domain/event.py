@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
-from typing import Any, ClassVar, NamedTuple, Self, TypeAlias, TypeVar
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeAlias, TypeVar, Union, get_args, get_origin
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -42,6 +44,7 @@ class DomainEvent(BaseModel):
 
     kind: ClassVar[str]
     record_fields: ClassVar[tuple[str, ...]] = ()
+    field_names: ClassVar[frozenset[str]] = frozenset()
     after_erasure: ClassVar[bool] = False
     """Whether it may follow the whole erasure of the person, then without words and values (settled rule 6)."""
 
@@ -52,12 +55,20 @@ class DomainEvent(BaseModel):
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
         cls.record_fields = tuple(name for name, field in cls.model_fields.items() if field.json_schema_extra == WORDS)
+        cls.field_names = frozenset(cls.model_fields)
 
     def header_data(self) -> dict[str, Any]:
         """What goes into the header, as JSON values; absent fields are left out, but nothing inside of one: a rule
         without a period says so."""
         data: dict[str, Any] = self.__pydantic_serializer__.to_python(self, mode="json")
         return {name: value for name, value in data.items() if value is not None}
+
+    @classmethod
+    @cache
+    def is_plain(cls) -> bool:
+        """Whether header data of this kind can be nothing but texts, whole numbers and truth values under names of
+        ours: what RFC 8785 writes as every fast encoder does."""
+        return _is_plain_model(cls)
 
     def without_words(self) -> Self:
         """The same fact where no key is left to seal words under."""
@@ -66,6 +77,23 @@ class DomainEvent(BaseModel):
     def record_words(self) -> dict[str, Any]:
         """What the caller wrote in words, to be sealed under the record key."""
         return {name: value for name in self.record_fields if (value := getattr(self, name)) is not None}
+
+
+def _is_plain_model(model: type[BaseModel]) -> bool:
+    return all(_is_plain(field.annotation) for field in model.model_fields.values() if not field.exclude)
+
+
+def _is_plain(type_: Any) -> bool:
+    origin = get_origin(type_)
+    if origin in (Union, UnionType) or origin is tuple:
+        return all(_is_plain(each) for each in get_args(type_) if each is not Ellipsis)
+    if origin is Literal:
+        return all(isinstance(each, str) for each in get_args(type_))
+    if not isinstance(type_, type):
+        return False
+    if issubclass(type_, BaseModel):
+        return _is_plain_model(type_)
+    return type_ in (int, bool, NoneType, date, datetime) or issubclass(type_, str)
 
 
 class Judged(NamedTuple):

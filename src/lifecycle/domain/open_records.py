@@ -61,7 +61,10 @@ def stream_of(named: Named) -> UUID:
 
 def replay(named: Named, events: Iterable[Recorded]) -> OpenRecord:
     noun, name = named
-    record = NOUNS[noun].born(name)
+    return folded_on(NOUNS[noun].born(name), events)
+
+
+def folded_on(record: OpenRecord, events: Iterable[Recorded]) -> OpenRecord:
     for recorded in events:
         record = record.fold(recorded.event)
     return record

@@ -7,6 +7,9 @@ from uuid import UUID, uuid5
 
 _NAMES = UUID("6f0f2b1e-3a55-5c0a-9d7e-2f4f0a4c11fe")
 _VERSION_NIBBLE = 0xF << 76
+_VERSION_AND_VARIANT = _VERSION_NIBBLE | 3 << 62  # RFC 9562, section 4: of its own variant are those with bits 1 and 0
+_OF_A_PERSON = 7 << 76 | 2 << 62  # subjects are UUIDv7, nothing else is
+_OF_ACCESS = 8 << 76 | 2 << 62  # the version that access_stream_of gives
 
 SYSTEM = UUID(int=0)
 """Holds no events, only the log's own entries: genesis, epochs destroyed."""
@@ -23,11 +26,11 @@ def subject_of_access(stream_id: UUID) -> UUID:
 
 
 def is_access_stream(stream_id: UUID) -> bool:
-    return stream_id.version == 8  # the version that access_stream_of gives
+    return stream_id.int & _VERSION_AND_VARIANT == _OF_ACCESS
 
 
 def is_person_stream(stream_id: UUID) -> bool:
-    return stream_id.version == 7  # subjects are UUIDv7, nothing else is
+    return stream_id.int & _VERSION_AND_VARIANT == _OF_A_PERSON
 
 
 def trustee_stream(trustee: str) -> UUID:

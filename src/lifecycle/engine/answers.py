@@ -39,7 +39,7 @@ def done(id: str, stream: UUID, version: int, decision: Decision, kinds: Sequenc
         version=version,
         events=tuple(kinds),
         effects=decision.effects,
-        request=_request([event.header_data() for event in decision.events if "request" in type(event).model_fields]),
+        request=_request([event.header_data() for event in decision.events if "request" in event.field_names]),
     )
 
 
@@ -114,7 +114,7 @@ def again(c: Connection, id: str, seen: Seen) -> Outcome:
 
 def _request(facts: Sequence[Mapping[str, Any]]) -> RequestTold | None:
     """Of which request the facts tell. A clock that rests has no day; a receipt says that it waits."""
-    told = next((data for data in facts if "request" in data), None)
+    told = next((data for data in facts if "request" in data), None) if facts else None
     if told is None:
         return None
     limit: Mapping[str, Any] = next(iter(told.get("deadlines") or ()), {}) if told.get("waits_until") is None else {}

@@ -73,21 +73,27 @@ class Archive:
 
     def opened(self, name: str) -> Iterator[tuple[int, Any]]:
         """Each sealed document with its number."""
-        opener = self.openers[name]
         for number, line in enumerate(self.lines(name), start=1):
-            try:
-                yield number, orjson.loads(opener.open(name, number, unb64url(line.decode("ascii"))))
-            except (LifecycleError, ValueError):
-                raise ArchiveRefused(f"{name}, line {number}: it does not open under this key.") from None
+            yield number, self._open(name, number, line)
 
-    def people(self, *, again: bool = False) -> Iterator[tuple[Checked, Ground]]:
+    def _open(self, name: str, number: int, line: bytes) -> Any:
+        try:
+            return orjson.loads(self.openers[name].open(name, number, unb64url(line.decode("ascii"))))
+        except (LifecycleError, ValueError):
+            raise ArchiveRefused(f"{name}, line {number}: it does not open under this key.") from None
+
+    def people(self, *, again: bool = False, behind: int = 0) -> Iterator[tuple[Checked, Ground]]:
         """Everybody, in order; each checked against the checkpoint of its file. `again`: all were checked before, so
-        it is enough that a line opens in its place, under a key that only who wrote it had."""
+        it is enough that a line opens in its place, under a key that only who wrote it had. `behind` so many people at
+        the head."""
         before, reading = "", read_again if again else checked
         for name in self.people_files:
             ground = self.grounds[name]
-            for number, said in self.opened(name):
-                found = reading(said, ground, f"{name}, line {number}")
+            for number, line in enumerate(self.lines(name), start=1):
+                if behind:
+                    behind -= 1
+                    continue
+                found = reading(self._open(name, number, line), ground, f"{name}, line {number}")
                 if str(found.subject) <= before:
                     raise ArchiveRefused(f"{name}, line {number}: somebody stands twice, or in another order.")
                 before = str(found.subject)
@@ -198,14 +204,22 @@ def _signed(note: bytes, manifest: Mapping[str, Any], digest: str, log_keys: lis
 
 def check_archive(archive: Archive, progress: Progress | None = None) -> str:
     """Read all of it, and return the token. Errors: ArchiveRefused; whoever has no error here has a whole archive."""
-    token = [said for _, said in archive.opened(TOKEN)]
+    token = token_of(archive)
     for _ in (*archive.lines(POLICIES), *archive.opened(TRUSTEES)):
         pass  # reading is checking
     count = 0
     for count, _ in enumerate(archive.people(), start=1):
         if progress is not None and count % TOLD_EACH == 0:
             progress(count, archive.manifest["people"])
-    if count != archive.manifest["people"] or len(token) != 1:
+    if count != archive.manifest["people"]:
         raise ArchiveRefused("There are not as many people in the archive as were signed for.")
-    found: str = token[0]["token"]
+    return token
+
+
+def token_of(archive: Archive) -> str:
+    """What the former controller asks for as a confirmation. Errors: ArchiveRefused."""
+    said = [each for _, each in archive.opened(TOKEN)]
+    if len(said) != 1:
+        raise ArchiveRefused("The archive has not one token.")
+    found: str = said[0]["token"]
     return found

@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection
 
-from lifecycle.columns import Ask, among, ask_together
+from lifecycle.columns import ask_together
 from lifecycle.commands.document import Command, OpenRecordCommand, SubjectCommand
 from lifecycle.commands.registry import entry_of
 from lifecycle.commands.subject.link_identifier import IdentifierCommand
 from lifecycle.commands.transfer.receive_subject import ReceiveSubject
-from lifecycle.domain import open_records
-from lifecycle.domain.event import Personal, Recorded
+from lifecycle.domain.event import Personal
 from lifecycle.domain.open_records import Named, OpenRecord, stream_of
 from lifecycle.domain.streams import access_stream_of, attempts_stream, is_person_stream, policy_stream
 from lifecycle.domain.subject.state import Subject
+from lifecycle.engine.gathering import Gathered, Met
+from lifecycle.engine.record_states import RecordStates
 from lifecycle.ledger.envelope import read_header
 from lifecycle.policy.model import Policy
 from lifecycle.policy.values import normalise_identifier
-from lifecycle.storage import idempotency
-from lifecycle.storage.appending import Head, heads_asked, heads_in, in_chunks
+from lifecycle.storage.appending import Head, load_heads
 from lifecycle.storage.application import Streams
 from lifecycle.storage.folding import folded
-from lifecycle.storage.idempotency import Seen
-from lifecycle.storage.open_words import open_words
+from lifecycle.storage.idempotency import Seen, stranger_stream
 from lifecycle.storage.policies import HOW_MANY, Policies
-from lifecycle.storage.tables import event_body, event_header
 from lifecycle.vault import spent
-from lifecycle.vault.installation import Found, Installation, Names
+from lifecycle.vault.installation import EpochChanged, Found, Identifier, Installation, Names
 from lifecycle.vault.sealing import SubjectKeys
 from lifecycle.vault.spent import Spent
 from lifecycle.vault.vault import Vault, Wanted
 
 Part = tuple[str, int]
 SealedAt = tuple[UUID, str, int]  # person, holding, version
-_FEW = 32  # pairs that are asked for by their parts
+NOBODY = {b"": ("", "")}  # a token that no identifier has
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ class Known:
     keys: Mapping[UUID, SubjectKeys]
     open_records: dict[Named, OpenRecord]
     seen: dict[tuple[UUID, str], Seen]
-    names: Mapping[tuple[str, str], Names] = field(repr=False)
+    names: Mapping[Identifier, Names] = field(repr=False)
     spent: Mapping[tuple[str, Names], Spent]
     values: Mapping[UUID, dict[Part, Personal[str]]] = field(repr=False)
 
@@ -98,64 +97,92 @@ class Snapshot:
         self._streams = streams
         self._vault = vault
         self._policies = policies
+        self._records = RecordStates(streams)
+        self._met = Met()
+
+    def met(self, lookups: Iterable[Mapping[str, Any]]) -> None:
+        """Rows of look-ups that were appended."""
+        self._met.note((row["token"], row["subject_id"]) for row in lookups)
 
     def read(self, c: Connection, questions: Sequence[Question], now: datetime) -> Known:
-        identifiers = {each for question in questions for each in question.identifiers}
-        installation, found, how_many = self._vault.found(c, identifiers, HOW_MANY)
-        published = self._policies.all_in(c, how_many)
-        people = {person for question in questions if (person := question.person(found)) is not None}
         changing = {q.command.named for q in questions if isinstance(q.command, OpenRecordCommand)}
         named = changing.union(*(q.command.reads() for q in questions))
-        asked = [question for question in questions if isinstance(question.command, SubjectCommand)]
-        names = {name: installation.names(name) for name in dict.fromkeys(question.named for question in asked)}
-        before = list(dict.fromkeys(_asked_before(questions, found, names)))
-        cmds = [question.cmd for question in asked]
-        heads, keys, seen, alone = self._of_people(
-            c, list(people), _streams_of(people, named, published, now), before, cmds
-        )
-        states, records = self._states(c, heads, people, named, changing)
-        keys = {id: mine for id, mine in keys.items() if id in states}
+        gathered, before = Gathered(self._vault), (self._vault.remembered, self._policies.remembered)
+        installation, found, names, how_many = self._whom(c, questions, named, now, gathered)
+        published = self._policies.all_in(c, how_many)
+        people = _people(questions, found)
+        if not gathered.has(people) or installation is not before[0] or published is not before[1]:
+            gathered.gather(  # somebody whom nobody had met; of the others it was asked along
+                c,
+                _streams_of(people, named, published, now),
+                people,
+                _asked_before(questions, found, names),
+                cmds=_about_people(questions),
+            )
+        states, records = self._states(c, gathered.heads, people, named, changing)
+        keys = {id: mine for id, mine in gathered.keys.items() if id in states}
         return Known(
             installation,
             published,
             found,
-            heads,
+            gathered.heads,
             states,
             keys,
             records,
-            seen,
+            gathered.seen,
             names,
-            spent.spent_by(c, alone, ((question.cmd, names[question.named]) for question in asked)) if alone else {},
-            self._values(c, questions, found, states, keys),
+            _spent(c, questions, names, gathered.spent),
+            self._values(c, gathered, _to_open(questions, found, states, keys), keys),
         )
 
-    def _of_people(
-        self,
-        c: Connection,
-        people: Sequence[UUID],
-        streams: Iterable[UUID],
-        before: Sequence[tuple[UUID, str]],
-        cmds: Sequence[str],
-    ) -> tuple[dict[UUID, Head], dict[UUID, SubjectKeys], dict[tuple[UUID, str], Seen], dict[str, datetime]]:
-        """Heads, keys, earlier answers and spent ids, asked at once; of many commands the answers by themselves."""
-        of_heads, of_keys = heads_asked(streams), self._vault.keys_asked(people)
-        few = [idempotency.few_asked(before), spent.few_asked(cmds)] if 0 < len(before) <= _FEW else []
-        found = ask_together(c, [*of_heads, *of_keys, *few])
-        heads = heads_in(found[: len(of_heads)])
-        keys = self._vault.keys_in(c, people, found[len(of_heads) : len(of_heads) + len(of_keys)])
-        if few:
-            return heads, keys, idempotency.few_in(found[-2]), spent.untils_in(found[-1])
-        return heads, keys, idempotency.seen(c, before), spent.spent_of(c, cmds)
+    def _whom(
+        self, c: Connection, questions: Sequence[Question], named: Iterable[Named], now: datetime, gathered: Gathered
+    ) -> tuple[Installation, Found, Mapping[Identifier, Names], Sequence[Any]]:
+        """The installation's keys as of now, who is meant, by what names, and how many policies there are; in the same
+        message all that has to be known of people who were met under these names before."""
+        identifiers = {each for question in questions for each in question.identifiers}
+        if (installation := self._vault.remembered) is not None:
+            by_token, names = installation.tokens(identifiers), _names(installation, questions)
+            supposed = {of: (person, "") for token, of in by_token.items() if (person := self._met.get(token))}
+            people = _people(questions, supposed)
+            states = {id: state for id in people if (state := self._streams.remembered(id)) is not None}
+            *answers, how_many = gathered.gather(
+                c,
+                _streams_of(people, named, self._policies.remembered, now),
+                people,
+                _asked_before(questions, supposed, names),
+                ((subject_id, version) for subject_id, _, version in _to_open(questions, supposed, states, states)),
+                beside=[*installation.asked_for(by_token or NOBODY), HOW_MANY],
+                cmds=_about_people(questions),
+            )
+            with suppress(EpochChanged):
+                found = installation.found_in(by_token, answers)
+                self._met.note((token, found[of][0] if of in found else None) for token, of in by_token.items())
+                return installation, found, names, how_many
+        installation = self._vault.installation(c)
+        found = installation.find(c, identifiers)
+        return installation, found, _names(installation, questions), ask_together(c, [HOW_MANY])[0]
 
     def _states(
         self, c: Connection, heads: Mapping[UUID, Head], people: set[UUID], named: set[Named], changing: set[Named]
     ) -> tuple[dict[UUID, Subject], dict[Named, OpenRecord]]:
         known = [subject_id for subject_id in people if subject_id in heads]
-        streams = [*known, *(stream for one in named if (stream := stream_of(one)) in heads)]
+        at_hand = {id: self._streams.remembered(id) for id in known}
+        states = {
+            id: state for id, state in at_hand.items() if state is not None and state.version == heads[id].version
+        }
+        streams = [*(id for id in known if id not in states), *(s for one in named if (s := stream_of(one)) in heads)]
+        if not streams:
+            return states, {one: self._record(c, one, heads, in_words=one in changing) for one in named}
         with self._streams.prefetched(streams, c, {stream: head.version for stream, head in heads.items()}):
-            states = {id: self._state(id, heads[id].version) for id in known}
-            found = {one: self.open_record(one, c if one in changing else None) for one in named}
+            states |= {id: self._state(id, heads[id].version) for id in known if id not in states}
+            found = {one: self._record(c, one, heads, in_words=one in changing) for one in named}
         return states, found
+
+    def _record(self, c: Connection, named: Named, heads: Mapping[UUID, Head], *, in_words: bool) -> OpenRecord:
+        head = heads.get(stream_of(named))
+        version = head.version if head is not None else 0
+        return self._records.in_words(c, named, version) if in_words else self._records.of(named, version)
 
     def _state(self, subject_id: UUID, version: int) -> Subject:
         """As of the snapshot: the cache may know what another thread appended since it was taken."""
@@ -164,38 +191,19 @@ class Snapshot:
         return state if state.version == version else repository.get(subject_id, version=version, projector_func=folded)
 
     def open_record(self, named: Named, words_from: Connection | None = None) -> OpenRecord:
-        """They are few and their streams short: they are folded anew each time. What was said in words is opened only
-        for those about which something is decided: a share does not ask for it."""
-        stream = stream_of(named)
-        events = cast("Iterable[Recorded]", self._streams.events.get(stream))
-        if words_from is not None:
-            said = open_words(words_from, stream)
-            events = [_with_words(event, said.get(event.originator_version, {})) for event in events]
-        return open_records.replay(named, events)
+        """As it stands. What was said in words is opened only if asked for."""
+        if words_from is None:
+            return self._records.of(named)
+        head = load_heads(words_from, [stream_of(named)]).get(stream_of(named))
+        return self._records.in_words(words_from, named, head.version if head is not None else 0)
 
     def _values(
-        self,
-        c: Connection,
-        questions: Sequence[Question],
-        found: Found,
-        states: Mapping[UUID, Subject],
-        keys: Mapping[UUID, SubjectKeys],
+        self, c: Connection, gathered: Gathered, wanted: Sequence[SealedAt], keys: Mapping[UUID, SubjectKeys]
     ) -> dict[UUID, dict[Part, Personal[str]]]:
-        wanted: dict[SealedAt, None] = {}
-        for question in questions:
-            subject = states.get(question.person(found) or UUID(int=0))
-            if subject is not None and subject.id in keys:
-                wanted.update(dict.fromkeys(_to_open(question.command, subject)))
-        opened = open_sealed(c, self._vault, keys, list(wanted))
         values: dict[UUID, dict[Part, Personal[str]]] = {}
-        for (subject_id, holding, version), value in opened.items():
+        for (subject_id, holding, version), value in _opened(c, gathered, keys, wanted).items():
             values.setdefault(subject_id, {})[(holding, version)] = value
         return values
-
-
-def _with_words(recorded: Recorded, said: Mapping[str, Any]) -> Recorded:
-    absent = dict.fromkeys(recorded.event.record_fields)
-    return recorded._replace(event=recorded.event.model_copy(update={**absent, **said}))
 
 
 def question_of(command: Command, cmd: str, content: bytes) -> Question:
@@ -235,21 +243,56 @@ def attempts_on(policy: Policy | None, now: datetime) -> UUID:
 
 
 def _asked_before(
-    questions: Sequence[Question], found: Found, names: Mapping[tuple[str, str], Names]
+    questions: Sequence[Question], found: Found, names: Mapping[Identifier, Names]
 ) -> Iterable[tuple[UUID, str]]:
     for question in questions:
         if (person := question.person(found)) is not None:
             yield person, question.cmd
         command = question.command
         if isinstance(command, SubjectCommand):  # it may have been answered before anybody had that name
-            yield from ((idempotency.stranger_stream(token), question.cmd) for _, token in names[question.named])
+            yield from ((stranger_stream(token), question.cmd) for _, token in names[question.named])
         elif isinstance(command, OpenRecordCommand):
             yield stream_of(command.named), question.cmd
         else:
             yield policy_stream(), question.cmd
 
 
-def _to_open(command: Command, subject: Subject) -> Iterable[SealedAt]:
+def _about_people(questions: Sequence[Question]) -> list[str]:
+    return [question.cmd for question in questions if isinstance(question.command, SubjectCommand)]
+
+
+def _names(installation: Installation, questions: Sequence[Question]) -> dict[Identifier, Names]:
+    named = dict.fromkeys(question.named for question in questions if isinstance(question.command, SubjectCommand))
+    return {name: installation.names(name) for name in named}
+
+
+def _spent(
+    c: Connection, questions: Sequence[Question], names: Mapping[Identifier, Names], alone: Mapping[str, datetime]
+) -> dict[tuple[str, Names], Spent]:
+    """Hardly ever any: an id is spent when its person was erased."""
+    if not alone:
+        return {}
+    asked = [(question.cmd, names[question.named]) for question in questions if question.named in names]
+    return spent.spent_by(c, alone, asked)
+
+
+def _people(questions: Sequence[Question], found: Found) -> set[UUID]:
+    return {person for question in questions if (person := question.person(found)) is not None}
+
+
+def _to_open(
+    questions: Sequence[Question], found: Found, states: Mapping[UUID, Subject], keys: Container[UUID]
+) -> list[SealedAt]:
+    """The values that the commands have to be compared with."""
+    wanted: dict[SealedAt, None] = {}
+    for question in questions:
+        subject = states.get(question.person(found) or UUID(int=0))
+        if subject is not None and subject.id in keys:
+            wanted.update(dict.fromkeys(_to_compare(question.command, subject)))
+    return list(wanted)
+
+
+def _to_compare(command: Command, subject: Subject) -> Iterable[SealedAt]:
     to_open = entry_of(command).to_open
     holdings = list(to_open(command, subject)) if to_open is not None else []
     if subject.birth_date is not None:
@@ -264,61 +307,23 @@ def open_sealed(
     c: Connection, vault: Vault, keys: Mapping[UUID, SubjectKeys], wanted: Sequence[SealedAt]
 ) -> dict[SealedAt, Personal[str]]:
     """Open the values of holdings at given versions: one query for headers and ciphertexts, one for keys."""
+    return _opened(c, Gathered(vault), keys, wanted)
+
+
+def _opened(
+    c: Connection, gathered: Gathered, keys: Mapping[UUID, SubjectKeys], wanted: Sequence[SealedAt]
+) -> dict[SealedAt, Personal[str]]:
     if not wanted:
         return {}
-    rows: list[tuple[SealedAt, Wanted]] = []
-    by_event: dict[tuple[UUID, int], list[SealedAt]] = {}
-    for place in wanted:
-        by_event.setdefault((place[0], place[2]), []).append(place)
-    headers, bodies = _stored(c, list(by_event))
-    for event, places in by_event.items():
-        header = read_header(headers[event])
-        for place in places:
-            index, part = next((i, part) for i, part in enumerate(header.parts) if part.hid == place[1])
-            ciphertext = bodies.get((*event, index))
-            rows.append((place, Wanted(keys[place[0]], header.sid, header.n, part, ciphertext)))
-    opened = vault.open_values(c, [row for _, row in rows])
-    return {place: value for (place, _), value in zip(rows, opened, strict=True)}  # type: ignore[misc]
+    gathered.gather(c, events=((subject_id, version) for subject_id, _, version in wanted))
+    headers = {event: read_header(gathered.headers[event]) for event in {(place[0], place[2]) for place in wanted}}
+    values = []
+    for subject_id, holding, version in wanted:
+        header = headers[subject_id, version]
+        index, part = next((i, part) for i, part in enumerate(header.parts) if part.hid == holding)
+        ciphertext = gathered.bodies.get((subject_id, version, index))
+        values.append(Wanted(keys[subject_id], header.sid, header.n, part, ciphertext))
+    return dict(zip(wanted, gathered.vault.open_values(c, values), strict=True))  # type: ignore[arg-type]
 
 
-def _few(columns: Any, *chosen: Any) -> Select[Any]:
-    return select(columns.stream_id, columns.version, *chosen).where(
-        columns.stream_id.in_(bindparam("ids", expanding=True)),
-        columns.version.in_(bindparam("versions", expanding=True)),
-    )
-
-
-_HEADERS = _few(event_header.c, event_header.c.header)
-_BODIES = _few(event_body.c, event_body.c.part, event_body.c.ct)
-
-
-def _stored(
-    c: Connection, events: Sequence[tuple[UUID, int]]
-) -> tuple[dict[tuple[UUID, int], bytes], dict[tuple[UUID, int, int], bytes]]:
-    headers: dict[tuple[UUID, int], bytes] = {}
-    bodies: dict[tuple[UUID, int, int], bytes] = {}
-    head, body = event_header.c, event_body.c
-    if len(events) <= _FEW:
-        ids, versions = zip(*events, strict=True)
-        asked = {"ids": list(dict.fromkeys(ids)), "versions": list(dict.fromkeys(versions))}
-        of_headers, of_bodies = ask_together(c, [Ask(_HEADERS, asked), Ask(_BODIES, asked)])
-        return (
-            {(row.stream_id, row.version): row.header for row in of_headers},
-            {(row.stream_id, row.version, row.part): row.ct for row in of_bodies},
-        )
-    for some in in_pairs(events):
-        chosen = select(head.stream_id, head.version, head.header)
-        for row in c.execute(chosen.where(among(head.stream_id, head.version, some))):
-            headers[(row.stream_id, row.version)] = row.header
-        sealed = select(body.stream_id, body.version, body.part, body.ct)
-        for each in c.execute(sealed.where(among(body.stream_id, body.version, some))):
-            bodies[(each.stream_id, each.version, each.part)] = each.ct
-    return headers, bodies
-
-
-def in_pairs(pairs: Sequence[tuple[UUID, int]], size: int = 5_000) -> Iterable[Sequence[tuple[UUID, int]]]:
-    for start in range(0, len(pairs), size):
-        yield pairs[start : start + size]
-
-
-__all__ = ["Known", "Question", "Snapshot", "attempts_on", "in_chunks", "open_sealed", "question_of"]
+__all__ = ["Known", "Question", "Snapshot", "attempts_on", "open_sealed", "question_of"]

@@ -25,7 +25,7 @@ from lifecycle.ledger.envelope import SID_BYTES
 from lifecycle.policy.calendars import Calendars
 from lifecycle.policy.countries import STANDARD
 from lifecycle.policy.model import Policy
-from lifecycle.policy.succession import in_force
+from lifecycle.policy.succession import in_force, takes_effect
 from lifecycle.storage.appending import Appending, Head
 from lifecycle.storage.idempotency import Seen
 from lifecycle.vault.sealing import OpenParts
@@ -50,12 +50,17 @@ class Decided:
     heads: dict[UUID, Head] = field(init=False)
     seen: dict[tuple[UUID, str], Seen] = field(init=False)
     given: dict[tuple[UUID, str], Outcome] = field(default_factory=dict, repr=False)  # answers of this very batch
+    _only: Policy | None = field(init=False)  # the one version there is, if it is in force; and since when
+    _since: datetime = field(init=False)
     to_resume: bool = False  # an order is repeated whose erasure may have been interrupted
     is_over: bool = False  # what comes next has to see this batch's erasures or policy carried out
 
     def __post_init__(self) -> None:
         self.heads = dict(self.known.heads)
         self.seen = dict(self.known.seen)
+        policies = self.known.policies
+        self._since = takes_effect(policies[0]) if policies else self.now
+        self._only = policies[0] if len(policies) == 1 and self._since <= self.now else None
 
     # -- time and policy ---------------------------------------------------------------------------------------------
 
@@ -70,7 +75,7 @@ class Decided:
     def policy_at(self, at: datetime, subject: Subject | None = None) -> Policy:
         """The newest version in force now, for this person if one is named; if none was in force at `at`, that is a
         refusal."""
-        if in_force(self.known.policies, at) is None:
+        if (self._only is None or at < self._since) and in_force(self.known.policies, at) is None:
             raise NoPolicyInForce
         policy = self.in_force_for(subject)
         assert policy is not None, "what was in force is still"
@@ -78,6 +83,8 @@ class Decided:
 
     def in_force_for(self, subject: Subject | None) -> Policy | None:
         """The version in force now for this person, or for whoever comes."""
+        if self._only is not None and (subject is None or subject.begun is None or self._since <= subject.begun):
+            return self._only
         policies = self.known.policies
         return in_force(policies, self.now) if subject is None else version_for(subject, policies, self.now)
 
@@ -98,9 +105,10 @@ class Decided:
         command = question.command
         policy = policy or self.in_force_for(subject) or self._newest()
         label = label or (policy.judged_by if policy is not None else NO_POLICY)
+        role = str(command.actor.role)
         if nameless:
-            return Judged(question.cmd, command.actor.role.value, label)
-        return Judged(question.cmd, command.actor.role.value, label, command.actor.id, command.correlation)
+            return Judged(question.cmd, role, label)
+        return Judged(question.cmd, role, label, command.actor.id, command.correlation)
 
     # -- streams without a person ------------------------------------------------------------------------------------
 

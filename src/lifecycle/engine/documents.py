@@ -18,7 +18,6 @@ from lifecycle.commands.document import Instant
 from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.parsing import Malformed, faults_of, parse_line
 from lifecycle.engine import answers
-from lifecycle.engine.asking import Question
 from lifecycle.engine.engine import BATCH, Engine
 from lifecycle.engine.named_files import with_text
 from lifecycle.errors import Invalid, Refused
@@ -135,7 +134,8 @@ def import_file(
 def carry_out(engine: Engine, lines: Sequence[bytes], folder: Path) -> list[Outcome]:
     """Outcomes of the lines, empty ones as `nothing`, in one transaction. Positions and projections come later."""
     with _uncollected():
-        return engine.executing.answer_all([_question(engine, line, folder) for line in lines])
+        documents = [_document(line, folder) for line in lines]
+        return engine.executing.answer_all(engine.executing.questions(documents))
 
 
 @contextmanager
@@ -151,11 +151,11 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _question(engine: Engine, line: bytes, folder: Path) -> Question | Outcome:
+def _document(line: bytes, folder: Path) -> dict[str, Any] | Outcome:
     if not line.strip():
         return Outcome(id=None, outcome="nothing")
     try:
-        return engine.executing.question(with_text(parse_line(line), folder))
+        return with_text(parse_line(line), folder)
     except Malformed as error:
         return answers.failed(error.id, "invalid", error)
 

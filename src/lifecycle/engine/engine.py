@@ -43,7 +43,7 @@ from lifecycle.processes.deliver_instructions import DeliverInstructions, letter
 from lifecycle.processes.erase_what_was_ordered import EraseWhatWasOrdered
 from lifecycle.processes.expunge_when_evidence_is_over import ExpungeWhenEvidenceIsOver
 from lifecycle.processes.finalise_when_an_epoch_ends import Ended, FinaliseWhenAnEpochEnds
-from lifecycle.processes.reacting import Reacting, Reaction
+from lifecycle.processes.reacting import Reacting, Reaction, ReactionInPages
 from lifecycle.processes.registry import REACTIONS
 from lifecycle.processes.sinks import ErasureSink
 from lifecycle.processes.take_custody_of_what_is_stored_only import TakeCustodyOfWhatIsStoredOnly
@@ -134,7 +134,7 @@ class Engine:
             database, self.streams, self.policies, self.vault, self.erasing, self.taking, self.drain, calendars
         )
         delivering = () if outbox is None else (DeliverInstructions(outbox, self.vault.instruction_token),)
-        telling = () if notices is None else (self._telling(notices),)
+        telling = () if notices is None else self._telling(notices)
         self.reacting = Reacting(database, (*REACTIONS, *delivering, *telling), self.execute_many, self.drain)
         self.sweeping_open_records = SweepOpenRecords(database, self.execute_many, self.drain)
         self.executing = Executing(
@@ -146,10 +146,17 @@ class Engine:
         with database.read() as c:
             self.vault.installation(c)
 
-    def _telling(self, notices: NoticeDelivery) -> Reaction:
+    def _telling(self, notices: NoticeDelivery) -> Sequence[Reaction | ReactionInPages]:
+        """What has people told, where what they are told has a place to go to."""
         from lifecycle.processes.deliver_notices import DeliverNotices  # noqa: PLC0415
+        from lifecycle.processes.tell_people_of_a_revision import TellPeopleOfARevision  # noqa: PLC0415
+        from lifecycle.processes.tell_whoever_comes_before_the_day import TellWhoeverComesBeforeTheDay  # noqa: PLC0415
 
-        return DeliverNotices(notices, self.policies, self.subject_state, self.vault.cmd)
+        return (
+            TellPeopleOfARevision(self.policies, self.clock),
+            TellWhoeverComesBeforeTheDay(self.policies, self.clock),
+            DeliverNotices(notices, self.policies, self.subject_state, self.vault.cmd),
+        )
 
     # -- what is loaded when it is needed ----------------------------------------------------------------------------
 
@@ -209,7 +216,7 @@ class Engine:
         """Decide and append many commands in order, a transaction for each thousand."""
         outcomes: list[Outcome] = []
         for start in range(0, len(commands), BATCH):
-            questions = [self.executing.question(each) for each in commands[start : start + BATCH]]
+            questions = self.executing.questions(commands[start : start + BATCH])
             outcomes += self.executing.answer_all(questions)
         self._follow()
         return outcomes

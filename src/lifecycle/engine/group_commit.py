@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from threading import Condition
+from threading import Lock
 
 from lifecycle.commands.outcome import Outcome
 from lifecycle.engine.asking import Question
@@ -16,6 +16,11 @@ class _Ticket:
     question: Question = field(repr=False)
     outcome: Outcome | None = None
     error: Exception | None = None
+    leads: bool = False
+    woken: Lock = field(default_factory=Lock, repr=False)  # let go once: when it leads, or when it is answered
+
+    def __post_init__(self) -> None:
+        self.woken.acquire()
 
     @property
     def is_answered(self) -> bool:
@@ -26,8 +31,8 @@ class GroupCommit:
     """Whoever finds nobody leading leads: it takes along all that wait by then. There is no thread and no delay of its
     own.
 
-    Those who were answered go their way at once, also while the next one leads. If they had to wait for their turn to
-    find out, a caller that comes back quickly would commit alone again and again, and the batches would fall apart.
+    The lead is handed on to the first who waits, before those who were answered go their way: nobody is woken who has
+    to wait on, and what they bring next gathers while the next batch is carried out.
     """
 
     def __init__(self, together: Callable[[Sequence[Question]], list[Outcome]], at_most: int) -> None:
@@ -35,43 +40,53 @@ class GroupCommit:
         self._at_most = at_most
         self._waiting: list[_Ticket] = []
         self._is_led = False
-        self._turn = Condition()
+        self._lock = Lock()
 
     def submit(self, question: Question) -> Outcome:
         ticket = _Ticket(question)
-        with self._turn:
+        with self._lock:
             self._waiting.append(ticket)
-        while batch := self._batch_to_lead(ticket):
-            self._lead(batch, ticket)
+            ticket.leads, self._is_led = not self._is_led, True
+        if not ticket.leads:
+            self._wait(ticket)
+        if ticket.leads:
+            self._lead(ticket)
         if ticket.error is not None:
             raise ticket.error
         assert ticket.outcome is not None
         return ticket.outcome
 
-    def _batch_to_lead(self, own: _Ticket) -> list[_Ticket]:
-        """Wait until the own command is answered, or until nobody leads: then these are to be answered next."""
-        with self._turn:
-            try:
-                self._turn.wait_for(lambda: own.is_answered or not self._is_led)
-            except BaseException:  # interrupted before anybody took it along: it is not carried out
+    def _wait(self, own: _Ticket) -> None:
+        """Until the own command is answered, or is the first of those to be answered next."""
+        try:
+            own.woken.acquire()
+        except BaseException:  # interrupted before anybody took it along: it is not carried out
+            with self._lock:
                 if own in self._waiting:
                     self._waiting.remove(own)
-                raise
-            if own.is_answered:
-                return []
-            batch, self._waiting = self._waiting[: self._at_most], self._waiting[self._at_most :]
-            self._is_led = True
-            return batch
+                if own.leads:
+                    self._hand_on()
+            raise
 
-    def _lead(self, batch: Sequence[_Ticket], own: _Ticket) -> None:
+    def _lead(self, own: _Ticket) -> None:
+        with self._lock:
+            batch, self._waiting = self._waiting[: self._at_most], self._waiting[self._at_most :]
         try:
             self._answer(batch)
         finally:  # when this thread is being interrupted, the others' commands are for the next to take along
-            with self._turn:
-                left = [each for each in batch if each is not own and not each.is_answered]
-                self._waiting = [*left, *self._waiting]
-                self._is_led = False
-                self._turn.notify_all()
+            others = [each for each in batch if each is not own]
+            with self._lock:
+                self._waiting = [*(each for each in others if not each.is_answered), *self._waiting]
+                self._hand_on()
+            for each in others:
+                if each.is_answered:
+                    each.woken.release()
+
+    def _hand_on(self) -> None:
+        self._is_led = bool(self._waiting)
+        if self._is_led:
+            self._waiting[0].leads = True
+            self._waiting[0].woken.release()
 
     def _answer(self, batch: Sequence[_Ticket]) -> None:
         try:

@@ -18,6 +18,7 @@ from lifecycle.audit.telling import instant
 from lifecycle.clock import Clock
 from lifecycle.commands.document import Actor, Command, SubjectRef
 from lifecycle.commands.incident.putting_on_record import RecordAffected, RecordNotified
+from lifecycle.commands.incident.reopen_incident import ReopenIncident
 from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.subject.tell_of_incident import TellOfIncident
 from lifecycle.domain import open_records
@@ -31,11 +32,11 @@ from lifecycle.engine.recounting import Recounting
 from lifecycle.policy.model import Policy
 from lifecycle.policy.vocabulary import Role
 from lifecycle.projections.incidents import (
-    Begun,
+    Noted,
     all_incidents,
-    begun_count,
-    counted_and_open,
+    counted,
     note_count,
+    noted_count,
     standing,
     waiting,
 )
@@ -46,6 +47,7 @@ from lifecycle.vault.vault import Vault
 
 ENGINE = Actor(id="engine", role=Role.SYSTEM)
 ERASED = "erased"
+MORE = "it was recorded later that more people were hit"
 Json = dict[str, Any]
 
 
@@ -117,21 +119,21 @@ class Incidents:
 
     # -- what is put on record ----------------------------------------------------------------------------------------
 
-    def count(self, name: str, progress: Progress | None = None) -> Outcome:
+    def count(self, name: str, progress: Progress | None = None, *, came: UUID | None = None) -> Outcome:
         """Compute who was hit and put it on the incident's record; the same result again is nothing new. Broken off,
-        it is gone on with.
+        it is gone on with. `came` is the first, by id, of those who were not known to be hit: if everybody who was
+        counted stands before them, only they are counted.
 
         Errors: UnknownIncident; NotCounted before it was assessed.
         """
         record, now = self._known(name), self._clock.now()
         if record.assessed is None:
             raise NotCounted
-        tally, known_at = self._gone_on(record, now, progress)
+        tally, known_at = self._gone_on(record, now, progress, came)
         affected = RecordAffected(
             id=secrets.token_hex(16), actor=ENGINE, incident=name, counted=tally.counted(), known_at=known_at
         )
         (outcome,) = self._execute([affected])
-        self._note(incident_stream(name), None)
         return outcome
 
     def tell(self, name: str, progress: Progress | None = None) -> Outcome | None:
@@ -141,17 +143,24 @@ class Incidents:
             return None
         skipped, told, digest = Counter[str](), 0, sha256()
         self._drain()
-        for page in self._hit.pages(reach_of(record, now), progress):
+        with self._database.read() as c:
+            noted = noted_count(c, incident_stream(name), record.assessed_in)
+        behind = noted.told_behind if noted is not None else None
+        for page in self._hit.pages(reach_of(record, now), progress, after=behind):
             reached = self._tell(record, [hit for hit in page.hits if not hit.is_erased], skipped)
             skipped[ERASED] += sum(hit.is_erased for hit in page.hits)
             told += len(reached)
             for person in reached:
                 digest.update(person.bytes)
+        more = None
+        if behind is not None:  # everybody else was told or skipped by the rounds before
+            told, more, skipped = record.told + told, told, Counter(dict(record.skipped)) + skipped
         ended = RecordNotified(
             id=secrets.token_hex(16),
             actor=ENGINE,
             incident=name,
             people=told,
+            more=more,
             skipped=dict(skipped),
             digest=digest.hexdigest(),
         )
@@ -160,20 +169,29 @@ class Incidents:
 
     def follow(self) -> int:
         """Count and tell what waits for it, count again where more people were hit than was known, and tell them;
-        return for how many incidents something waited."""
+        return for how many incidents something waited. One that was closed is opened again for them."""
         self._drain()
         with self._database.read() as c:
             names = waiting(c)
-            known = {name: self._known(name) for name in counted_and_open(c)}
+            known = {name: self._known(name) for name in counted(c)}
         grown = self._recounting(known, self._clock.now())
         for name in dict.fromkeys([*names, *grown.incidents]):
-            if self._known(name).to_count or name in grown.incidents:
-                self.count(name)
+            came = grown.incidents.get(name)
+            if came is not None:
+                self._open_again(known[name])
+            if self._known(name).to_count or came is not None:
+                self.count(name, came=came)
             self.tell(name)
         grown.done()
         if names or grown.incidents:
             self._drain()
         return len({*names, *grown.incidents})
+
+    def _open_again(self, record: Incident) -> None:
+        if record.is_open:
+            return
+        id = f"incident:{record.name_id}:reopen:{record.version}"
+        self._execute([ReopenIncident(id=id, actor=ENGINE, incident=record.name_id, reason=MORE)])
 
     def _tell(self, record: Incident, hits: Sequence[Hit], skipped: Counter[str]) -> list[UUID]:
         """Who knows by now. Somebody erased a moment ago is skipped, and so said."""
@@ -213,28 +231,38 @@ class Incidents:
             tally_up(tally, page, record.name_id, policy.day_of(reach.window.ends), policy)
         return tally
 
-    def _gone_on(self, record: Incident, now: datetime, progress: Progress | None) -> tuple[Tally, datetime]:
+    def _gone_on(
+        self, record: Incident, now: datetime, progress: Progress | None, came: UUID | None
+    ) -> tuple[Tally, datetime]:
         """A count that was broken off goes on where it was, as of when it began, unless the incident was found to be
-        another one since. Who changed meanwhile is seen by `recounting`."""
+        another one since; a finished one goes on behind its last person. Who changed meanwhile is seen by
+        `recounting`."""
         stream = incident_stream(record.name_id)
         self._drain()
         with self._database.read() as c:
-            begun = begun_count(c, stream)
-        if begun is not None and begun.version != record.version:
-            begun = None
-        known_at = now if begun is None else begun.known_at
-        tally = Tally() if begun is None else Tally.of(begun.tally)
+            noted = noted_count(c, stream, record.assessed_in)
+        goes_on = noted is not None and (not noted.finished or _stands_behind(noted, record, came))
+        before = noted if noted is not None and goes_on else None
+        known_at = now if before is None or before.finished else before.known_at
+        tally = Tally() if before is None else Tally.of(before.tally)
+        after = told_behind = None
+        if before is not None:
+            after, told_behind = before.after, before.told_behind
+            if before.finished:
+                tally.untold = record.untold or 0
+                told_behind = after if not tally.untold else told_behind
         policy, reach = self._policy(known_at), reach_of(record, known_at)
-        after = None if begun is None else begun.after
         for page in self._hit.pages(reach, progress, after=after, also_excluded=True):
+            after = page.last
             tally_up(tally, page, record.name_id, policy.day_of(reach.window.ends), policy)
-            so_far = Begun(record.version, known_at, page.last, tally.counted().model_dump(mode="json"))
-            self._note(stream, so_far)
+            self._note(stream, _noted(record, known_at, after, tally, told_behind, finished=False))
+        if after is not None:
+            self._note(stream, _noted(record, known_at, after, tally, told_behind, finished=True))
         return tally, known_at
 
-    def _note(self, stream: UUID, begun: Begun | None) -> None:
+    def _note(self, stream: UUID, noted: Noted) -> None:
         with self._database.write("projector") as c:
-            note_count(c, stream, begun)
+            note_count(c, stream, noted)
 
     def _policy(self, now: datetime) -> Policy:
         policy = self._policies.in_force(now)
@@ -248,6 +276,18 @@ class Incidents:
         if record.version == 0:
             raise UnknownIncident(name)
         return record
+
+
+def _stands_behind(noted: Noted, record: Incident, came: UUID | None) -> bool:
+    """Whether those who came stand behind everybody who was counted."""
+    return came is not None and not record.to_count and came.bytes > noted.after.bytes
+
+
+def _noted(
+    record: Incident, known_at: datetime, after: UUID, tally: Tally, told_behind: UUID | None, *, finished: bool
+) -> Noted:
+    said = tally.counted().model_dump(mode="json")
+    return Noted(record.assessed_in, known_at, after, said, finished, told_behind)
 
 
 def _told(one: Any) -> Json:

@@ -1,7 +1,8 @@
 """Whether more people were hit by an incident than was counted: asked of what was recorded since, of nobody else.
 
-Follows the log at a position of its own, which moves once the new counts are on record. While no incident is open that
-was counted, there is nothing to compare, and it only keeps up.
+Follows the log at a position of its own, which moves once the new counts are on record. As long as no incident was
+counted, there is nothing to compare, and it only keeps up. What happened after a window had ended is not looked into:
+so incidents of long ago cost a comparison of two instants.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from lifecycle.domain.event import Recorded
+from lifecycle.domain.event import DomainEvent, Recorded
 from lifecycle.domain.incident.deciding import reach_of
 from lifecycle.domain.incident.exposure import Exposure, Reach, exposure
 from lifecycle.domain.incident.incident import Incident
@@ -52,12 +53,16 @@ WINDOW = 2_000  # positions looked through at once
 
 @dataclass(slots=True)
 class Grown:
-    """Incidents to count again; `done` once they were."""
+    """Incidents to count again, each with the first, by id, of those who were not known to be hit; `done` once they
+    were."""
 
     database: Database
     start: int
     stop: int
-    incidents: set[str] = field(default_factory=set)
+    incidents: dict[str, UUID] = field(default_factory=dict)
+
+    def add(self, incident: str, person: UUID) -> None:
+        self.incidents[incident] = min(self.incidents.get(incident, person), person, key=lambda id: id.bytes)
 
     def done(self) -> None:
         if self.start == self.stop:
@@ -72,36 +77,41 @@ class Recounting:
         self._streams = streams
 
     def __call__(self, known: Mapping[str, Incident], now: datetime) -> Grown:
-        """`known` are the incidents that are open and were counted."""
+        """`known` are the incidents that were counted."""
         with self._database.read() as c:
             at, size = positions(c).get(NAME), log_size(c)
         grown = Grown(self._database, at or 0, size)
         first = size if at is None or not known else at
         reaches = {name: reach_of(record, now) for name, record in known.items()}
-        while first < size and len(grown.incidents) < len(known):
+        while first < size and reaches:
             stop = min(size, first + WINDOW)
             with self._database.read() as c:
-                happened = [one for _, one in happened_between(c, KINDS, first, stop)]
-                grown.incidents |= self._grown(c, happened, reaches)
+                self._grow(c, grown, [one for _, one in happened_between(c, KINDS, first, stop)], reaches)
             first = stop
         return grown
 
-    def _grown(self, c: Connection, happened: Sequence[Recorded], reaches: Mapping[str, Reach]) -> set[str]:
+    def _grow(self, c: Connection, grown: Grown, happened: Sequence[Recorded], reaches: Mapping[str, Reach]) -> None:
+        last = max(reach.window.ends for reach in reaches.values())
         first: dict[UUID, int] = {}
         for one in happened:
-            if is_person_stream(one.originator_id):
+            if is_person_stream(one.originator_id) and _may_reach(one.event, last):
                 first.setdefault(one.originator_id, one.originator_version)
         with self._streams.prefetched(first, c):
             after = {person: self._state(person) for person in first}
-        found: set[str] = set()
         for person, version in first.items():
             before = self._state(person, version - 1) if version > 1 else None
-            found |= {name for name, reach in reaches.items() if _is_more(before, after[person], reach)}
-        return found
+            for name, reach in reaches.items():
+                if _is_more(before, after[person], reach):
+                    grown.add(name, person)
 
     def _state(self, person: UUID, version: int | None = None) -> Subject:
         found: Subject = self._streams.repository.get(person, version=version, projector_func=folded)
         return found
+
+
+def _may_reach(event: DomainEvent, last: datetime) -> bool:
+    """Who came from another controller brings what happened before."""
+    return isinstance(event, SubjectReceived) or event.occurred_at <= last
 
 
 def _is_more(before: Subject | None, after: Subject, reach: Reach) -> bool:

@@ -11,7 +11,7 @@ from uuid import UUID
 from lifecycle.errors import Invalid, shown
 from lifecycle.policy.differences import Difference, differences
 from lifecycle.policy.model import Policy
-from lifecycle.policy.succession import in_force, to_come
+from lifecycle.policy.succession import offered
 from lifecycle.projections import affected_people, policy_versions
 
 if TYPE_CHECKING:
@@ -98,10 +98,7 @@ class Revisions:
             return policy_versions.how_many_to_be_told(c, policy), page
 
     def _offered(self, policies: Sequence[Policy]) -> list[Policy]:
-        """The version in force for whoever comes now, and those that are to come."""
-        now = self._engine.clock.now()
-        newest = in_force(policies, now)
-        return [*([newest] if newest is not None else []), *to_come(policies, now)]
+        return offered(policies, self._engine.clock.now())
 
     def notify(self, version: str, channel: str | None = None, progress: Progress | None = None) -> Notified:
         """Record for each who has to be told that they were. Stopped, it goes on with those who were not.

@@ -16,7 +16,8 @@ from lifecycle.commands.document import Actor, SubjectRef
 from lifecycle.commands.transfer.receive_subject import Linked, Opened, ReceiveSubject
 from lifecycle.domain.subject.transfer_events import SubjectReceived
 from lifecycle.engine.archive_format import TRUSTEES
-from lifecycle.engine.archive_reading import Archive, check_archive, opened_archive
+from lifecycle.engine.archive_marks import Mark
+from lifecycle.engine.archive_reading import Archive, check_archive, opened_archive, token_of
 from lifecycle.engine.coming_back import Arrival, here
 from lifecycle.ledger.note import VerifyingKey
 from lifecycle.policy.vocabulary import Role
@@ -32,7 +33,8 @@ Progress = Callable[[int, int], None]
 
 @dataclass(slots=True)
 class TakenOver:
-    """What came of an archive. `token` is what the former controller asks for as a confirmation."""
+    """What came of an archive. `token` is what the former controller asks for as a confirmation. Asked again, `known`
+    are also those whom the run before received; what came of them was told then."""
 
     transfer: str
     origin: str
@@ -58,18 +60,25 @@ def take_over(
     *,
     progress: Progress | None = None,
 ) -> TakenOver:
-    """Check all of it, then append. Interrupted, it can be asked again: who is there already is passed over."""
+    """Check all of it, then append. Interrupted, it is asked again: what was checked is not checked again, and it goes
+    on behind those who were received. One that was finished goes through everybody again, and says who is here still.
+    """
     with opened_archive(path, key, log_keys) as archive:
         if archive.manifest["simulated"] and not engine.is_simulated:
             raise ArchiveRefused("The archive comes from a simulated store, and this is an ordinary one.")
-        token = check_archive(archive)
+        mark = Mark(engine.database, archive.digest)
+        before = mark.people
+        token = check_archive(archive) if before is None else token_of(archive)
         taken = TakenOver(archive.manifest["transfer"], archive.manifest["origin"], archive.manifest["people"], token)
         _take_trustees(engine, archive, taken)
-        people = archive.people(again=True)
-        done = 0
+        done = taken.known = before if before is not None and before < taken.people else 0
+        mark.set(done)
+        people = archive.people(again=True, behind=done)
         while some := list(islice(people, TOGETHER)):
             _receive(engine, archive, some, taken)
             done += len(some)
+            if not taken.refused:
+                mark.set(done)  # whoever was refused is asked about again
             if progress is not None:
                 progress(done, taken.people)
     return taken

@@ -67,7 +67,7 @@ class TransferRecords:
             "notified": progress.notified,
             "transferred": progress.transferred,
             "erased_before": progress.erased,
-            "skipped": len(record.skipped),
+            "skipped": progress.skipped,
             "handed_over": record.handovers[-1].people if record.handovers else 0,
         }
 

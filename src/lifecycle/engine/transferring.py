@@ -155,11 +155,15 @@ class Transferring(TransferRecords):
             return rows.still_waiting(c, transfer, wanted)
 
     def _skip(self, transfer: str, because: Why, people: Sequence[UUID]) -> None:
+        """Whoever was skipped by an earlier run is on record."""
         if not people:
             return
+        self._engine.drain()
         with self._engine.database.read() as c:
-            heads = load_heads(c, people)
-        digests = tuple(sorted(skipped_digest(transfer, head.sid) for head in heads.values()))
+            named_so = [skipped_digest(transfer, head.sid) for head in load_heads(c, people).values()]
+            digests = tuple(rows.not_skipped(c, transfer, named_so))
+        if not digests:
+            return
         named = sha256("".join(digests).encode()).hexdigest()
         id = f"transfer/{transfer}/skip/{because}/{named}"
         self._ask(SkipInTransfer(id=id, actor=PROGRAMME, transfer=transfer, because=because, digests=digests))

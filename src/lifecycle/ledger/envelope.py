@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hmac
 from base64 import urlsafe_b64decode
 from binascii import b2a_base64
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from typing import Any, ClassVar, NamedTuple
 
@@ -15,6 +14,7 @@ import orjson
 
 from lifecycle.errors import LifecycleError
 from lifecycle.ledger import tree
+from lifecycle.macs import mac
 
 LEAF = b"lifecycle/leaf/v1"
 TAG = b"lifecycle/tag/v1"
@@ -108,8 +108,15 @@ def header_bytes(
     prev: str | None,
     sid: bytes,
     kind: str,
+    is_plain: bool = False,
 ) -> bytes:
-    """RFC 8785 canonical JSON. Keys are ASCII and numbers whole: only then is the fast encoder canonical."""
+    """RFC 8785 canonical JSON. Keys are ASCII and numbers whole: only then is the fast encoder canonical.
+
+    Of `data` that is looked at, unless its kind of event can hold nothing else (`is_plain`); the other fields have
+    these keys and numbers alone.
+    """
+    if not is_plain:
+        _only_plain(data)
     name, version = _type_and_version(kind)
     header = {
         "at": written(at),
@@ -122,7 +129,7 @@ def header_bytes(
         "type": name,
         "v": version,
     }
-    return canonical(header)
+    return orjson.dumps(header, option=_CANONICAL)
 
 
 @cache
@@ -163,12 +170,12 @@ def commitment(salt: bytes, header: bytes) -> bytes:
 
 def stream_key(first_salt: bytes) -> bytes:
     """K_stream, committed by the first event itself, as it is made from that event's salt."""
-    return hmac.digest(first_salt, TAG, "sha256")
+    return mac(first_salt, TAG)
 
 
 def tag(key: bytes, n: int) -> bytes:
     """The n-th tag of a stream: unlinkable to its other tags without the stream's key."""
-    return hmac.digest(key, n.to_bytes(8, "big"), "sha256")[:16]
+    return mac(key, n.to_bytes(8, "big"))[:16]
 
 
 def event_entry(committed: bytes, its_tag: bytes) -> bytes:
@@ -185,8 +192,9 @@ def system_entry(record: dict[str, Any]) -> bytes:
     return entry
 
 
+@lru_cache(maxsize=64)
 def written(at: datetime) -> str:
-    """UTC with six digits and a Z, as headers and system records spell an instant."""
+    """UTC with six digits and a Z, as headers and system records spell an instant. A batch has one."""
     if at.tzinfo is not UTC:
         if at.tzinfo is None:
             raise TypeError("an instant without a zone")

@@ -16,8 +16,9 @@ from lifecycle.domain.subject.told_events import SubjectToldOfIncident
 from lifecycle.domain.transfer.events import TransferAnnounced
 from lifecycle.policy.differences import asked_anew, differences
 from lifecycle.policy.model import Policy
+from lifecycle.policy.vocabulary import Language
 
-LANGUAGES = ("en", "zh")
+LANGUAGES = tuple(each.value for each in Language)
 Words = Mapping[str, Any]
 Lines = Callable[["Writing"], Iterator[str]]
 
@@ -28,6 +29,7 @@ class Writing:
 
     said: Words
     policy: Policy
+    language: str
 
     def say(self, table: str, key: str, **filled: object) -> str:
         sentence: str = self.said[table][key]
@@ -37,7 +39,7 @@ class Writing:
         return str(self.said["list"]).join(items)
 
     def categories(self, ids: Iterable[str]) -> str:
-        known = self.policy.categories
+        known = self.policy.in_language(self.language).categories
         return self.listed(known[id].label if id in known else id for id in ids)
 
     def day(self, at: datetime) -> str:
@@ -51,9 +53,9 @@ def _words(language: str) -> Words:
     return read
 
 
-def in_all_languages(policy: Policy, lines: Lines) -> dict[str, str]:
-    """The person's language is not known here: whoever carries the notice picks it."""
-    return {language: _whole(Writing(_words(language), policy), lines) for language in LANGUAGES}
+def written(policy: Policy, lines: Lines, language: str | None) -> dict[str, str]:
+    """In the language that the person has stated; until then in every one, and whoever carries the notice picks it."""
+    return {each: _whole(Writing(_words(each), policy, each), lines) for each in LANGUAGES if language in (None, each)}
 
 
 def _whole(writing: Writing, lines: Lines) -> str:
@@ -73,9 +75,10 @@ def of_a_policy(told: Policy, before: Policy | None) -> Lines:
             return
         yield writing.say("policy", "revised", **named)
         found = differences(before, told)
-        if changed := _labels(told, before, [each.purpose for each in found if each.purpose is not None]):
+        versions = [each.in_language(writing.language) for each in (before, told)]
+        if changed := _labels(versions, [each.purpose for each in found if each.purpose is not None]):
             yield writing.say("policy", "changes", purposes=writing.listed(changed))
-        if asked := _labels(told, before, asked_anew(found)):
+        if asked := _labels(versions, asked_anew(found)):
             yield writing.say("policy", "asks", purposes=writing.listed(asked))
         if told.revisions.continued_use_accepts:
             yield writing.say("policy", "use")
@@ -83,8 +86,8 @@ def of_a_policy(told: Policy, before: Policy | None) -> Lines:
     return lines
 
 
-def _labels(told: Policy, before: Policy, purposes: Sequence[str]) -> list[str]:
-    known = {**before.purposes, **told.purposes}
+def _labels(versions: Sequence[Policy], purposes: Sequence[str]) -> list[str]:
+    known = {id: purpose for version in versions for id, purpose in version.purposes.items()}
     return [known[purpose].label if purpose in known else purpose for purpose in dict.fromkeys(purposes)]
 
 

@@ -173,6 +173,14 @@ def _jurisdictions_have_packs(raw: Raw) -> Iterator[Complaint]:
         yield Complaint(("response_times", "calendar"), reason)
 
 
+def _translations_are_of_what_is_declared(raw: Raw) -> Iterator[Complaint]:
+    for language, table in _tables(raw, "translations"):
+        for what in ("categories", "purposes"):
+            for name in _table(table, what):
+                if name not in _table(raw, what):
+                    yield Complaint(("translations", language, what, name), "translates what is not declared")
+
+
 CHECKS: tuple[Callable[[Raw], Iterator[Complaint]], ...] = (
     _names_are_declared,
     _bases_are_described,
@@ -185,4 +193,5 @@ CHECKS: tuple[Callable[[Raw], Iterator[Complaint]], ...] = (
     _minimums_are_grounded,
     _minors_are_grounded,
     _jurisdictions_have_packs,
+    _translations_are_of_what_is_declared,
 )

@@ -52,6 +52,9 @@ class IncidentLaw(BaseModel):
     def contents(self, whom: Whom) -> tuple[str, ...]:
         return self.authority_contents if whom == "authority" else self.subject_contents
 
+    def citations(self) -> list[str]:
+        return [self.authority_citation, self.subject_citation, *(rule.citation for rule in self.notices)]
+
     def numbers_named(self) -> Iterable[str]:
         for rule in self.notices:
             yield from (name for name in (rule.number, rule.if_people) if name is not None)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from functools import cached_property
-from typing import Annotated
+from functools import cached_property, lru_cache
+from typing import Annotated, TypeVar
 
 from pydantic import Field, StringConstraints, field_validator
 
@@ -37,11 +37,14 @@ from lifecycle.policy.parts import (
     Technology,
     ThirdParty,
     ThirdPartyProduct,
+    Translated,
     Words,
 )
 from lifecycle.policy.periods import Period, RetentionRule, StatutoryMinimum
 from lifecycle.policy.scope import ConsentScope, digest, fewest_and_most_days
-from lifecycle.policy.vocabulary import CountsFrom, LegalBasis, RequestKind, Sensitivity
+from lifecycle.policy.vocabulary import CountsFrom, Language, LegalBasis, RequestKind, Sensitivity
+
+_Labelled = TypeVar("_Labelled", Category, Purpose)
 
 __all__ = [
     "AssumedPeriod",
@@ -99,6 +102,7 @@ class Policy(Part):
     incidents: Incidents | None = None
     recipient_duties: RecipientDuties = RECIPIENT_DUTIES
     headers_kept: AssumedPeriod | None = None  # after erasure; then the whole stream is expunged
+    translations: dict[Language, Translated] = Field(default_factory=dict)
     channels: tuple[Id, ...] = Field(min_length=1)
     sources: tuple[Id, ...] = Field(min_length=1)
     methods: tuple[Id, ...] = Field(min_length=1)
@@ -124,6 +128,18 @@ class Policy(Part):
         """What every event carries: the label and the first sixteen digits of the fingerprint."""
         return f"{self.label}#{self.fingerprint[:16]}"
 
+    def in_language(self, language: str) -> Policy:
+        """The same version with its labels in that language, as far as it has them. For people to read, and for
+        nothing else: its fingerprint is not the version's."""
+        said = next((each for name, each in self.translations.items() if name == language), None)
+        if said is None:
+            return self
+        labelled = {
+            "categories": _labelled(self.categories, said.categories),
+            "purposes": _labelled(self.purposes, said.purposes),
+        }
+        return self.model_copy(update=labelled)
+
     def day_of(self, instant: datetime) -> date:
         return periods.day_of(instant, self.time_zone)
 
@@ -138,6 +154,8 @@ class Policy(Part):
 
     def minimum_for(self, purpose_id: str, basis: LegalBasis) -> StatutoryMinimum | None:
         """The longest statutory minimum for grounds of this purpose on this basis. Settled rule 23."""
+        if not self.minimums:
+            return None
         rules = [rule for rule in self.minimums if rule.purpose == purpose_id and basis in rule.bases]
         if not rules:
             return None
@@ -173,12 +191,19 @@ class Policy(Part):
         )
 
     def _rule(self, name: str, retention: Retention) -> RetentionRule:
-        return RetentionRule(
-            name=f"{name}@{self.version}",
-            counts_from=retention.counts_from,
-            period=retention.period,
-            zone=self.time_zone,
-        )
+        kept = None if retention.while_contract_lasts else (retention.days, retention.months)
+        return _made(f"{name}@{self.version}", retention.counts_from, kept, self.time_zone)
+
+
+@lru_cache(maxsize=1_024)
+def _made(name: str, counts_from: CountsFrom, kept: tuple[int | None, int | None] | None, zone: str) -> RetentionRule:
+    """Alike for all that is collected under one version for one purpose."""
+    period = None if kept is None else Period(days=kept[0], months=kept[1])
+    return RetentionRule(name=name, counts_from=counts_from, period=period, zone=zone)
+
+
+def _labelled(named: Mapping[str, _Labelled], labels: Mapping[str, str]) -> dict[str, _Labelled]:
+    return {id: each.model_copy(update={"label": labels.get(id, each.label)}) for id, each in named.items()}
 
 
 def _scope(categories: set[str] | frozenset[str], who: set[str], how: set[str], kept: Retention) -> ConsentScope:

@@ -12,6 +12,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from lifecycle.policy.citations import Cited, named_in
 from lifecycle.policy.incident_law import IncidentLaw
 from lifecycle.policy.periods import Period
 
@@ -111,6 +112,7 @@ class Pack(BaseModel):
     authority: Words
     authority_address: Words
     laws: dict[str, Words] = Field(min_length=1)  # law id → title and where it was published
+    cited: dict[str, Cited] = Field(min_length=1)  # by the name that citations give it
     numbers: dict[str, Number] = Field(min_length=1)
     incidents: IncidentLaw | None = None
 
@@ -125,11 +127,24 @@ class Pack(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _cites_what_it_lists(self) -> Self:
+        if unknown := {each.law for each in self.cited.values()} - self.laws.keys():
+            raise ValueError(f"[cited] names laws that are not there: {', '.join(sorted(unknown))}")
+        for citation in self.citations():
+            list(named_in(citation, self.cited))
+        return self
+
+    @model_validator(mode="after")
     def _has_the_numbers_that_its_incidents_name(self) -> Self:
         named = set(self.incidents.numbers_named()) if self.incidents is not None else set()
         if missing := named - self.numbers.keys():
             raise ValueError(f"[incidents] names numbers that are not there: {', '.join(sorted(missing))}")
         return self
+
+    def citations(self) -> list[str]:
+        """Every citation of a law; that of a calendar names where it was published."""
+        of_incidents = self.incidents.citations() if self.incidents is not None else []
+        return [*(number.citation for number in self.numbers.values()), *of_incidents]
 
     def about(self, topic: Topic) -> dict[str, Number]:
         return {name: number for name, number in self.numbers.items() if number.topic is topic}

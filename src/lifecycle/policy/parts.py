@@ -204,6 +204,13 @@ class ThirdParty(Identified):
     methods: tuple[Id, ...] = Field(min_length=1)
 
 
+class Translated(Part):
+    """Labels in another language than the policy's own. What is not here is read in the policy's words."""
+
+    categories: dict[Id, Words] = Field(default_factory=dict)
+    purposes: dict[Id, Words] = Field(default_factory=dict)
+
+
 class System(Assumable, Identified):
     """A system of ours outside the engine that keeps copies."""
 

@@ -122,7 +122,8 @@ class RetentionRule(BaseModel):
         return period is not None and counted_from + _at_least(period.days, period.months) <= at
 
     def due(self, counted_from: datetime) -> datetime | None:
-        return None if self.period is None else self.period.due(counted_from, self.zone)
+        period = self.period
+        return None if period is None else _due(period.days, period.months, counted_from, self.zone)
 
 
 class StatutoryMinimum(BaseModel):

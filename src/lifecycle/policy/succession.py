@@ -21,6 +21,8 @@ def in_force(published: Sequence[Policy], at: datetime) -> Policy | None:
     `published` is in the order of publication, oldest first.
     """
     begun = [policy for policy in reversed(published) if takes_effect(policy) <= at]
+    if len(begun) < 2:  # as nearly always
+        return begun[0] if begun else None
     return max(begun, key=lambda policy: policy.effective, default=None)  # of equals, `max` takes the first
 
 
@@ -35,6 +37,12 @@ def takes_effect(policy: Policy) -> datetime:
 def to_come(published: Sequence[Policy], at: datetime) -> list[Policy]:
     """Versions that are published and not in effect yet."""
     return [policy for policy in published if takes_effect(policy) > at]
+
+
+def offered(published: Sequence[Policy], at: datetime) -> list[Policy]:
+    """Of which people can be told: the version that is in force for whoever comes now, and those that are to come."""
+    newest = in_force(published, at)
+    return [*([newest] if newest is not None else []), *to_come(published, at)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,7 @@ class Acquaintance:
     def in_force(self, published: Sequence[Policy], at: datetime) -> Policy | None:
         """The version that is in force for this person at `at`."""
         binding = [p for p in published if (since := self.since(p)) is not None and since <= at]
-        return in_force(binding, at)
+        return in_force(binding, at) if len(binding) > 1 else next(iter(binding), None)
 
     def revisions(self, published: Sequence[Policy]) -> list[Revision]:
         """Every version that came, or by what is known now will come, into force after the one they began with."""

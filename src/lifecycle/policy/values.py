@@ -68,9 +68,17 @@ def check_value(format: str, value: object, *, category: str | None = None) -> N
 def normalise_value(format: str, value: str) -> str:
     """The form by which two values are compared. A value that is malformed is compared as it is."""
     try:
-        return FORMATS[format](_text(value))
+        return FORMATS[format](value if value.isascii() and len(value) <= LONGEST else _text(value))
     except (_Malformed, NotAnEmail):
         return value
+
+
+def equal_to(format: str | None, value: str) -> Callable[[str], bool]:
+    """Says whether another value equals this one: by their normal forms, or without a format as they are written."""
+    if format is None:
+        return value.__eq__
+    normal = normalise_value(format, value)
+    return lambda other: other == value or normalise_value(format, other) == normal
 
 
 def mask_value(mask: str, value: object) -> str:
@@ -99,6 +107,8 @@ def _text(value: object) -> str:
 
 
 def _normal_text(value: str) -> str:
+    if value.isascii():
+        return value.strip()
     return unicodedata.normalize("NFC", value).strip()
 
 

@@ -67,6 +67,13 @@ class IdentifierType(StrEnum):
     REF = "ref"  # the caller's own key
 
 
+class Language(StrEnum):
+    """Languages in which people are written to: those of which there are texts."""
+
+    ENGLISH = "en"
+    CHINESE = "zh"
+
+
 class RequestKind(StrEnum):
     """What a person asks for. Policy clauses 7.1-7.5, 10.1 and 10.2."""
 

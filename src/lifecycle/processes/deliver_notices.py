@@ -72,7 +72,7 @@ class DeliverNotices:
             about=ABOUT[type(event)],
             channel=channel,
             at=event.occurred_at,
-            text=words.in_all_languages(policy, lines),
+            text=words.written(policy, lines, self._state_of(person).language),
         )
         self._delivery.deliver(notice)
         return (

@@ -55,16 +55,18 @@ incident = Table(
 )
 column = incident.c
 
-# How far a count has come that is not finished: numbers alone, and behind whom it goes on. A note of whoever counts;
-# without it the count begins anew.
+# How far a count has come: numbers alone, and behind whom it goes on. One that is finished goes on when somebody comes;
+# then those in front have been told, up to `told_behind`. A note of whoever counts: without it the count begins anew.
 incident_count = Table(
     "incident_count",
     incident.metadata,
     Column("stream_id", Uuid, primary_key=True),
-    Column("version", Integer, nullable=False),  # of the incident's record when the count began
+    Column("assessed_in", Integer, nullable=False),  # version of the assessment that it counts for
     Column("known_at", Instant, nullable=False),
     Column("after", Uuid, nullable=False),
     Column("tally", JSON, nullable=False),
+    Column("finished", Boolean, nullable=False),
+    Column("told_behind", Uuid),
 )
 
 
@@ -96,7 +98,7 @@ class Incidents:
     """Rewrites the row of each incident that changed."""
 
     name = "incidents"
-    version = 2
+    version = 3
     tables = (incident, incident_count)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
@@ -144,33 +146,37 @@ def waiting(c: Connection) -> list[str]:
     return list(c.execute(select(column.name).where(column.to_count | column.to_tell).order_by(column.name)).scalars())
 
 
-def counted_and_open(c: Connection) -> list[str]:
-    """Incidents of which more people may turn out to have been hit."""
-    is_open = column.closed_at.is_(None) & column.people.is_not(None) & ~column.to_count
-    return list(c.execute(select(column.name).where(is_open).order_by(column.name)).scalars())
+def counted(c: Connection) -> list[str]:
+    """Incidents of which more people may turn out to have been hit, also after they were closed."""
+    was_counted = column.people.is_not(None) & ~column.to_count
+    return list(c.execute(select(column.name).where(was_counted).order_by(column.name)).scalars())
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """A count that is not finished."""
+class Noted:
+    """How far a count has come."""
 
-    version: int
+    assessed_in: int
     known_at: datetime
     after: UUID
     tally: dict[str, Any]
+    finished: bool = False
+    told_behind: UUID | None = None
 
 
-def begun_count(c: Connection, stream: UUID) -> Begun | None:
-    row = c.execute(select(incident_count).where(incident_count.c.stream_id == stream)).one_or_none()
-    return None if row is None else Begun(row.version, row.known_at, row.after, row.tally)
+_NOTED = tuple(Noted.__slots__)
 
 
-def note_count(c: Connection, stream: UUID, begun: Begun | None) -> None:
-    """None: it is finished."""
+def noted_count(c: Connection, stream: UUID, assessed_in: int) -> Noted | None:
+    """None too where the incident was found to be another one since."""
+    mine = (incident_count.c.stream_id == stream) & (incident_count.c.assessed_in == assessed_in)
+    row = c.execute(select(*(incident_count.c[name] for name in _NOTED)).where(mine)).one_or_none()
+    return None if row is None else Noted(*row)
+
+
+def note_count(c: Connection, stream: UUID, noted: Noted) -> None:
     c.execute(delete(incident_count).where(incident_count.c.stream_id == stream))
-    if begun is not None:
-        said = columns(begun, Begun.__slots__)
-        c.execute(insert(incident_count), {"stream_id": stream, **said})
+    c.execute(insert(incident_count), {"stream_id": stream, **columns(noted, _NOTED)})
 
 
 def candidates(c: Connection, reach: Reach, after: UUID | None, limit: int) -> list[UUID]:

@@ -140,6 +140,12 @@ def to_be_told(c: Connection, policy: Policy, limit: int, after: UUID | None = N
     return list(c.execute(chosen.order_by(person.subject_id).limit(limit)).scalars())
 
 
+def waits_for(c: Connection, policy: Policy, person: UUID) -> bool:
+    """Whether this person has to be told before the version is in force for them."""
+    mine = (acquainted_person.c.subject_id == person) & _waits(policy)
+    return c.execute(select(acquainted_person.c.subject_id).where(mine)).first() is not None
+
+
 def how_many_to_be_told(c: Connection, policy: Policy) -> int:
     return c.execute(select(func.count()).select_from(acquainted_person).where(_waits(policy))).scalar_one()
 

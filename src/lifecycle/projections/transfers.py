@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
@@ -14,6 +14,7 @@ from sqlalchemy import (
     Connection,
     Index,
     Integer,
+    ScalarSelect,
     Table,
     Text,
     Uuid,
@@ -24,8 +25,9 @@ from sqlalchemy import (
     select,
 )
 
-from lifecycle.columns import Instant
+from lifecycle.columns import Instant, insert_of
 from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.transfer.events import PeopleSkipped
 from lifecycle.domain.transfer.transfer import Status, Transfer
 from lifecycle.policy.model import Policy
 from lifecycle.projections.projection import Change, Portrait, rewrite, tables_of_a_projection
@@ -40,7 +42,6 @@ transfer_standing = Table(
     Column("status", Text, nullable=False),
     Column("cause", Text, nullable=False),
     Column("announced_at", Instant),
-    Column("skipped", Integer, nullable=False),
     Column("handed_over", Integer),  # people in the newest archive
 )
 
@@ -54,6 +55,14 @@ transfer_person = Table(
     Column("transferred_at", Instant),
     Column("version", Integer),
     Column("erased", Boolean, nullable=False),
+)
+
+# Who had been told and was not transferred: digests that only a person's own pseudonym leads to.
+transfer_skipped = Table(
+    "transfer_skipped",
+    metadata,
+    Column("transfer", Text, primary_key=True),
+    Column("digest", Text, primary_key=True),
 )
 
 # Whom a transfer of this purpose would concern; under no purpose, everybody who is on record.
@@ -74,8 +83,8 @@ class Transfers:
     """Rewrites the rows of each transfer and each person that changed."""
 
     name = "transfers"
-    version = 1
-    tables = (transfer_standing, transfer_person, transfer_scope)
+    version = 2
+    tables = (transfer_standing, transfer_person, transfer_scope, transfer_skipped)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
         rewrite(c, changes, REACHED)
@@ -84,6 +93,8 @@ class Transfers:
         if records:
             c.execute(delete(transfer_standing).where(transfer_standing.c.transfer.in_(list(records))))
             c.execute(insert(transfer_standing), [_standing(record) for record in records.values()])
+        if skipped := [row for change in changes for row in _skipped(change)]:
+            c.execute(insert_of(c, transfer_skipped).on_conflict_do_nothing(), skipped)
 
 
 def _reached(subject: Subject) -> list[list[Row]]:
@@ -110,13 +121,18 @@ CONCERNED = Portrait((transfer_scope,), ("begun", "erasure", "holdings", "consen
 _STANDING = ("transfer", "status", "cause", "announced_at", "skipped", "handed_over")
 
 
+def _skipped(change: Change) -> Iterator[dict[str, str]]:
+    for _, recorded in change.events:
+        if isinstance(event := recorded.event, PeopleSkipped):
+            yield from ({"transfer": event.transfer, "digest": digest} for digest in event.skipped)
+
+
 def _standing(record: Transfer) -> Standing:
     return {
         "transfer": record.name_id,
         "status": record.status.value,
         "cause": record.cause,
         "announced_at": record.announced_at,
-        "skipped": len(record.skipped),
         "handed_over": record.handovers[-1].people if record.handovers else None,
     }
 
@@ -132,6 +148,7 @@ class Progress:
     notified: int
     transferred: int
     erased: int  # who had been told, and whose data was erased before it went
+    skipped: int
 
 
 class Reached(NamedTuple):
@@ -195,7 +212,19 @@ def progress_of(c: Connection, transfer: str, purposes: Sequence[str] | None) ->
         _count(c, mine),
         _count(c, mine & went),
         _count(c, mine & ~went & person.erased),
+        c.execute(select(_how_many_skipped(transfer_skipped.c.transfer == transfer))).scalar_one(),
     )
+
+
+def not_skipped(c: Connection, transfer: str, digests: Collection[str]) -> list[str]:
+    """Those of the digests that are not on record as skipped."""
+    mine = (transfer_skipped.c.transfer == transfer) & transfer_skipped.c.digest.in_(digests)
+    there = set(c.execute(select(transfer_skipped.c.digest).where(mine)).scalars())
+    return sorted(set(digests) - there)
+
+
+def _how_many_skipped(which: ColumnElement[bool]) -> ScalarSelect[int]:
+    return select(func.count()).select_from(transfer_skipped).where(which).scalar_subquery()
 
 
 def _count(c: Connection, which: ColumnElement[bool]) -> int:
@@ -203,7 +232,10 @@ def _count(c: Connection, which: ColumnElement[bool]) -> int:
 
 
 def all_transfers(c: Connection) -> list[Standing]:
-    rows = c.execute(select(transfer_standing).order_by(transfer_standing.c.announced_at, transfer_standing.c.transfer))
+    standing = transfer_standing.c
+    skipped = _how_many_skipped(transfer_skipped.c.transfer == standing.transfer)
+    said = (standing.transfer, standing.status, standing.cause, standing.announced_at, skipped, standing.handed_over)
+    rows = c.execute(select(*said).order_by(standing.announced_at, standing.transfer))
     return [dict(zip(_STANDING, row, strict=True)) for row in rows]
 
 

@@ -221,7 +221,7 @@ class Sweep:
                     judged = Judged(self._vault.cmd(secrets.token_hex(16)), Role.SYSTEM.value, policy.judged_by)
                     for event in decision.events:
                         _, heads[person] = appending.append(heads[person], OpenParts(), event, judged, now)
-                    if any(isinstance(event, MOVING) for event in decision.events):
+                    if any(type(event) in MOVING for event in decision.events):
                         appending.rows.pending_custody.append(
                             {"stream_id": person, "version": heads[person].version, "at": now}
                         )

@@ -48,6 +48,14 @@ class Streams(Application[UUID]):
         """
         return self.events.put(objs, **kwargs)
 
+    def remembered(self, stream_id: UUID) -> Any:
+        """The state that this process knows last of a stream; the stream may have gone on. None for one unknown."""
+        cache = self.repository.cache
+        try:
+            return cache.get(stream_id) if cache is not None else None
+        except KeyError:
+            return None
+
     def forget(self, stream_ids: Iterable[UUID]) -> None:
         """Drop what this process remembers of streams that were expunged."""
         cache = self.repository.cache
@@ -74,11 +82,5 @@ class Streams(Application[UUID]):
             yield
 
     def _known(self, stream_ids: Iterable[UUID]) -> dict[UUID, int]:
-        cache = self.repository.cache
-        known: dict[UUID, int] = {}
-        for stream_id in stream_ids:
-            try:
-                known[stream_id] = cache.get(stream_id).version if cache else -1
-            except KeyError:
-                continue
-        return known
+        states = {stream_id: self.remembered(stream_id) for stream_id in stream_ids}
+        return {stream_id: state.version for stream_id, state in states.items() if state is not None}

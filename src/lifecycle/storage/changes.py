@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from lifecycle.domain import open_records
 from lifecycle.domain.event import Recorded
+from lifecycle.domain.open_records import OpenRecord
 from lifecycle.domain.streams import is_access_stream, is_person_stream, subject_of_access
 from lifecycle.domain.subject.state import Subject
 from lifecycle.ledger.many_rows import rows_of, rows_with
@@ -19,8 +20,10 @@ from lifecycle.projections.projection import Change, Said, Sequenced
 from lifecycle.storage.application import Streams
 from lifecycle.storage.folding import folded
 from lifecycle.storage.mapper import recorded
+from lifecycle.storage.packing import unpacked
 
 REMEMBERED = 4_096  # people whose state is kept between batches
+RECORDS = 64  # records about no person that are kept in the same way
 
 _WINDOW = (
     "SELECT p.position, p.stream_id, p.version, h.header FROM event_position p "
@@ -47,6 +50,7 @@ class ChangeReader:
         self._streams = streams
         self._remember = remember
         self._people: OrderedDict[UUID, Known] = OrderedDict()
+        self._records: OrderedDict[UUID, OpenRecord] = OrderedDict()
 
     def window(self, start: int, stop: int) -> list[Change]:
         """What the positions from `start` up to, not including, `stop` brought; two queries, however many people.
@@ -66,7 +70,8 @@ class ChangeReader:
             rows = rows_of(c, _WINDOW.format(start=start, stop=stop))
         as_id = _AsId()
         return [
-            Sequenced(position, recorded(as_id[stream], version, header)) for position, stream, version, header in rows
+            Sequenced(position, recorded(as_id[stream], version, unpacked(header)))
+            for position, stream, version, header in rows
         ]
 
     def _change(self, stream_id: UUID, events: tuple[Sequenced, ...], before: Known | None) -> Change:
@@ -83,13 +88,19 @@ class ChangeReader:
         return Change(stream_id, stream_id, events, before.state, after, said_before=before.said, said=known.said)
 
     def _of_an_open_record(self, stream_id: UUID, events: tuple[Sequenced, ...]) -> Change:
-        """They are few and their streams short: each is folded anew."""
+        """Folded on from where it was known: some grow long."""
         last = events[-1].recorded
         named = open_records.named_by(stream_id, last.event)
         if named is None:
             return Change(stream_id, None, events)
-        stored = self._streams.recorder.select_events(stream_id, lte=last.originator_version)
-        record = open_records.replay(named, (self._recorded(one) for one in stored))
+        first = events[0].recorded.originator_version
+        known = self._records.pop(stream_id, None)
+        if known is None or known.version != first - 1:
+            stored = self._streams.recorder.select_events(stream_id, lte=first - 1)
+            known = open_records.replay(named, (self._recorded(one) for one in stored))
+        record = self._records[stream_id] = open_records.folded_on(known, (each.recorded for each in events))
+        if len(self._records) > RECORDS:
+            self._records.popitem(last=False)
         return Change(stream_id, None, events, named=named, record=record)
 
     def forget(self, people: Iterable[UUID]) -> None:

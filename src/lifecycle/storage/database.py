@@ -10,36 +10,24 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
-from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy import Connection, Engine
 
-from lifecycle.columns import after_statement, before_statement
-from lifecycle.storage.failures import CANNOT_OPEN, DAMAGED, READ_ONLY, Unavailable, spoken
+from lifecycle.columns import before_statement
+from lifecycle.one_message import Sent, hold_back, is_held_back, send_now
+from lifecycle.storage.engines import BEGIN, LATER, TO_READ, TO_WRITE, address_of, server_engine, sqlite_engine, told
+from lifecycle.storage.failures import CANNOT_OPEN, READ_ONLY, Unavailable, spoken
 
 Role = Literal["writer", "sequencer", "eraser", "expunger", "projector"]
 Fence = Callable[[Connection], None]
 
-# On SQLite there are no schemas: the tables of the vault and the projections lie beside the others.
-SCHEMAS_ON_SQLITE = {"vault": None, "projection": None}
-_BEGIN = "lifecycle_begin"
 _SOON = 1.0  # seconds
 _IDLE_SECONDS = 60.0
 _TAKE_ROLE = (
-    "SELECT set_config('role', 'lifecycle_{role}', true), set_config('lock_timeout', '{busy}ms', true),"
-    " set_config('idle_in_transaction_session_timeout', '{idle}ms', true)"
+    "SELECT set_config('role', %s, true), set_config('lock_timeout', %s, true),"
+    " set_config('idle_in_transaction_session_timeout', %s, true)"
 )
-_PRAGMAS = (
-    "PRAGMA synchronous=FULL",  # an acknowledged command survives a power cut
-    "PRAGMA foreign_keys=ON",
-    "PRAGMA secure_delete=ON",  # erased bytes are overwritten, not only unlinked
-    "PRAGMA recursive_triggers=ON",  # otherwise INSERT OR REPLACE would delete past our triggers
-    "PRAGMA temp_store=MEMORY",  # no value reaches a temporary file
-    "PRAGMA trusted_schema=OFF",
-    "PRAGMA cell_size_check=ON",  # a page is looked at when it is loaded, and not only where it is used
-)
+_SENT_TAKE_ROLE = Sent.of(_TAKE_ROLE)
 
 
 class Watching(Protocol):
@@ -74,9 +62,9 @@ class Database:
         more: int = 56,
     ) -> None:
         self.url = url
-        self._patience = {"busy": round(busy_seconds * 1_000), "idle": round(idle_seconds * 1_000)}
+        self._patience = (f"{round(busy_seconds * 1_000)}ms", f"{round(idle_seconds * 1_000)}ms")
         self._fence: ContextVar[Fence | None] = ContextVar("fence", default=None)
-        address = _address(url)
+        address = address_of(url)
         self.watching: Watching | None = None
         self.is_sqlite = address.get_backend_name() == "sqlite"
         self.path = Path(address.database or "") if self.is_sqlite else None
@@ -84,18 +72,14 @@ class Database:
             "hide_parameters": True, "pool_size": pool_size, "max_overflow": more, "pool_timeout": busy_seconds
         }  # fmt: skip
         if self.is_sqlite:
-            self.engine: Engine = _sqlite_engine(address, busy_seconds, options)
-            self._writing: Engine = self.engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+            self.engine: Engine = sqlite_engine(address, busy_seconds, options)
+            self._writing: Engine = self.engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
             self._reading: Engine = self.engine
         else:
-            self.engine = create_engine(
-                address,
-                isolation_level="READ COMMITTED",
-                paramstyle="format",  # parameters by place, as on SQLite: see rows.py
-                **options,
-            )
-            self._writing = self.engine
-            self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            self.engine = server_engine(address, options)
+            self._writing = self.engine.execution_options(**{BEGIN: TO_WRITE, LATER: True})
+            self._reading = self.engine.execution_options(**{BEGIN: TO_READ})
+        self._reading_later = self._reading.execution_options(**{LATER: True})
 
     @contextmanager
     def read(self, role: Literal["reader", "custodian", "eraser"] | None = None) -> Iterator[Connection]:
@@ -104,19 +88,31 @@ class Database:
         As "reader" PostgreSQL refuses the vault's tables too: this is what the console and auditors use. As
         "custodian" it shows what is in custody, as "eraser" the whole vault.
         """
-        self._look()
-        with self._spoken(), self._reading.begin() as c:
+        with self._snapshot(self._reading) as c:
             if role is not None and not self.is_sqlite:
                 c.exec_driver_sql(f"SET LOCAL ROLE lifecycle_{role}")
+            yield c
+
+    @contextmanager
+    def ask(self) -> Iterator[Connection]:
+        """The same for whoever asks by `ask_together` first: BEGIN goes along with that, in one message."""
+        with self._snapshot(self._reading_later) as c:
+            yield c
+            assert self.is_sqlite or not is_held_back(c), "nothing was asked, or by other ways and out of the snapshot"
+
+    @contextmanager
+    def _snapshot(self, engine: Engine) -> Iterator[Connection]:
+        self._look()
+        with self._spoken(), engine.begin() as c:
             if not self.is_sqlite:
                 yield c
                 return
-            c.exec_driver_sql("PRAGMA query_only=ON")
+            told(c, "PRAGMA query_only=ON")
             try:
                 yield c
             finally:
                 if not c.invalidated:  # an interruption in the middle of a query: the connection is thrown away
-                    c.exec_driver_sql("PRAGMA query_only=OFF")
+                    told(c, "PRAGMA query_only=OFF")
 
     @contextmanager
     def write(self, role: Role) -> Iterator[Connection]:
@@ -124,10 +120,26 @@ class Database:
         self._look()
         with self._spoken(), self._writing.begin() as c:
             if not self.is_sqlite:
-                _begin_with(c, _TAKE_ROLE.format(role=role, **self._patience))
+                self._take(c, role, TO_WRITE)
+                send_now(c)
             yield c
-            if (fence := self._fence.get()) is not None:
-                self._ask(fence, c)
+            self._ask_fence(c)
+
+    @contextmanager
+    def write_after(self, c: Connection, role: Role) -> Iterator[None]:
+        """End the read that `c` is in, and go on with a write as `role`; it is committed where the read would end.
+
+        The first thing is to be written by `write_together` or asked by `ask_together`: to PostgreSQL the end, the
+        beginning and that are one message.
+        """
+        if self.is_sqlite:
+            for words in ("COMMIT", "PRAGMA query_only=OFF", "BEGIN IMMEDIATE"):
+                told(c, words)
+        else:
+            self._take(c, role, b"COMMIT", TO_WRITE)
+        yield
+        assert self.is_sqlite or not is_held_back(c), "nothing was written, or by other ways and in no role"
+        self._ask_fence(c)
 
     @contextmanager
     def fenced(self, fence: Fence) -> Iterator[None]:
@@ -138,7 +150,15 @@ class Database:
         finally:
             self._fence.reset(before)
 
-    def _ask(self, fence: Fence, c: Connection) -> None:
+    def _take(self, c: Connection, role: Role, *words: bytes) -> None:
+        given = (f"lifecycle_{role}", *self._patience)
+        before_statement(c, None, _TAKE_ROLE, given)
+        hold_back(c, *words, with_=[(_SENT_TAKE_ROLE, [value.encode() for value in given])])
+
+    def _ask_fence(self, c: Connection) -> None:
+        fence = self._fence.get()
+        if fence is None:
+            return
         if not self.is_sqlite:
             c.exec_driver_sql("SET LOCAL ROLE lifecycle_sequencer")  # the lease is its own
         fence(c)
@@ -146,7 +166,7 @@ class Database:
     @contextmanager
     def own(self) -> Iterator[Connection]:
         """One transaction as whoever connects: for migrations, which make the tables and the roles."""
-        with self._spoken(), self._writing.begin() as c:
+        with self._spoken(), (self._writing if self.is_sqlite else self.engine).begin() as c:
             yield c
 
     @contextmanager
@@ -204,69 +224,6 @@ class Database:
         if self.watching is not None:
             self.watching.close()
         self.engine.dispose()
-
-
-def _address(url: str) -> URL:
-    try:
-        address = make_url(url)
-    except ArgumentError:
-        raise Unavailable("The database URL cannot be read.", "write sqlite:///FILE or postgresql://…") from None
-    backend = address.get_backend_name()
-    if backend == "postgresql":
-        return address.set(drivername="postgresql+psycopg")
-    if backend != "sqlite":
-        raise Unavailable("Only SQLite and PostgreSQL are supported.", "write sqlite:///FILE or postgresql://…")
-    if not address.database or address.database == ":memory:":
-        raise Unavailable("A database in memory would be lost.", "name a file: sqlite:///FILE")
-    return address
-
-
-def _sqlite_engine(address: URL, busy_seconds: float, options: dict[str, Any]) -> Engine:
-    # mode=rw: opening never creates a file, so that a wrong path is reported instead of served empty.
-    uri = f"file:{quote(str(Path(address.database or '').absolute()))}?mode=rw"
-
-    def connect() -> sqlite3.Connection:
-        driver = sqlite3.connect(
-            uri, uri=True, timeout=busy_seconds, check_same_thread=False, isolation_level=None, cached_statements=256
-        )
-        try:
-            _prepare(driver)
-        except sqlite3.Error:
-            driver.close()
-            raise
-        except UnicodeDecodeError:  # of SQLite's own message about a schema that it cannot read
-            driver.close()
-            raise Unavailable(*DAMAGED) from None
-        return driver
-
-    engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, **options).execution_options(
-        schema_translate_map=SCHEMAS_ON_SQLITE
-    )
-
-    @event.listens_for(engine, "begin")
-    def begin(c: Connection) -> None:
-        # The driver's own BEGIN is switched off (isolation_level=None): it would come too late for a snapshot.
-        c.exec_driver_sql(c.get_execution_options().get(_BEGIN, "BEGIN"))
-
-    return engine
-
-
-def _prepare(driver: sqlite3.Connection) -> None:
-    for pragma in _PRAGMAS:
-        driver.execute(pragma)
-    driver.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()  # reads the schema
-    if driver.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-        driver.execute("PRAGMA journal_mode=WAL")
-
-
-def _begin_with(c: Connection, sql: str) -> None:
-    """BEGIN and the first statement in one message: by itself the driver waits for an answer to each."""
-    driver: Any = c.connection.driver_connection
-    cursor = driver.cursor()
-    before_statement(c, cursor, sql, ())
-    with driver.pipeline():
-        cursor.execute(sql)
-    after_statement(c, cursor, sql)
 
 
 @contextmanager

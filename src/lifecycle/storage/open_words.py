@@ -21,10 +21,10 @@ _WORDS = (
 )
 
 
-def open_words(c: Connection, stream: UUID) -> dict[int, dict[str, Any]]:
-    """By version, in order; an event without words is missing. Errors: Tampered."""
+def open_words(c: Connection, stream: UUID, after: int = 0) -> dict[int, dict[str, Any]]:
+    """Behind version `after`, by version, in order; an event without words is missing. Errors: Tampered."""
     found: dict[int, dict[str, Any]] = {}
-    for row in c.execute(_WORDS.where(event_header.c.stream_id == stream)):
+    for row in c.execute(_WORDS.where(event_header.c.stream_id == stream, event_header.c.version > after)):
         header = read_header(row.header)
         part = header.parts[row.part]
         if part.hid == RECORD:

@@ -48,6 +48,11 @@ class Policies:
                 )
             return self._known[1]
 
+    @property
+    def remembered(self) -> tuple[Policy, ...]:
+        """What was known last; there may be more."""
+        return self._known[1]
+
     def in_force(self, at: datetime, c: Connection | None = None) -> Policy | None:
         """The version that took effect last at `at`; of several on one day, the one published last."""
         return in_force(self.all(c), at)

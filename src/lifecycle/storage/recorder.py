@@ -10,8 +10,9 @@ from typing import Any
 from uuid import UUID
 
 from eventsourcing.persistence import AggregateRecorder, ApplicationRecorder, Notification, StoredEvent
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, bindparam, func, select
 
+from lifecycle.columns import Ask, ask_together
 from lifecycle.ledger.tables import event_position
 from lifecycle.storage.appending import AppendRows, Placed, in_chunks
 from lifecycle.storage.database import Database
@@ -19,9 +20,18 @@ from lifecycle.storage.event_ids import EventIds
 from lifecycle.storage.tables import event_header, stream_head
 from lifecycle.storage.writing import write_append
 
-_NONE = -1  # before every version: the library's own tests begin with version 0
+_NONE, _LAST = -1, 2**31 - 1  # before and behind every version: the library's own tests begin with version 0
 
 header = event_header.c
+_OF_ONE = (
+    select(header.version, header.kind, header.header)
+    .where(
+        header.stream_id == bindparam("stream"),
+        header.version > bindparam("after"),
+        header.version <= bindparam("until"),
+    )
+    .order_by(header.version)
+)
 _EVENTS = select(header.stream_id, header.version, header.kind, header.header)
 _NOTIFICATIONS = select(
     header.stream_id, header.version, header.kind, header.header, event_position.c.position
@@ -75,6 +85,11 @@ class StreamRecorder(AggregateRecorder):
         read = getattr(self._here, "events", {}).get(originator_id)
         if read is not None and (_NONE if gt is None else gt) >= read.gt:
             return _among(read, gt, lte, desc, limit)
+        if not desc and limit is None:
+            bounds = {"after": _NONE if gt is None else gt, "until": _LAST if lte is None else lte}
+            with self.database.ask() as c:
+                rows = ask_together(c, [Ask(_OF_ONE, {"stream": originator_id, **bounds})])[0]
+            return [StoredEvent(originator_id, *row) for row in rows]
         query = _EVENTS.where(header.stream_id == originator_id)
         if gt is not None:
             query = query.where(header.version > gt)

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Delete, Dialect, Insert, LargeBinary, Table, Update
+from sqlalchemy.types import TypeDecorator
 
-from lifecycle.columns import after_statement, before_statement, insert_of
+from lifecycle.columns import Counted, after_statement, before_statement, insert_of, is_watched
+from lifecycle.one_message import Sent, encoder_of, exchange, send_now
 
 Row = Mapping[str, Any]
 Statement = Insert | Update | Delete
@@ -25,8 +27,13 @@ BULK = 50
 class _Compiled(NamedTuple):
     sql: str
     values: Values
+    sent: Sent
+    encoders: tuple[Callable[[Any], bytes], ...]
     copy: str | None = None  # PostgreSQL's other way to insert
     types: tuple[str, ...] = ()
+
+    def encoded(self, row: tuple[Any, ...]) -> list[bytes | None]:
+        return [None if value is None else encode(value) for value, encode in zip(row, self.encoders, strict=True)]
 
 
 _compiled: dict[tuple[Statement, str], _Compiled] = {}
@@ -46,15 +53,23 @@ def write_together(c: Connection, steps: Sequence[Step]) -> list[int]:
     given = [(compiled := _compiled_for(c, statement), compiled.values(rows)) for statement, rows in steps]
     if c.dialect.name == "sqlite":
         return [_executed(c, compiled.sql, many) for compiled, many in given]
-    driver: Any = c.connection.driver_connection
     if any(compiled.copy is not None and len(many) >= BULK for compiled, many in given):
-        return [_written(c, driver, compiled, many) for compiled, many in given]
-    with driver.pipeline():
-        cursors = [_sent(c, driver, compiled.sql, many) for compiled, many in given]
-    for cursor, (compiled, _) in zip(cursors, given, strict=True):
-        if cursor is not None:
-            after_statement(c, cursor, compiled.sql)
-    return [0 if cursor is None else cursor.rowcount for cursor in cursors]
+        send_now(c)
+        return [_written(c, compiled, many) for compiled, many in given]
+    return _in_one_message(c, given)
+
+
+def _in_one_message(c: Connection, given: Sequence[tuple[_Compiled, list[tuple[Any, ...]]]]) -> list[int]:
+    watched = is_watched(c)
+    for compiled, many in given:
+        if watched and many:
+            before_statement(c, None, compiled.sql, many[0] if len(many) == 1 else many, many=len(many) > 1)
+    results = iter(exchange(c, [(compiled.sent, compiled.encoded(row)) for compiled, many in given for row in many]))
+    touched = [sum(next(results).command_tuples or 0 for _ in many) for _, many in given]
+    for (compiled, many), count in zip(given, touched, strict=True):
+        if watched and many:
+            after_statement(c, Counted(count), compiled.sql)
+    return touched
 
 
 def _executed(c: Connection, sql: str, many: list[tuple[Any, ...]]) -> int:
@@ -63,13 +78,10 @@ def _executed(c: Connection, sql: str, many: list[tuple[Any, ...]]) -> int:
     return c.exec_driver_sql(sql, many, execution_options={"preserve_rowcount": True}).rowcount
 
 
-def _written(c: Connection, driver: Any, compiled: _Compiled, many: list[tuple[Any, ...]]) -> int:
+def _written(c: Connection, compiled: _Compiled, many: list[tuple[Any, ...]]) -> int:
     if compiled.copy is None or len(many) < BULK:
-        cursor = _sent(c, driver, compiled.sql, many)
-        if cursor is None:
-            return 0
-        after_statement(c, cursor, compiled.sql)
-        return int(cursor.rowcount)
+        return _in_one_message(c, [(compiled, many)])[0] if many else 0
+    driver: Any = c.connection.driver_connection
     cursor = driver.cursor()
     before_statement(c, cursor, compiled.copy, many, many=True)
     with cursor.copy(compiled.copy) as copy:
@@ -78,18 +90,6 @@ def _written(c: Connection, driver: Any, compiled: _Compiled, many: list[tuple[A
             copy.write_row(row)
     after_statement(c, cursor, compiled.copy)
     return len(many)
-
-
-def _sent(c: Connection, driver: Any, sql: str, many: list[tuple[Any, ...]]) -> Any:
-    if not many:
-        return None
-    cursor = driver.cursor()
-    before_statement(c, cursor, sql, many[0] if len(many) == 1 else many, many=len(many) > 1)
-    if len(many) == 1:
-        cursor.execute(sql, many[0])
-    else:
-        cursor.executemany(sql, many)
-    return cursor
 
 
 def insert_once(c: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -114,17 +114,20 @@ def _compile(statement: Statement, dialect: Dialect) -> _Compiled:
     )
     order = compiled.positiontup or []
     values = _values_of(order, [_processor(compiled.binds[name].type, dialect) for name in order])
+    sent = Sent.of(compiled.string), tuple(encoder_of(compiled.binds[name].type) for name in order)
     if dialect.name == "sqlite" or not isinstance(statement, Insert):
-        return _Compiled(compiled.string, values)
+        return _Compiled(compiled.string, values, *sent)
     table = compiled.preparer.format_table(statement.table)
     copy = f"COPY {table} ({', '.join(order)}) FROM STDIN (FORMAT BINARY)"
     types = tuple(statement.table.columns[name].type.compile(dialect).lower().partition("(")[0] for name in order)
-    return _Compiled(compiled.string, values, copy, types)
+    return _Compiled(compiled.string, values, *sent, copy, types)
 
 
 def _processor(of: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
     if isinstance(of, LargeBinary):
         return None  # both drivers take bytes as they are
+    if isinstance(of, TypeDecorator) and isinstance(of.impl_instance, LargeBinary):
+        return lambda value: of.process_bind_param(value, dialect)  # and not as a wrapper of the driver's
     processor: Callable[[Any], Any] | None = of.dialect_impl(dialect).bind_processor(dialect)
     return processor
 

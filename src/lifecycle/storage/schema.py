@@ -10,7 +10,15 @@ from sqlalchemy import Connection, inspect, text
 from lifecycle.errors import StoreUnavailable
 from lifecycle.storage.database import Database
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")  # oldest first; a test compares them with the migrations
+REVISIONS = (
+    "0001",
+    "0002",
+    "0003",
+    "0004",
+    "0005",
+    "0006",
+    "0007",
+)  # oldest first; a test compares them with the migrations
 HEAD = REVISIONS[-1]
 _ONE_AT_A_TIME = 7_305_814  # any number: the lock that two migrating processes contend for
 _ALEMBIC = Lock()  # its context belongs to the whole process

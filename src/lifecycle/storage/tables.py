@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from lifecycle.columns import Instant
+from lifecycle.storage.packing import PackedHeader
 
 metadata = MetaData()
 
@@ -30,7 +31,7 @@ event_header = Table(
     Column("version", Integer, primary_key=True, autoincrement=False),
     Column("event_id", Uuid, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("header", LargeBinary, nullable=False),
+    Column("header", PackedHeader, nullable=False),
     Column("salt", LargeBinary, nullable=False),
 )
 

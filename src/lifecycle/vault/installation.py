@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import os
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -16,6 +15,7 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from lifecycle.columns import Ask, ask_together
 from lifecycle.errors import Conflict
+from lifecycle.macs import Mac
 from lifecycle.vault.files import KeysUnavailable
 from lifecycle.vault.sealing import KEY_BYTES, RECORD, SubjectKeys, new_data_key
 from lifecycle.vault.tables import Row, chunks, epoch, lookup
@@ -61,6 +61,10 @@ class Installation:
     epochs: tuple[int, ...]  # what the database calls open
     open: tuple[EpochSecrets, ...]  # without an epoch whose key is destroyed already
     command_key: bytes = field(repr=False)
+    _mac: Mac = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_mac", Mac(self.command_key))
 
     @property
     def epoch(self) -> int:
@@ -77,12 +81,12 @@ class Installation:
 
     def cmd(self, command_id: str) -> str:
         """The stored form of a command's id: the caller may have put anything into it."""
-        return hmac.digest(self.command_key, command_id.encode(), "sha256").hex()
+        return self._mac(command_id.encode()).hex()
 
     def instruction_token(self, instruction: str) -> str:
         """What whoever answers an instruction has to show. It follows from the instruction's id and from a key that
         stays, so that an instruction may go out twice. No command's id begins as this does: that byte is not UTF-8."""
-        return hmac.digest(self.command_key, b"\xffinstruction|" + instruction.encode(), "sha256").hex()
+        return self._mac(b"\xffinstruction|" + instruction.encode()).hex()
 
     def new_instruction(self) -> tuple[str, str]:
         """An id for an instruction, and the SHA-256 of its token in hex."""

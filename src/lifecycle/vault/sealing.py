@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import JsonValue
 
 from lifecycle.errors import Invalid, LifecycleError
+from lifecycle.macs import Mac, mac
 from lifecycle.vault.tables import Row
 
 RECORD = "record"  # the holding id of what callers wrote in words: one key a person, dead with the whole person
@@ -29,7 +30,15 @@ CONTENT = b"lifecycle/content/v1"
 KEY_BYTES = 32
 NONCE_BYTES = 12
 SALT_BYTES = 64
+KEY_ID_BYTES = 16
 BUCKET = 64  # disclosures are padded to it, against what a length tells
+
+# Where in the random bytes of one part what stands.
+_NONCE = slice(SALT_BYTES, SALT_BYTES + NONCE_BYTES)
+_DATA_KEY = slice(_NONCE.stop, _NONCE.stop + KEY_BYTES)
+_KEY_ID = slice(_DATA_KEY.stop, _DATA_KEY.stop + KEY_ID_BYTES)
+_WRAP_NONCE = slice(_KEY_ID.stop, _KEY_ID.stop + NONCE_BYTES)
+_RANDOM_OF_A_PART = _WRAP_NONCE.stop
 
 
 class Tampered(LifecycleError):
@@ -82,16 +91,12 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def b64url(raw: bytes) -> str:
-    return _b64url_bytes(raw).decode("ascii")
-
-
-def _b64url_bytes(raw: bytes) -> bytes:
     """RFC 4648, section 5, without padding; some ten times for each event."""
-    return b2a_base64(raw, newline=False).translate(_URL_SAFE, b"=")
+    return b2a_base64(raw, newline=False).translate(_URL_SAFE, b"=").decode("ascii")
 
 
-def wrap(key: AESGCM, secret: bytes, aad: bytes) -> bytes:
-    nonce = os.urandom(NONCE_BYTES)
+def wrap(key: AESGCM, secret: bytes, aad: bytes, nonce: bytes | None = None) -> bytes:
+    nonce = nonce or os.urandom(NONCE_BYTES)
     return nonce + key.encrypt(nonce, secret, aad)
 
 
@@ -104,7 +109,7 @@ def unwrap(key: AESGCM, wrapped: bytes, aad: bytes) -> bytes:
 
 def key_commitment(dk: bytes) -> str:
     """AES-GCM does not commit to its key; this does, and it names the key that was destroyed."""
-    return b64url(hmac.digest(dk, KEY_COMMIT, "sha256"))
+    return b64url(mac(dk, KEY_COMMIT))
 
 
 @dataclass(slots=True, eq=False)
@@ -121,46 +126,49 @@ class SubjectKeys:
     _sk: AESGCM = field(init=False, repr=False)
     _rk: AESGCM = field(init=False, repr=False)
     _rk_kc: str = field(init=False, repr=False)
+    _mac: Mac = field(init=False, repr=False)
     _sid: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._sk = AESGCM(self.sk)
         self._rk = AESGCM(self.rk)
         self._rk_kc = key_commitment(self.rk)
+        self._mac = Mac(self.rk)
         self._sid = b64url(self.sid)
 
     def seal(self, sid: bytes, n: int, hid: str, value: JsonValue) -> Sealed:
-        """Seal a value for event `n` of the stream `sid`: under the record key, or under a new key of its own."""
-        random = os.urandom(SALT_BYTES + NONCE_BYTES)
-        disclosure = _disclosure(random[:SALT_BYTES], hid, value)
-        nonce = random[SALT_BYTES:]
+        """Seal a value for event `n` of the stream `sid`: under the record key, or under a new key of its own.
+
+        All random bytes of a part are drawn at once: each is used for one thing.
+        """
         if hid == RECORD:
+            random = os.urandom(SALT_BYTES + NONCE_BYTES)
             key, kid, kc, row = self._rk, self.rk_kid, self._rk_kc, None
         else:
-            dk, kid = new_data_key()
-            key, kc, row = AESGCM(dk), key_commitment(dk), self.data_key_row(kid, hid, dk)
+            random = os.urandom(_RANDOM_OF_A_PART)
+            dk, kid = random[_DATA_KEY], b64url(random[_KEY_ID])
+            key, kc, row = AESGCM(dk), key_commitment(dk), self.data_key_row(kid, hid, dk, random[_WRAP_NONCE])
+        disclosure, nonce = _disclosure(random[:SALT_BYTES], hid, value), random[_NONCE]
         of = self._sid if sid is self.sid else b64url(sid)
         ciphertext = nonce + key.encrypt(nonce, disclosure, _aad(of, n, kid, hid))
         return Sealed(Part(hid, kid, kc, _digest(ciphertext), payload_commitment(disclosure)), ciphertext, row)
 
-    def data_key_row(self, kid: str, hid: str, dk: bytes) -> Row:
-        wrapped = wrap(self._sk, dk, self._data_key_aad(hid, kid))
+    def data_key_row(self, kid: str, hid: str, dk: bytes, nonce: bytes | None = None) -> Row:
+        """`nonce`: twelve random bytes that nothing else was given, if they are at hand."""
+        wrapped = wrap(self._sk, dk, _data_key_aad(self._sid, hid, kid), nonce)
         return {"subject_id": self.subject_id, "kid": kid, "hid": hid, "wrapped": wrapped}
 
     def unwrap(self, wrapped: bytes, hid: str, kid: str) -> bytes:
-        return unwrap(self._sk, wrapped, self._data_key_aad(hid, kid))
+        return unwrap(self._sk, wrapped, _data_key_aad(self._sid, hid, kid))
 
     def reference(self, kind: str, text: str) -> str:
         """A name for the caller's words that may stand in a header: it means nothing once the record key is gone."""
         said = REFERENCE + b"\x00" + kind.encode() + b"|" + text.encode()
-        return b64url(hmac.digest(self.rk, said, "sha256")[:16])
+        return b64url(self._mac(said)[:16])
 
     def content_mac(self, content: bytes) -> bytes:
         """To tell whether a repeated command has the same content, without keeping the content."""
-        return hmac.digest(self.rk, CONTENT + b"\x00" + content, "sha256")
-
-    def _data_key_aad(self, hid: str, kid: str) -> bytes:
-        return _data_key_aad(self._sid, hid, kid)
+        return self._mac(CONTENT + b"\x00" + content)
 
 
 class OpenParts:
@@ -180,13 +188,14 @@ def _data_key_aad(sid: str, hid: str, kid: str) -> bytes:
 
 
 def new_data_key() -> tuple[bytes, str]:
-    random = os.urandom(KEY_BYTES + 16)
+    random = os.urandom(KEY_BYTES + KEY_ID_BYTES)
     return random[:KEY_BYTES], b64url(random[KEY_BYTES:])
 
 
 def payload_commitment(disclosure: bytes) -> str:
     """RFC 9901, section 4.2.4.2: the digest of a Disclosure is over its base64url form."""
-    return b64url(sha256(_b64url_bytes(disclosure)).digest())
+    written = b2a_base64(disclosure, newline=False).translate(_URL_SAFE, b"=")
+    return b64url(sha256(written).digest())
 
 
 def open_part(sid: bytes, n: int, part: SealedPart, ciphertext: bytes, dk: bytes | None) -> JsonValue:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from threading import Lock
 from typing import Any, ClassVar, NamedTuple
@@ -98,6 +97,11 @@ class Vault:
             known = self._installation = self._loaded(db, now_open)
         return known
 
+    @property
+    def remembered(self) -> Installation | None:
+        """As it was known last; an epoch may have begun or ended since, which `found_in` notices."""
+        return self._installation
+
     def cmd(self, command_id: str) -> str:
         """The stored form of a command's id; needs `installation` to have been called once."""
         return self._present().cmd(command_id)
@@ -122,21 +126,6 @@ class Vault:
             return (self._installation or self.installation(db)).find(db, wanted)
         except EpochChanged:
             return self.installation(db).find(db, wanted)
-
-    def found(
-        self, db: Connection, identifiers: Iterable[Identifier], beside: Ask
-    ) -> tuple[Installation, Found, Sequence[Any]]:
-        """The installation's keys as of now, whose identifiers these are, and the answer to a question asked `beside`.
-        Mostly this is one message: a look-up tells the open epochs too."""
-        wanted = list(identifiers)
-        known = self._installation
-        if wanted and known is not None:
-            by_token = known.tokens(wanted)
-            *answers, answer = ask_together(db, [*known.asked_for(by_token), beside])
-            with suppress(EpochChanged):
-                return known, known.found_in(by_token, answers), answer
-        installation = self.installation(db)
-        return installation, installation.find(db, wanted), ask_together(db, [beside])[0]
 
     def keys_of(self, db: Connection, subject_ids: Iterable[UUID]) -> dict[UUID, SubjectKeys]:
         """The keys of these people. Who is missing in the answer is unknown or erased."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from lifecycle.macs import mac
 from lifecycle.vault.sealing import RECORD, SubjectKeys, b64url, data_key_aad, unwrap, wrap
 from lifecycle.vault.tables import Answer, Row
 
@@ -30,12 +30,11 @@ class EpochSecrets:
     lookup_key: bytes = field(repr=False)
 
     def token(self, kind: str, normalised: str) -> bytes:
-        by_type = hmac.digest(self.lookup_key, kind.encode(), "sha256")
-        return hmac.digest(by_type, normalised.encode(), "sha256")
+        return mac(mac(self.lookup_key, kind.encode()), normalised.encode())
 
     def content_mac(self, content: bytes) -> bytes:
         """To tell whether whom nobody knows says the same again; for as long as this epoch lasts."""
-        return hmac.digest(self.lookup_key, CONTENT_OF_STRANGERS + b"\x00" + content, "sha256")
+        return mac(self.lookup_key, CONTENT_OF_STRANGERS + b"\x00" + content)
 
 
 def subject_key_row(secrets: EpochSecrets, keys: SubjectKeys) -> Row:

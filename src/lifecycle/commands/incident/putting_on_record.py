@@ -22,6 +22,7 @@ class RecordAffected(IncidentCommand):
 class RecordNotified(IncidentCommand):
     command: Literal["record-notified"] = "record-notified"
     people: int
+    more: int | None = None
     skipped: dict[str, int] = Field(default_factory=dict)
     digest: str
 
@@ -31,6 +32,5 @@ def record_affected(command: RecordAffected, context: IncidentContext) -> Decisi
 
 
 def record_notified(command: RecordNotified, context: IncidentContext) -> Decision:
-    return deciding.notified(
-        context.named, context.asked, people=command.people, skipped=command.skipped, digest=command.digest
-    )
+    said = {name: getattr(command, name) for name in ("people", "more", "skipped", "digest")}
+    return deciding.notified(context.named, context.asked, **said)

@@ -13,7 +13,7 @@ from lifecycle.domain.decision import Decision
 from lifecycle.domain.subject import collecting, custody
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.subject.wording import possible_birth_date
-from lifecycle.policy.values import check_value, normalise_value
+from lifecycle.policy.values import check_value, equal_to
 from lifecycle.policy.vocabulary import LegalBasis
 
 
@@ -54,11 +54,12 @@ class Collect(SubjectCommand):
 
 
 def collect(command: Collect, person: PersonContext) -> Decision:
-    categories = person.asked.policy.categories
+    asked = person.asked
+    categories = asked.policy.categories
     for category, value in command.data.items():
         if category in categories and value is not None:
             check_value(categories[category].format, value, category=category)
-            possible_birth_date(person.asked.policy, category, value, person.asked.now)
+            possible_birth_date(asked.policy, category, value, asked.now)
     equal = _equal_holdings(command, person)
     items = [
         collecting.Item(category, command.kept(category), person.new_id(), equal.get(category))
@@ -66,7 +67,7 @@ def collect(command: Collect, person: PersonContext) -> Decision:
     ]
     return collecting.collect(
         person.subject,
-        person.asked,
+        asked,
         purpose=command.purpose,
         basis=command.basis,
         items=items,
@@ -80,32 +81,23 @@ def collect(command: Collect, person: PersonContext) -> Decision:
 def _equal_holdings(command: Collect, person: PersonContext) -> dict[str, str]:
     """Category → the live holding with an equal value (settled rule 26), or kept by the same system under the same
     locator; what is stored only stays closed, and an equal value becomes another holding."""
-    subject, now = person.subject, person.asked.now
-    held = [
-        holding
-        for category in command.data
-        for holding in subject.of_category(category)
-        if holding.held_by == command.held_by and custody.is_in_use(subject, holding, now)
-    ]
-    if not held:
-        return {}
-    categories = person.asked.policy.categories
-    values = person.values_of([holding.id for holding in held])
+    subject, asked = person.subject, person.asked
     equal: dict[str, str] = {}
-    for holding in held:
-        value = values[holding.id]
-        declared = categories.get(holding.category)
-        if declared is None or not isinstance(value, str):
+    for category in command.data:
+        held = [
+            holding.id
+            for holding in subject.of_category(category)
+            if holding.held_by == command.held_by and custody.is_in_use(subject, holding, asked.now)
+        ]
+        declared = asked.policy.categories.get(category)
+        if not held or declared is None:
             continue
-        format = declared.format if command.held_by is None else None
-        if _is_equal(format, value, command.kept(holding.category)):
-            equal.setdefault(holding.category, holding.id)
+        same = equal_to(declared.format if command.held_by is None else None, command.kept(category))
+        values = person.values_of(held)
+        found = [id for id in held if isinstance(value := values[id], str) and same(value)]
+        if found:
+            equal[category] = found[0]
     return equal
-
-
-def _is_equal(format: str | None, value: str, other: str) -> bool:
-    """By their normal forms; a locator, which has no format, as it is written."""
-    return value == other if format is None else normalise_value(format, value) == normalise_value(format, other)
 
 
 def to_open(command: Collect, subject: Subject) -> list[str]:

@@ -209,7 +209,9 @@ def notify_subjects(incident: Incident, asked: Asked, *, channel: str, contents:
     return Decision((begun,))
 
 
-def notified(incident: Incident, asked: Asked, *, people: int, skipped: Mapping[str, int], digest: str) -> Decision:
+def notified(
+    incident: Incident, asked: Asked, *, people: int, more: int | None, skipped: Mapping[str, int], digest: str
+) -> Decision:
     """Everybody has been told, or skipped for a reason that is counted."""
     if incident.notice is None or not incident.to_tell or not incident.is_open:
         return NOTHING
@@ -218,6 +220,7 @@ def notified(incident: Incident, asked: Asked, *, people: int, skipped: Mapping[
         incident=incident.name_id,
         notice=incident.notice.notice,
         people=people,
+        more=more,
         skipped={reason: number for reason, number in sorted(skipped.items()) if number},
         digest=digest,
     )

@@ -121,12 +121,14 @@ class SubjectNoticeBegun(DomainEvent):
 
 
 class SubjectsNotified(DomainEvent):
-    """One round through all who were hit: how many know by now, how many were skipped and why."""
+    """One round through those who were hit: how many know by now, how many were skipped and why. A round through
+    newcomers alone says in `more` how many these were; `digest` is over those whom the round reached."""
 
     kind: ClassVar[str] = "subjects-notified/1"
     incident: str
     notice: int
     people: int
+    more: int | None = None
     skipped: dict[str, int] = Field(default_factory=dict)
     digest: str
 

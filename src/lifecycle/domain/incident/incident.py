@@ -42,6 +42,7 @@ class Incident:
     status: Status = Status.UNKNOWN
     detected: e.IncidentDetected | None = None
     assessed: e.IncidentAssessed | None = None
+    assessed_in: int = 0  # version of the newest assessment
     counted: e.AffectedCounted | None = None
     remedies: int = 0
     jurisdictions: frozenset[str] = frozenset()  # whose authority was told
@@ -114,7 +115,7 @@ def _detected(incident: Incident, event: e.IncidentDetected) -> Incident:
 
 def _assessed(incident: Incident, event: e.IncidentAssessed) -> Incident:
     status = Status.ASSESSED if incident.status is Status.DETECTED else incident.status
-    return replace(incident, status=status, assessed=event, to_count=True)
+    return replace(incident, status=status, assessed=event, assessed_in=incident.version, to_count=True)
 
 
 def _counted(incident: Incident, event: e.AffectedCounted) -> Incident:
@@ -169,7 +170,11 @@ def _reopened(incident: Incident, event: e.IncidentReopened) -> Incident:
 
 
 def _closed(incident: Incident, event: e.IncidentClosed) -> Incident:
-    return replace(incident, status=Status.CLOSED, to_count=False, closed_at=event.occurred_at)
+    """A window that had no end has one now, also if the incident is opened again."""
+    said = incident.assessed
+    if said is not None and said.ends is None:
+        said = said.model_copy(update={"ends": event.occurred_at})
+    return replace(incident, status=Status.CLOSED, assessed=said, to_count=False, closed_at=event.occurred_at)
 
 
 def _missed(incident: Incident, event: e.IncidentDeadlineMissed) -> Incident:

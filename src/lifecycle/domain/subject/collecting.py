@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from lifecycle.domain.decision import NOTHING, Asked, Decision
 from lifecycle.domain.subject import events as e
@@ -24,14 +24,16 @@ _OF_ONE_S_OWN_ACCORD = (LegalBasis.CONSENT, LegalBasis.CONTRACT)
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One value to collect: its category, the kept holding that has an equal value, or the id a new one would get."""
 
     category: str
-    value: str = field(repr=False)
+    value: str
     new_id: str
     equal: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Item(category={self.category!r}, new_id={self.new_id!r}, equal={self.equal!r})"
 
 
 def collect(
@@ -126,7 +128,7 @@ def _needs_no_newer(
     if newest.version == asked.policy.version:
         return
     try:
-        _declared(replace(asked, policy=newest), purpose, basis, categories, source, technology)
+        _declared(asked._replace(policy=newest), purpose, basis, categories, source, technology)
     except Refused:
         return
     raise r.NoticeMissing(newest.version, needed=True)

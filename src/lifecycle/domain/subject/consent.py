@@ -4,7 +4,6 @@ young."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from lifecycle.domain.decision import NOTHING, Asked, Decision
@@ -48,7 +47,7 @@ def give_consent(
     open_record(subject)
     shown = version_shown(asked, notice)
     told = told_by_showing(subject, asked, shown, channel)
-    asked = replace(asked, policy=shown)
+    asked = asked._replace(policy=shown)
     known_purposes(asked.policy, purposes)
     known_channel(asked.policy, channel)
     for purpose in purposes:

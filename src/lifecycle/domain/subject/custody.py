@@ -20,7 +20,9 @@ from lifecycle.policy.packs import Topic, known_packs
 from lifecycle.policy.vocabulary import RequestKind, Role
 
 CUSTODIANS = frozenset({Role.CUSTODIAN, Role.OFFICER})
-MOVING = (e.ProcessingRestricted, e.RestrictionLifted, RestrictionLapsed, MandatoryCopyKept, SubjectTransferred)
+MOVING: frozenset[type[DomainEvent]] = frozenset(
+    {e.ProcessingRestricted, e.RestrictionLifted, RestrictionLapsed, MandatoryCopyKept, SubjectTransferred}
+)
 Because = Literal["legal-hold", "statutory-minimum", "restricted-by-law", "mandatory-copy", "asked"]
 FOR_THE_PERSON = frozenset({RequestKind.ACCESS, RequestKind.COPY, RequestKind.CORRECTION})
 """What cannot be answered without a look at what the person disputes. GDPR Arts. 15, 16, 18(1)(a), 18(2)."""
@@ -38,7 +40,7 @@ def _is_stored_only(subject: Subject, holding: Holding, at: datetime) -> bool:
     if holding.id == subject.birth_date:
         return False
     return subject.is_restricted(holding, at) or (
-        not subject.live_grounds(holding, at) and bool(keepers(subject, holding, at))
+        not subject.has_live_ground(holding, at) and bool(keepers(subject, holding, at))
     )
 
 
@@ -50,7 +52,7 @@ def in_use(subject: Subject, at: datetime) -> frozenset[str]:
 
 def is_in_use(subject: Subject, holding: Holding, at: datetime) -> bool:
     """The same of one holding that is kept."""
-    return bool(subject.live_grounds(holding, at)) and not subject.is_restricted(holding, at)
+    return subject.has_live_ground(holding, at) and not subject.is_restricted(holding, at)
 
 
 def moves_keys(subject: Subject, events: Iterable[DomainEvent], at: datetime) -> bool:
@@ -58,17 +60,14 @@ def moves_keys(subject: Subject, events: Iterable[DomainEvent], at: datetime) ->
     seldom."""
     if subject.version == 0 or subject.erasure is not None:
         return False
-    sealed: set[str] = set()
     for event in events:
-        if isinstance(event, MOVING):
+        if type(event) in MOVING:
             return True
-        sealed.update(event.values)
-    return any(
-        id in subject.holdings
-        and subject.holdings[id].erased_at is None
-        and _is_stored_only(subject, subject.holdings[id], at)
-        for id in sealed
-    )
+        for id in event.values:
+            held = subject.holdings.get(id)
+            if held is not None and held.erased_at is None and _is_stored_only(subject, held, at):
+                return True
+    return False
 
 
 # -- opening ----------------------------------------------------------------------------------------------------------
@@ -151,7 +150,7 @@ def _is_for_the_person(subject: Subject, request: str) -> bool:
 
 def _is_disputed(subject: Subject, holding: Holding, at: datetime) -> bool:
     """In storage only because somebody asked for that, and for no law: neither hold nor law could be named for it."""
-    if holding.transferred_at is not None or not subject.live_grounds(holding, at):
+    if holding.transferred_at is not None or not subject.has_live_ground(holding, at):
         return False
     in_force = [one for one in holding.restrictions if one.since <= at and (one.until is None or at < one.until)]
     return bool(in_force) and not any(one.by_law for one in in_force)

@@ -20,7 +20,7 @@ def _lapsed(subject: Subject, event: c.RestrictionLapsed, _: datetime) -> Subjec
         return replace(restriction, over=True) if has_ended else restriction
 
     return subject.with_holdings(
-        replace(subject.holdings[id], restrictions=tuple(map(over, subject.holdings[id].restrictions)))
+        subject.holdings[id]._replace(restrictions=tuple(map(over, subject.holdings[id].restrictions)))
         for id in event.holdings
     )
 
@@ -37,12 +37,12 @@ def _preserved(subject: Subject, event: c.CopyPreserved, _: datetime) -> Subject
 
 def _copy_kept(subject: Subject, event: c.MandatoryCopyKept, _: datetime) -> Subject:
     kept = (subject.holdings[id] for id in event.holdings)
-    return subject.with_holdings(replace(each, kept_by=each.kept_by | {MANDATORY_COPY}) for each in kept)
+    return subject.with_holdings(each._replace(kept_by=each.kept_by | {MANDATORY_COPY}) for each in kept)
 
 
 def _obstructed(subject: Subject, event: c.ErasureObstructed, recorded_at: datetime) -> Subject:
     def obstructed(holding: Holding) -> Holding:
-        return replace(holding, obstructed_at=holding.obstructed_at or recorded_at)
+        return holding._replace(obstructed_at=holding.obstructed_at or recorded_at)
 
     return subject.with_holdings(obstructed(subject.holdings[id]) for id in event.holdings)
 

@@ -42,7 +42,7 @@ def instructions(
     before: Subject, events: Sequence[DomainEvent], now: datetime, policy: Policy, new: NewInstruction
 ) -> tuple[d.RecipientInstructed, ...]:
     """What follows for recipients from facts that are decided together about a person who was `before`."""
-    if not events or not any(holding.shares for holding in before.holdings.values()):
+    if not events or not [True for holding in before.holdings.values() if holding.shares]:
         return ()
     after = before
     for event in events:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from lifecycle.domain.event import DomainEvent, Personal, words
 from lifecycle.policy.model import ConsentScope
 from lifecycle.policy.periods import RetentionRule, StatutoryMinimum
-from lifecycle.policy.vocabulary import IdentifierType, LegalBasis
+from lifecycle.policy.vocabulary import IdentifierType, Language, LegalBasis
 
 
 class NewHolding(BaseModel):
@@ -100,6 +100,13 @@ class PolicyAccepted(DomainEvent):
     kind: ClassVar[str] = "policy-accepted/1"
     notice: str
     channel: str
+
+
+class LanguageStated(DomainEvent):
+    """In which language the person wants to be written to, from then on. Policy clause 7.4."""
+
+    kind: ClassVar[str] = "language-stated/1"
+    language: Language
 
 
 class ConsentGiven(DomainEvent):

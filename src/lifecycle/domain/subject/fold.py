@@ -86,6 +86,10 @@ def _accepted(subject: Subject, event: e.PolicyAccepted, _: datetime) -> Subject
     return subject.changed(acceptances=subject.acceptances | {event.notice})
 
 
+def _language(subject: Subject, event: e.LanguageStated, _: datetime) -> Subject:
+    return subject.changed(language=event.language)
+
+
 # -- consent ----------------------------------------------------------------------------------------------------
 
 
@@ -179,32 +183,41 @@ def _end_consents(
 
 def _collected(subject: Subject, event: e.PersonalDataCollected, recorded_at: datetime) -> Subject:
     subject = _freeze_due(subject, event.purpose, recorded_at)
-    at = event.occurred_at
-    fresh = [
-        Holding(
-            new.holding,
-            new.category,
-            event.source,
-            at,
-            generations=(Generation(subject.version, at),),
-            held_by=event.held_by,
-        )
-        for new in event.new
-    ]
-    further = [subject.holdings[holding] for holding in event.further]
-    given = [_with_copies(holding, event) for holding in (*fresh, *further)]
-    grounded = [_with_ground(subject, holding, event, recorded_at) for holding in given]
-    return _active(subject.with_holdings(grounded), event.purpose, at)
+    at, copies = event.occurred_at, _copies(event)
+    holdings = dict(subject.holdings)
+    if event.new:
+        grounds, generations = (_ground(event, 1),), (Generation(subject.version, at),)
+        for new in event.new:
+            holdings[new.holding] = Holding(
+                new.holding,
+                new.category,
+                event.source,
+                at,
+                grounds,
+                generations,
+                shares=copies,
+                held_by=event.held_by,
+            )
+    for id in event.further:
+        held = holdings[id]
+        given = held._replace(shares=(*held.shares, *copies)) if copies else held
+        holdings[id] = _with_ground(subject, given, event, recorded_at)
+    return subject.changed(holdings=holdings, activity=_activity_with(subject, event.purpose, at))
 
 
-def _with_copies(holding: Holding, event: e.PersonalDataCollected) -> Holding:
+def _copies(event: e.PersonalDataCollected) -> tuple[Share, ...]:
     """Who collects for us, and who keeps for us, has a copy. Policy clause 2."""
-    copies = []
+    copies: tuple[Share, ...] = ()
     if event.technology is not None:
-        copies.append(Share(event.technology, event.occurred_at, RecipientKind.TECHNOLOGY, purpose=event.purpose))
+        copies = (Share(event.technology, event.occurred_at, RecipientKind.TECHNOLOGY, purpose=event.purpose),)
     if event.held_by is not None:
-        copies.append(Share(event.held_by, event.occurred_at, RecipientKind.SYSTEM))
-    return replace(holding, shares=(*holding.shares, *copies)) if copies else holding
+        copies = (*copies, Share(event.held_by, event.occurred_at, RecipientKind.SYSTEM))
+    return copies
+
+
+def _ground(event: e.PersonalDataCollected, number: int) -> Ground:
+    at = event.occurred_at
+    return Ground(number, event.purpose, event.basis, at, at, event.rule, event.minimum, technology=event.technology)
 
 
 def _with_ground(subject: Subject, holding: Holding, event: e.PersonalDataCollected, recorded_at: datetime) -> Holding:
@@ -218,22 +231,13 @@ def _with_ground(subject: Subject, holding: Holding, event: e.PersonalDataCollec
             and subject.is_live(ground, recorded_at)
         ):
             counted = max(ground.counted_from, event.occurred_at)
-            renewed = replace(ground, counted_from=counted, rule=event.rule, minimum=event.minimum, limits=())
+            renewed = ground._replace(counted_from=counted, rule=event.rule, minimum=event.minimum, limits=())
             grounds = tuple(renewed if ground.number == other.number else other for other in holding.grounds)
-            return replace(holding, grounds=grounds)
-    at = event.occurred_at
-    ground = Ground(
-        len(holding.grounds) + 1,
-        event.purpose,
-        event.basis,
-        at,
-        at,
-        event.rule,
-        event.minimum,
-        technology=event.technology,
-    )
-    since = min(holding.since, at)  # an equal value was collected earlier than was known: it is held since then
-    return replace(holding, since=since, grounds=(*holding.grounds, ground), kept_by=frozenset())
+            return holding._replace(grounds=grounds)
+    # An equal value was collected earlier than was known: it is held since then.
+    since = min(holding.since, event.occurred_at)
+    grounds = (*holding.grounds, _ground(event, len(holding.grounds) + 1))
+    return holding._replace(since=since, grounds=grounds, kept_by=frozenset())
 
 
 def _activity(subject: Subject, event: e.ActivityRecorded, recorded_at: datetime) -> Subject:
@@ -241,30 +245,35 @@ def _activity(subject: Subject, event: e.ActivityRecorded, recorded_at: datetime
 
 
 def _active(subject: Subject, purpose: str, at: datetime) -> Subject:
-    latest = max(at, subject.activity.get(purpose, at))
-    return subject.changed(activity={**subject.activity, purpose: latest})
+    return subject.changed(activity=_activity_with(subject, purpose, at))
+
+
+def _activity_with(subject: Subject, purpose: str, at: datetime) -> dict[str, datetime]:
+    return {**subject.activity, purpose: max(at, subject.activity.get(purpose, at))}
 
 
 def _freeze_due(subject: Subject, purpose: str, recorded_at: datetime) -> Subject:
     """Fix the end of grounds that are due already, so that activity after the due instant never revives them."""
     changed = []
+    latest = subject.activity.get(purpose)
     for holding in subject.holdings.values():
-        if holding.erased_at is None and any(_may_freeze(subject, g, purpose, recorded_at) for g in holding.grounds):
-            grounds = tuple(_frozen(subject, ground, purpose, recorded_at) for ground in holding.grounds)
-            changed.append(replace(holding, grounds=grounds))
+        if holding.erased_at is not None:
+            continue
+        if [True for each in holding.grounds if each.purpose == purpose and _may_freeze(each, latest, recorded_at)]:
+            grounds = tuple([_frozen(subject, ground, purpose, recorded_at) for ground in holding.grounds])
+            changed.append(holding._replace(grounds=grounds))
     return subject.with_holdings(changed) if changed else subject
 
 
-def _may_freeze(subject: Subject, ground: Ground, purpose: str, recorded_at: datetime) -> bool:
-    """Whether its end has to be counted: hardly ever, because it takes at least as many days as its months have."""
-    if ground.purpose != purpose:
-        return False
+def _may_freeze(ground: Ground, latest: datetime | None, recorded_at: datetime) -> bool:
+    """Whether its end has to be counted: hardly ever, because it takes at least as many days as its months have.
+    `latest` is the last activity for its purpose."""
     if ground.limits or ground.until is not None:
         return True
-    rule = ground.rule
+    rule, start = ground.rule, ground.counted_from
     if rule.counts_from is not CountsFrom.LAST_ACTIVITY:
         return False
-    return rule.may_be_over(max(ground.counted_from, subject.activity.get(purpose, ground.counted_from)), recorded_at)
+    return rule.may_be_over(start if latest is None or latest < start else latest, recorded_at)
 
 
 def _frozen(subject: Subject, ground: Ground, purpose: str, recorded_at: datetime) -> Ground:
@@ -273,7 +282,7 @@ def _frozen(subject: Subject, ground: Ground, purpose: str, recorded_at: datetim
     if ground.purpose != purpose or not counts:
         return ground
     end = subject.end_of(ground)
-    return ground if end is None or end > recorded_at else replace(ground, until=end)
+    return ground if end is None or end > recorded_at else ground._replace(until=end)
 
 
 def _ended(subject: Subject, event: e.GroundEnded, _: datetime) -> Subject:
@@ -300,18 +309,18 @@ def _end_grounds(
             return ground
         end = subject.end_of(ground)
         until = at if end is None else min(at, end)
-        return replace(ground, until=max(until, ground.since), ended=because)
+        return ground._replace(until=max(until, ground.since), ended=because)
 
-    return replace(holding, grounds=tuple(ended(ground) for ground in holding.grounds))
+    return holding._replace(grounds=tuple(ended(ground) for ground in holding.grounds))
 
 
 def _expired(subject: Subject, event: e.RetentionExpired, _: datetime) -> Subject:
     holding = subject.holdings[event.holding]
     grounds = tuple(
-        replace(ground, until=event.due, ended="retention-expired") if ground.number == event.ground else ground
+        ground._replace(until=event.due, ended="retention-expired") if ground.number == event.ground else ground
         for ground in holding.grounds
     )
-    return subject.with_holdings([replace(holding, grounds=grounds)])
+    return subject.with_holdings([holding._replace(grounds=grounds)])
 
 
 # -- correction, sharing ------------------------------------------------------------------------------------------
@@ -320,7 +329,7 @@ def _expired(subject: Subject, event: e.RetentionExpired, _: datetime) -> Subjec
 def _corrected(subject: Subject, event: e.PersonalDataCorrected | e.PersonalDataSupplemented, _: datetime) -> Subject:
     generation = Generation(subject.version, event.occurred_at)
     return subject.with_holdings(
-        replace(subject.holdings[id], generations=(*subject.holdings[id].generations, generation))
+        subject.holdings[id]._replace(generations=(*subject.holdings[id].generations, generation))
         for id in event.holdings
     )
 
@@ -329,7 +338,7 @@ def _added(subject: Subject, event: e.MissingDataAdded, _: datetime) -> Subject:
     """The period counts on as it began: completing what is there prolongs nothing."""
     at, beside = event.occurred_at, subject.holdings[event.joins.holding]
     (joined,) = (ground for ground in beside.grounds if ground.number == event.joins.ground)
-    ground = replace(joined, number=1, since=max(at, joined.since))
+    ground = joined._replace(number=1, since=max(at, joined.since))
     generation = Generation(subject.version, at)
     return subject.with_holdings([Holding(event.holding, event.category, beside.source, at, (ground,), (generation,))])
 
@@ -337,14 +346,14 @@ def _added(subject: Subject, event: e.MissingDataAdded, _: datetime) -> Subject:
 def _annotated(subject: Subject, event: e.CorrectionAnnotated, _: datetime) -> Subject:
     note = Generation(subject.version, event.occurred_at)
     return subject.with_holdings(
-        replace(subject.holdings[id], annotations=(*subject.holdings[id].annotations, note)) for id in event.holdings
+        subject.holdings[id]._replace(annotations=(*subject.holdings[id].annotations, note)) for id in event.holdings
     )
 
 
 def _shared(subject: Subject, event: e.PersonalDataShared, _: datetime) -> Subject:
     share = Share(event.trustee, event.occurred_at, purpose=event.purpose, agreement=event.agreement)
     return subject.with_holdings(
-        replace(subject.holdings[id], shares=(*subject.holdings[id].shares, share)) for id in event.holdings
+        subject.holdings[id]._replace(shares=(*subject.holdings[id].shares, share)) for id in event.holdings
     )
 
 
@@ -369,9 +378,9 @@ def _released(subject: Subject, event: e.LegalHoldReleased, _: datetime) -> Subj
 def _restricted(subject: Subject, event: e.ProcessingRestricted, _: datetime) -> Subject:
     def restricted(holding: Holding) -> Holding:
         if event.because != "asked":
-            return replace(holding, kept_by=holding.kept_by | {event.because})
+            return holding._replace(kept_by=holding.kept_by | {event.because})
         restriction = Restriction(event.occurred_at, event.until, event.by_law, event.law_reference)
-        return replace(holding, restrictions=(*holding.restrictions, restriction))
+        return holding._replace(restrictions=(*holding.restrictions, restriction))
 
     return subject.with_holdings(restricted(subject.holdings[id]) for id in event.holdings)
 
@@ -384,7 +393,7 @@ def _lifted(subject: Subject, event: e.RestrictionLifted, _: datetime) -> Subjec
         return restriction if over else replace(restriction, until=max(at, restriction.since), over=True)
 
     return subject.with_holdings(
-        replace(subject.holdings[id], restrictions=tuple(map(lifted, subject.holdings[id].restrictions)))
+        subject.holdings[id]._replace(restrictions=tuple(map(lifted, subject.holdings[id].restrictions)))
         for id in event.holdings
     )
 
@@ -393,13 +402,13 @@ def _ordered(subject: Subject, event: e.ErasureOrdered, recorded_at: datetime) -
     forgotten = {id: replace(subject.requests[id], words_gone=True) for id in event.holdings if id in subject.requests}
     subject = subject.changed(requests={**subject.requests, **forgotten})
     ids = [id for id in event.holdings if id not in forgotten]
-    gone = [replace(subject.holdings[id], erased_at=recorded_at, erased_by=subject.version) for id in ids]
+    gone = [subject.holdings[id]._replace(erased_at=recorded_at, erased_by=subject.version) for id in ids]
     return subject.with_holdings(gone).changed(erasure="ordered" if event.whole else subject.erasure)
 
 
 def _completed(subject: Subject, event: e.ErasureCompleted, _: datetime) -> Subject:
     done = [each for each in subject.holdings.values() if each.erased_by == event.order and each.obstructed_at]
-    subject = subject.with_holdings(replace(each, obstructed_at=None) for each in done)
+    subject = subject.with_holdings(each._replace(obstructed_at=None) for each in done)
     return subject.changed(erasure="completed", identifiers={}) if event.whole else subject
 
 
@@ -415,6 +424,7 @@ _CHANGES: dict[type[DomainEvent], Callable[[Subject, Any, datetime], Subject]] =
     e.BirthDateRecorded: _birth_date,
     e.NoticeGiven: _notice,
     e.PolicyAccepted: _accepted,
+    e.LanguageStated: _language,
     e.ConsentGiven: _consented,
     e.ConsentRefused: _refused,
     e.ConsentWithdrawn: _withdrawn,

@@ -7,7 +7,7 @@ from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject import refusals as r
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.subject.wording import known_channel, open_record, version_shown
-from lifecycle.policy.vocabulary import IdentifierType
+from lifecycle.policy.vocabulary import IdentifierType, Language
 
 
 def link_identifier(
@@ -58,3 +58,10 @@ def accept_policy(subject: Subject, asked: Asked, *, notice: str, channel: str) 
     if notice in subject.acceptances:
         return NOTHING
     return Decision((e.PolicyAccepted(occurred_at=asked.at, notice=notice, channel=channel),))
+
+
+def state_language(subject: Subject, asked: Asked, *, language: Language) -> Decision:
+    open_record(subject)
+    if language == subject.language:
+        return NOTHING
+    return Decision((e.LanguageStated(occurred_at=asked.at, language=language),))

@@ -22,7 +22,7 @@ def _provided(subject: Subject, event: o.PersonalDataProvided, _: datetime) -> S
 
 def _given(subject: Subject, holdings: Iterable[str], share: Share) -> Subject:
     given = [subject.holdings[id] for id in holdings]
-    return subject.with_holdings(replace(holding, shares=(*holding.shares, share)) for holding in given)
+    return subject.with_holdings(holding._replace(shares=(*holding.shares, share)) for holding in given)
 
 
 def _disclosed(subject: Subject, event: o.PersonalDataDisclosed, _: datetime) -> Subject:
@@ -51,8 +51,8 @@ def _anonymised(subject: Subject, event: o.PersonalDataAnonymised, _: datetime) 
         for ground in holding.grounds:
             end = subject.end_of(ground)
             over = max(at if end is None else min(at, end), ground.since)
-            grounds.append(ground if ground.ended else replace(ground, until=over, ended=ANONYMISED))
-        return replace(holding, grounds=tuple(grounds), anonymised=True)
+            grounds.append(ground if ground.ended else ground._replace(until=over, ended=ANONYMISED))
+        return holding._replace(grounds=tuple(grounds), anonymised=True)
 
     return subject.with_holdings(ended(subject.holdings[id]) for id in event.holdings)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -23,11 +22,11 @@ def _took_effect(subject: Subject, event: RevisionTookEffect, _: datetime) -> Su
 
     def limited(holding: str, ground: Ground) -> Ground:
         limit = limits.get((holding, ground.number))
-        return ground if limit is None else replace(ground, limits=(*ground.limits, limit))
+        return ground if limit is None else ground._replace(limits=(*ground.limits, limit))
 
     touched = [subject.holdings[id] for id in dict.fromkeys(id for id, _ in limits)]
     return subject.with_holdings(
-        replace(holding, grounds=tuple(limited(holding.id, ground) for ground in holding.grounds))
+        holding._replace(grounds=tuple(limited(holding.id, ground) for ground in holding.grounds))
         for holding in touched
     )
 

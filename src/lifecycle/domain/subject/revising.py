@@ -184,8 +184,9 @@ def accepted_by_use(subject: Subject, asked: Asked, use: str, purpose: str) -> t
     """Deemed acceptance of the version that is in force for the person, if this use is the first since then and the
     policy says that using on accepts. Decision record 0007: it never stands for consent."""
     policy = asked.policy
+    if not policy.revisions.continued_use_accepts or policy.version in subject.acceptances:
+        return ()
     since = subject.acquaintance.since(policy)
-    is_revised = subject.begun is not None and since is not None and subject.begun < since <= asked.at
-    if not is_revised or not policy.revisions.continued_use_accepts or policy.version in subject.acceptances:
+    if subject.begun is None or since is None or not subject.begun < since <= asked.at:
         return ()
     return (PolicyAcceptedByUse(occurred_at=asked.at, notice=policy.version, use=use, purpose=purpose),)

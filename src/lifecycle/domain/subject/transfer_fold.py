@@ -32,7 +32,7 @@ def _transferred(subject: Subject, event: e.SubjectTransferred, recorded_at: dat
         whole=event.whole,
         holdings=event.holdings,
     )
-    gone = [replace(subject.holdings[id], transferred_at=recorded_at) for id in event.holdings]
+    gone = [subject.holdings[id]._replace(transferred_at=recorded_at) for id in event.holdings]
     return subject.with_holdings(gone).changed(transfers={**subject.transfers, event.transfer: moving})
 
 
@@ -82,7 +82,7 @@ def told(state: Subject, history: Iterable[e.Told], place: Place) -> Subject:
 
 def _found(holding: Holding) -> Holding:
     """Only with the values that came along."""
-    return replace(holding, generations=_placed(holding.generations), annotations=_placed(holding.annotations))
+    return holding._replace(generations=_placed(holding.generations), annotations=_placed(holding.annotations))
 
 
 def _placed(generations: tuple[Generation, ...]) -> tuple[Generation, ...]:
@@ -103,9 +103,9 @@ def _without(holding: Holding, ended: set[tuple[str, int]], event: e.SubjectRece
     def over(ground: Ground) -> Ground:
         if (holding.id, ground.number) not in ended:
             return ground
-        return replace(ground, until=max(event.occurred_at, ground.since), ended=CHANGED)
+        return ground._replace(until=max(event.occurred_at, ground.since), ended=CHANGED)
 
-    return replace(holding, grounds=tuple(map(over, holding.grounds)))
+    return holding._replace(grounds=tuple(map(over, holding.grounds)))
 
 
 CHANGES: dict[type[DomainEvent], Callable[[Subject, Any, datetime], Subject]] = {

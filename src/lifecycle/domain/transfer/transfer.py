@@ -90,7 +90,7 @@ class Transfer:
     purposes: tuple[str, ...] | None = None  # None: everything
     name: Personal[str | None] = field(default=Withheld.SEALED, repr=False)
     contact: Personal[str | None] = field(default=Withheld.SEALED, repr=False)
-    skipped: frozenset[str] = frozenset()
+    skipped: int = 0  # people; who they are is in the events, and in no state: they may be very many
     handovers: tuple[Handover, ...] = ()
     confirmed: Handover | None = None
     announced_at: datetime | None = None
@@ -112,7 +112,7 @@ class Transfer:
             case e.TransferBegun():
                 return replace(found, status=Status.BEGUN)
             case e.PeopleSkipped(skipped=skipped):
-                return replace(found, skipped=self.skipped.union(skipped))
+                return replace(found, skipped=self.skipped + len(skipped))
             case e.HandoverPrepared():
                 made = Handover(event.manifest, event.size, event.people, event.proof)
                 return replace(found, status=Status.HANDED_OVER, handovers=(*self.handovers, made))
@@ -193,10 +193,11 @@ def begin(transfer: Transfer, asked: Asked) -> Decision:
 
 
 def skip(transfer: Transfer, asked: Asked, *, because: e.Why, digests: Sequence[str]) -> Decision:
-    fresh = tuple(each for each in dict.fromkeys(digests) if each not in transfer.skipped)
-    if not allowed(transfer, Act.SKIP) or not fresh:
+    """Whoever asks leaves out who is on record as skipped already."""
+    named = tuple(dict.fromkeys(digests))
+    if not allowed(transfer, Act.SKIP) or not named:
         return NOTHING
-    return Decision((e.PeopleSkipped(occurred_at=asked.at, transfer=transfer.name_id, because=because, skipped=fresh),))
+    return Decision((e.PeopleSkipped(occurred_at=asked.at, transfer=transfer.name_id, because=because, skipped=named),))
 
 
 def hand_over(transfer: Transfer, asked: Asked, handover: Handover) -> Decision:

@@ -1,0 +1,154 @@
+"""What goes past the drivers' wrappers is what they would have said, and a broken exchange is nobody else's trouble."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    Uuid,
+    bindparam,
+    insert,
+    select,
+    text,
+)
+
+from lifecycle.columns import Ask, Instant, ask_together
+from lifecycle.one_message import Sent, encoder_of, exchange
+from lifecycle.storage.database import Database
+from lifecycle.storage.failures import WroteFirst
+from lifecycle.storage.rows import write_together
+
+MONDAY = datetime(2026, 1, 5, 9, 30, 0, 123456, tzinfo=UTC)
+every_type = Table(
+    "every_type",
+    MetaData(),
+    Column("id", Uuid, primary_key=True),
+    Column("raw", LargeBinary),
+    Column("words", Text),
+    Column("mark", String(64)),
+    Column("small", SmallInteger),
+    Column("whole", Integer),
+    Column("big", BigInteger),
+    Column("yes", Boolean),
+    Column("at", Instant),
+)
+INSERT = insert(every_type)
+BY_ID = select(every_type).where(every_type.c.id.in_(bindparam("ids", expanding=True)))
+BY_REST = select(every_type.c.id).where(
+    *(
+        every_type.c[name].in_(bindparam(name, expanding=True))
+        for name in ("raw", "words", "mark", "small", "whole", "big")
+    )
+)
+
+
+@pytest.fixture
+def table(database: Database) -> Table:
+    with database.own() as c:
+        every_type.create(c)
+    return every_type
+
+
+def a_row(**other: Any) -> dict[str, Any]:
+    row = {
+        "id": uuid4(), "raw": b"\x00%s\xff", "words": "简历 100 %", "mark": "m", "small": -3, "whole": -70_000, "big": -(2**40),
+        "yes": True, "at": MONDAY,
+    }  # fmt: skip
+    return {**row, **other}
+
+
+def test_values_of_every_type_come_back_as_they_were_written(database: Database, table: Table):
+    full = a_row()
+    empty = dict.fromkeys(full) | {"id": uuid4()}
+    with database.own() as c:
+        assert write_together(c, [(INSERT, [full, empty]), (INSERT, [])]) == [2, 0]
+        (found,) = ask_together(c, [Ask(BY_ID, {"ids": [full["id"], empty["id"], uuid4()]})])
+        by_rest = {name: [full[name]] for name in ("raw", "words", "mark", "small", "whole", "big")}
+        (alike,) = ask_together(c, [Ask(BY_REST, by_rest)])
+        with_sqlalchemy = c.execute(select(table)).all()
+    assert {row.id: row._asdict() for row in found} == {full["id"]: full, empty["id"]: empty}
+    assert sorted(map(tuple, found)) == sorted(map(tuple, with_sqlalchemy))
+    assert [row.id for row in alike] == [full["id"]]
+
+
+@pytest.mark.parametrize("many", [1, 2, 3, 5, 100, 129, 3_000])
+def test_any_number_of_values_is_asked_for_at_once(database: Database, table: Table, many: int):
+    rows = [a_row(id=UUID(int=number)) for number in range(many)]
+    with database.own() as c:
+        write_together(c, [(INSERT, rows)])
+        found, none = ask_together(
+            c, [Ask(BY_ID, {"ids": [row["id"] for row in rows]}), Ask(BY_ID, {"ids": [uuid4()]})]
+        )
+    assert [row.id.int for row in sorted(found, key=lambda row: row.id.int)] == list(range(many))
+    assert none == []
+
+
+def test_a_message_and_an_answer_that_no_buffer_holds_pass_each_other(database: Database, table: Table):
+    rows = [a_row(raw=bytes(1_000)) for _ in range(2_000)]
+    with database.own() as c:
+        write_together(c, [(INSERT, rows)])
+        asked = ask_together(c, [Ask(BY_ID, {"ids": [row["id"] for row in rows]})] * 30)
+    assert [len(found) for found in asked] == [2_000] * 30
+
+
+def test_what_is_refused_undoes_its_transaction_and_the_same_connection_serves_the_next(
+    database_url: str, table: Table
+):
+    database, row = Database(database_url, pool_size=1, more=0), a_row()
+    for _ in range(8):  # often enough for a driver to prepare statements of its own, and to forget them
+        with pytest.raises(WroteFirst), database.own() as c:
+            write_together(c, [(INSERT, [row]), (INSERT, [a_row(), row, a_row()]), (INSERT, [a_row()])])
+        with database.read() as c:
+            assert ask_together(c, [Ask(BY_ID, {"ids": [row["id"]]})]) == [[]]
+            assert c.execute(text("SELECT count(*) FROM every_type")).scalar_one() == 0
+    database.close()
+
+
+def test_an_interruption_in_the_middle_of_a_message_throws_the_connection_away_and_no_answer_is_taken_for_anothers(
+    postgresql: Any,
+):
+    with postgresql.database(migrated=True) as url:
+        database = Database(url, pool_size=1, more=0)
+        sleeps, says = Sent.of("SELECT 1 FROM pg_sleep(30)"), Sent.of("SELECT 7")
+        with pytest.raises(KeyboardInterrupt), database.read() as c, interrupted(after=0.2):
+            exchange(c, [(sleeps, ()), (says, ())])
+        with database.read() as c:
+            (result,) = exchange(c, [(says, ())])
+            assert (result.get_value(0, 0), c.execute(text("SELECT 8")).scalar_one()) == (b"\0\0\0\7", 8)
+        database.close()
+
+
+@contextmanager
+def interrupted(after: float) -> Iterator[None]:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, after)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_a_type_that_does_not_travel_in_this_way_is_noticed_when_it_is_first_meant_to():
+    with pytest.raises(TypeError, match="travels"):
+        encoder_of(JSON())
