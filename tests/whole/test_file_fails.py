@@ -19,7 +19,7 @@ import pytest
 from engine.stores import COLLECT, CONSENT, document, lift_triggers, times_of
 from forked import Forks, wait_until
 from postgres import on_sqlite
-from sqlalchemy import event, text
+from sqlalchemy import event, select, text, update
 from whole.stores import ANN, BEN, TRIAL, Store
 
 from lifecycle.engine import Engine, open_engine
@@ -242,8 +242,9 @@ def test_an_event_that_the_disk_changed_is_not_told_as_if_it_had_happened(store:
     store.collect()
     with store.engine.database.own() as c:
         lift_triggers(c, event_header)
-        changed = "CAST(replace(CAST(header AS TEXT), 'web-form', 'web-fprm') AS BLOB)"
-        c.execute(text(f"UPDATE event_header SET header = {changed} WHERE version = 3"))
+        third = event_header.c.version == 3
+        header = c.execute(select(event_header.c.header).where(third)).scalar_one()
+        c.execute(update(event_header).where(third).values(header=header.replace(b"web-form", b"web-fprm")))
     with pytest.raises(RecordDamaged, match="Event 3 "):
         store.engine.read.history(ANN)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from lifecycle.engine.creation import create
 from lifecycle.policy.examples import example_policy_text
 from lifecycle.settings import Settings
 from lifecycle.storage.database import Database
-from lifecycle.storage.server_clock import ServerClock
+from lifecycle.storage.server_clock import ServerClock, _Asked
 
 WRITERS = 64
 APART = timedelta(minutes=10)
@@ -154,17 +156,36 @@ def test_on_a_server_every_machine_goes_by_the_servers_clock(settings: Settings,
 
 
 @on_postgresql
-def test_how_far_a_machine_is_off_is_known(database: Database, monkeypatch: pytest.MonkeyPatch):
+def test_how_far_a_machine_is_off_is_known(database: Database):
     clock = ServerClock(database)
-    assert abs(clock.skew()) < timedelta(minutes=1)
+    for off in (timedelta(), APART, -APART):
+        assert abs(clock.skew(datetime.now(UTC) + off) - off) < timedelta(minutes=1)
 
-    class Ahead(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
-            return datetime.now(tz) + APART
 
-    monkeypatch.setattr("lifecycle.storage.server_clock.datetime", Ahead)
-    assert abs(clock.skew() - APART) < timedelta(minutes=1)
+@on_postgresql
+@pytest.mark.parametrize("off", [APART, -APART])
+def test_a_machine_that_is_off_sweeps_nothing_early_and_nothing_late(
+    settings: Settings, off: timedelta, monkeypatch: pytest.MonkeyPatch
+):
+    """What falls due does so when the server's clock says it, whatever the machine that sweeps believes."""
+    server, seconds = [MONDAY], count()
+
+    def asked(_: ServerClock) -> _Asked:
+        return _Asked(server[0] + timedelta(seconds=next(seconds)), time.monotonic())
+
+    monkeypatch.setattr(ServerClock, "_ask", asked)
+    monkeypatch.setattr("lifecycle.storage.server_clock.ASK_EVERY", 0.0)
+    monkeypatch.setattr("lifecycle.clock.SystemClock.now", lambda _: server[0] + off)
+    with create(settings, example_policy_text())[0] as engine:
+        engine.execute(document("give-consent", "1", ANN, **CONSENT))
+        assert engine.execute(collect("2")).outcome == "done"
+        engine.drain()
+        (ground,) = engine.read.holdings(ANN)[0]["grounds"]
+        due = datetime.fromisoformat(ground["until"])
+        server[0] = due - APART / 2
+        assert engine.sweep().expired == 0
+        server[0] = due
+        assert engine.sweep().expired == 1
 
 
 @on_postgresql

@@ -37,9 +37,9 @@ class ServerClock:
             self._asked = asked = self._ask()
         return asked.server + timedelta(seconds=time.monotonic() - asked.steady)
 
-    def skew(self) -> timedelta:
-        """How far this machine's clock is ahead of the server's."""
-        return datetime.now(UTC) - self.now()
+    def skew(self, machine: datetime) -> timedelta:
+        """How far this machine's clock, which shows `machine` now, is ahead of the server's."""
+        return machine - self.now()
 
     def _ask(self) -> _Asked:
         with self._database.read() as c:

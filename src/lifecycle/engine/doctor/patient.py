@@ -11,6 +11,7 @@ from lifecycle.engine.doctor.finding import Finding, Level, Limits
 from lifecycle.settings import Settings
 from lifecycle.storage import facts, simulated
 from lifecycle.storage.database import Database
+from lifecycle.storage.server_clock import ServerClock
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,9 @@ class Patient:
 
     @cached_property
     def now(self) -> datetime:
-        """The time by which things fall due here: of a simulated store its own."""
+        """The time by which things fall due here: of a simulated store its own, on a server the server's."""
         if not self.is_simulated:
-            return self.machine_time
+            return self.machine_time if self.database.is_sqlite else ServerClock(self.database).now()
         with self.database.read() as c:
             return simulated.stored_time(c)
 

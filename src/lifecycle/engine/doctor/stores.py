@@ -11,6 +11,7 @@ from lifecycle.columns import instant_of
 from lifecycle.engine.doctor.finding import Finding, Level
 from lifecycle.engine.doctor.patient import Patient
 from lifecycle.storage import schema
+from lifecycle.storage.server_clock import ServerClock
 
 RESTORE = "stop writing, and restore a backup (docs/operating.md, Restoring)"
 _FAULTS = 5  # told of one check
@@ -75,15 +76,16 @@ def integrity(patient: Patient) -> Iterator[Finding]:
 
 
 def clock(patient: Patient) -> Iterator[Finding]:
-    """Due dates follow the machine that asks; leases follow the server. Events may not be of tomorrow."""
+    """On a server its clock counts, for what falls due and for leases. Events may not be of tomorrow."""
     limits = patient.limits
+    if not patient.database.is_sqlite:
+        ahead = ServerClock(patient.database).skew(patient.machine_time)
+        skew = abs(ahead)
+        level = Level.FAILED if skew > limits.wrong_clock else Level.WARNING if skew > limits.skew else Level.OK
+        side = "ahead of" if ahead > timedelta() else "behind"
+        what = f"This machine's clock is {_seconds(skew)} s {side} the server's, by which things fall due."
+        yield Finding("clock", level, what, None, "let both follow the same time servers")
     with patient.database.read() as c:
-        if not patient.database.is_sqlite:
-            theirs = c.exec_driver_sql("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint").scalar_one()
-            skew = abs(instant_of(theirs) - patient.machine_time)
-            level = Level.FAILED if skew > limits.wrong_clock else Level.WARNING if skew > limits.skew else Level.OK
-            what = f"The server's clock and this machine's differ by {_seconds(skew)} s."
-            yield Finding("clock", level, what, None, "let both follow the same time servers")
         newest = c.execute(_NEWEST_EVENT).scalar_one_or_none()
     if newest is not None and (ahead := instant_of(newest) - patient.now) > limits.skew:
         level = Level.FAILED if ahead > limits.wrong_clock else Level.WARNING
