@@ -110,7 +110,7 @@ class Views:
         checksums, and the record's events are committed to."""
         recorded = held_by(self._known(c, subject_id, None))
         follower = self._follower
-        if recorded != list(picture.held) and (follower is None or follower.has_followed(c, [subject_id])):
+        if recorded != list(picture.current.values()) and (follower is None or follower.has_followed(c, [subject_id])):
             raise ProjectionDamaged("What is projected about a person is not what the record says.")
 
     def _picture(
