@@ -194,3 +194,10 @@ def test_erasing_in_the_middle_of_a_batch_divides_it_into_two_lives(stores: tupl
         (number, ann, each, None) for number, each in enumerate([consent, collect, erase, consent, collect, erase])
     ]
     compare(stores, asked)
+
+
+def test_an_id_that_a_stranger_used_for_something_else_in_the_same_batch_is_refused(stores: tuple[Store, Store]):
+    """The refused hold made keys for somebody whom nobody knows yet."""
+    ann = {"email": "ann@example.com"}
+    release = ("release-hold", {"hold": "case-1", "reason": "court", "authority": "court"})
+    compare(stores, [(0, ann, release, None), (0, ann, ("erase", {"ground": "7.3c"}), None)])

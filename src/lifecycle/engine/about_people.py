@@ -222,7 +222,7 @@ class AboutPeople:
 
     def _refuse_reuse(self, question: Question, person: Person) -> Outcome:
         """Other content under an answered id: the answer stands, the attempt is on record under an id of its own."""
-        if person.keys is None:
+        if not person.is_known or person.keys is None:  # a refused command may have made keys, which nobody stored
             self.decided.append_attempt(question, IdReused())
             return answers.refused(question.command.id, IdReused(), None, None)
         own = self.decided.known.installation.cmd(secrets.token_hex(16))
