@@ -222,7 +222,7 @@ def test_an_interruption_by_the_keyboard_ends_quietly(door: Door):
     running.stdin.write(jsonl(consent(at=None)))
     running.stdin.flush()
     assert json.loads(running.stdout.readline())["outcome"]
-    time.sleep(0.5)  # by now it waits for the next line
+    time.sleep(1.5)  # by now it waits for the next line
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=60)
     assert running.returncode == 130

@@ -27,6 +27,7 @@ from lifecycle.projections.requests import rights_request
 from lifecycle.projections.retention_calendar import retention_calendar
 from lifecycle.schedule.leader import leader_of
 from lifecycle.settings import Settings
+from lifecycle.storage.server_clock import ServerClock
 from lifecycle.storage.tables import epoch_erasure, expunge_order, pending_custody, pending_erasure
 
 NAMES = {check.name for check in (*OF_FILES, *OF_THE_STORE)}
@@ -124,7 +125,9 @@ def test_what_was_left_undone_is_told_with_since_when(engine: Engine):
     }  # fmt: skip
 
 
-def test_what_nobody_sequences_or_follows_is_told_and_so_is_what_nobody_signs(engine: Engine):
+def test_what_nobody_sequences_or_follows_is_told_and_so_is_what_nobody_signs(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
     engine.execute_many([document("collect", "c-2", ANN, data={"company": "Acme"}, **QUOTE)])
     with engine.database.own() as c:  # as on a server without a worker
         name = "projection_position" if c.dialect.name == "sqlite" else "projection.projection_position"
@@ -132,7 +135,10 @@ def test_what_nobody_sequences_or_follows_is_told_and_so_is_what_nobody_signs(en
         c.execute(
             text("INSERT INTO ledger_queue SELECT stream_id, 99, event_id, salt FROM event_header WHERE version = 1")
         )
-    found = looked(engine, now=datetime.now(UTC) + LONG_AGO)
+    later = datetime.now(UTC) + LONG_AGO
+    with monkeypatch.context() as patched:
+        patched.setattr(ServerClock, "now", lambda clock: later)
+        found = looked(engine, now=later)
     assert found["sequencing"][0].level is Level.FAILED
     assert found["projections"][0].level is Level.FAILED
     assert "leaves behind" in found["projections"][0].what

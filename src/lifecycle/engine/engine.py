@@ -63,6 +63,7 @@ from lifecycle.storage.simulated import SimulatedClock
 from lifecycle.vault.custody import Custodian
 from lifecycle.vault.custody_keys import CustodyKeys
 from lifecycle.vault.epochs import EpochKeys
+from lifecycle.vault.installation import EpochChanged
 from lifecycle.vault.journal import ErasureJournal
 from lifecycle.vault.spent import forget_spent
 from lifecycle.vault.vault import Vault
@@ -143,8 +144,12 @@ class Engine:
         )  # fmt: skip
         self._group = GroupCommit(self._together, BATCH)
         self._ticking = Ticking(self)
-        with database.read() as c:
-            self.vault.installation(c)
+        try:
+            with database.read() as c:
+                self.vault.installation(c)
+        except EpochChanged:  # one ended just then, and its key went: a new snapshot knows
+            with database.read() as c:
+                self.vault.installation(c)
 
     def _telling(self, notices: NoticeDelivery) -> Sequence[Reaction | ReactionInPages]:
         """What has people told, where what they are told has a place to go to."""
