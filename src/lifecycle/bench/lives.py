@@ -47,11 +47,12 @@ def active(engine: Engine, person: UUID, times: int) -> None:
     """
     with engine.database.read() as c:
         keys = engine.vault.keys_of(c, [person])[person]
-        head = load_heads(c, [person])[person]
         given, judged = _collected(c, person)
     now = engine.clock.now()
     for start in range(0, times, BATCH):
         appending = Appending()
+        with engine.database.read() as c:
+            head = load_heads(c, [person])[person]
         for at in range(start, min(start + BATCH, times)):
             then = now + timedelta(microseconds=at)
             fact: DomainEvent = ActivityRecorded(occurred_at=then, purpose=PURPOSE)

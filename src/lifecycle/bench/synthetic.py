@@ -78,10 +78,11 @@ def _live(engine: Engine, person: UUID, events: int) -> None:
     now, made = engine.clock.now(), 0
     with engine.database.read() as c:
         keys = engine.vault.keys_of(c, [person])[person]
-        head = load_heads(c, [person])[person]
     judged = Judged(os.urandom(32).hex(), "service", engine.policies.in_force(now).judged_by, actor="web-7")  # type: ignore[union-attr]
     while made < events:
         appending = Appending()
+        with engine.database.read() as c:
+            head = load_heads(c, [person])[person]
         for _ in range(min(_TOGETHER, events - made)):
             fact = ActivityRecorded(occurred_at=now, purpose="free-trial")
             _, head = appending.append(head, keys, fact, judged, now)
