@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from lifecycle.bench import lives, synthetic
 from lifecycle.bench.registry import BENCHES, TooSmall, run
 from lifecycle.bench.stores import Place
+from lifecycle.bench.workload import people
 from lifecycle.cli.main import answer
 
 FIELDS = {
@@ -50,3 +52,15 @@ def test_the_command_line_prints_a_list_and_tells_progress_on_the_other_stream(c
 def test_nothing_cannot_be_measured(tmp_path: Path, size: int, runs: int):
     with pytest.raises(TooSmall):
         list(run("import", [Place(tmp_path)], size, runs))
+
+
+def test_a_life_that_takes_several_batches_is_recorded_to_its_end(place: Place, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(lives, "BATCH", SMALL)
+    monkeypatch.setattr(synthetic, "_TOGETHER", SMALL)
+    with place.store() as engine:
+        (person,) = lives.with_one_value(engine, people(1))
+        before = len(engine.read.history(person))
+        lives.active(engine, person, 2 * SMALL + 1)
+        assert len(engine.read.history(person)) == before + 2 * SMALL + 1
+        found = synthetic.peopled_log(engine, 200, 2 * SMALL + 1)
+        assert len(engine.read.history(found.person)) > 2 * SMALL + 1
