@@ -61,6 +61,7 @@ class Fact:
     hold: str = ""
     until: datetime | None = None
     law: bool = False
+    separate: bool = False  # of a consent
 
 
 # Of the version that may come: what it shortens, which bases and categories of a purpose it no longer names.
@@ -129,6 +130,7 @@ class Consent:
     over: datetime = NEVER  # taken back, or over with its purpose
     lapses: datetime = NEVER
     told: bool = False  # that it lapsed
+    separate: bool = False
 
 
 class Story:
@@ -199,7 +201,8 @@ class Story:
     def _consent(self, fact: Fact) -> None:
         for purpose in fact.purposes:
             lasts = CONSENT_LASTS.get(purpose)
-            self.consents.append(Consent(purpose, fact.at, lapses=over(fact.at, lasts, 0) if lasts else NEVER))
+            lapses = over(fact.at, lasts, 0) if lasts else NEVER
+            self.consents.append(Consent(purpose, fact.at, lapses=lapses, separate=fact.separate))
 
     def _collect(self, fact: Fact) -> None:
         (purpose,) = fact.purposes
@@ -337,13 +340,18 @@ class Story:
 
     def kept(self, item: Item, at: datetime) -> bool:
         """Whether law or a hold forbids to erase it at `at`, its grounds being over."""
+        return bool(self.titles(item, at))
+
+    def titles(self, item: Item, at: datetime) -> set[str]:
+        """What forbids that."""
         minimum = any(
             at < over(self._end(ground, at), *MINIMUM[ground.purpose, ground.basis])
             for ground in item.grounds
             if (ground.purpose, ground.basis) in MINIMUM and ground.begun <= at and self._end(ground, at) < NEVER
         )
         by_law = any(span.law and span.at(at) for span in item.restricted)
-        return minimum or by_law or self._held(item, at)
+        named = {"statutory-minimum": minimum, "restricted-by-law": by_law, "legal-hold": self._held(item, at)}
+        return {title for title, holds in named.items() if holds}
 
     def _end(self, ground: Ground, at: datetime) -> datetime:
         return ground.end()

@@ -74,6 +74,18 @@ REVISED = parse_policy(
     )
 )
 """What the oracle says of a version that comes."""
+PARTNERED = parse_policy(
+    changed_text(
+        *POLICY_CHANGES,
+        in_purpose("free-trial", 'recipients = ["udesk"]', 'recipients = ["udesk", "job-board"]'),
+        (
+            "[systems.crm]",
+            '[third_parties.job-board]\nclause = "3.1c"\nname = "Job Board"\ncontact = "x"\ncountry = "SG"\n'
+            'purposes = ["free-trial"]\nmethods = ["api"]\n\n[systems.crm]',
+        ),
+    )
+)
+"""Of a free trial a job board may be given data, too."""
 BEGIN = datetime(2025, 2, 18, 10, tzinfo=ZONE)  # before the shortest month's end, and before the clocks change
 HORIZON = timedelta(days=220)
 
@@ -208,7 +220,7 @@ class Portfolio:
         at = self.now - timedelta(hours=step.late)
         for act, fact in _acts(self.life, number, step, at, self.now):
             try:
-                decision = replace(act, now=self.now, age=None)(self.life, POLICY)
+                decision = replace(act, now=self.now, age=None)(self.life, self.policies[0])
             except Refused:
                 continue
             if decision.events:
@@ -254,7 +266,10 @@ def _another(category: str, number: int) -> str:
 
 def _gives(life: Life, step: Step, at: datetime, now: datetime) -> Said:
     purpose = step.purpose
-    agreed = consenting(purpose, at=at), Fact("consent", at, now, purposes=(purpose,))
+    agreed = (
+        consenting(purpose, at=at, separate=step.law),
+        Fact("consent", at, now, purposes=(purpose,), separate=step.law),
+    )
     if step.what == "consent":
         yield agreed
     elif step.what == "collect":

@@ -1,4 +1,4 @@
-"""Readings, shares and transfers at any instant of any life: judged as an oracle judges that knows the text alone."""
+"""Readings, shares, provisions, disclosures, transfers and openings of custody at any instant of any life: judged as an oracle judges that knows the text alone."""
 
 from __future__ import annotations
 
@@ -7,9 +7,20 @@ from typing import Any
 
 import pytest
 from audit.oracle import Reader
-from audit.oracle_of_acts import ZONE, Agreement, may_go, may_read, may_share
-from audit.portfolios import POLICY, Portfolio, portfolios
+from audit.oracle_of_acts import (
+    ZONE,
+    Agreement,
+    Instrument,
+    may_disclose,
+    may_go,
+    may_open,
+    may_provide,
+    may_read,
+    may_share,
+)
+from audit.portfolios import PARTNERED, POLICY, Portfolio, portfolios
 from audit.test_lawful_and_why_against_an_oracle import instants, many
+from hypothesis import event as counted
 from hypothesis import given
 from hypothesis import strategies as st
 from scenario import collecting_, consenting
@@ -20,12 +31,16 @@ from lifecycle.audit.lawful_acts import of_a_read, of_an_act
 from lifecycle.audit.lawful_evidence import Evidence
 from lifecycle.domain.event import DomainEvent, Judged, Recorded
 from lifecycle.domain.streams import trustee_stream
+from lifecycle.domain.subject.custody_events import CustodyOpened
 from lifecycle.domain.subject.events import PersonalDataRead, PersonalDataShared
+from lifecycle.domain.subject.outgoing_events import PersonalDataDisclosed, PersonalDataProvided
 from lifecycle.domain.subject.transfer_events import SubjectTransferNotified, SubjectTransferred
 from lifecycle.domain.trustee.events import AgreementEnded, AgreementSigned, TrusteeEngaged
+from lifecycle.policy.vocabulary import LegalBasis, RecipientKind
 
 PURPOSES = ["free-trial", "quotation", "customer-service", "account-login", "recommended-customers"]
 CATEGORIES = ["name", "company", "phone", "email"]
+READS = (PersonalDataRead, CustodyOpened)
 some_names = st.lists(st.integers(0, 50), min_size=1, max_size=3)
 some_instant = st.integers(0, 10_000)
 agreements = st.tuples(
@@ -37,21 +52,25 @@ agreements = st.tuples(
 
 def evidence(portfolio: Portfolio, *acts: DomainEvent, role: str = "service", trustee: Any = ()) -> Evidence:
     """The record of that life, and at its end what is said to have happened, whenever that was."""
-    judged, person, now = Judged("00", role, POLICY.judged_by), portfolio.life.subject.id, portfolio.now
-    told = [*portfolio.life.history, *((act, now) for act in acts if not isinstance(act, PersonalDataRead))]
+    policy, person, now = portfolio.policies[0], portfolio.life.subject.id, portfolio.now
+    judged = Judged("00", role, policy.judged_by)
+    told = [*portfolio.life.history, *((act, now) for act in acts if not isinstance(act, READS))]
     events = [(Recorded(person, n, at, event, judged), n) for n, (event, at) in enumerate(told, 1)]
-    reads = [(Recorded(person, 1, now, act, judged), 1) for act in acts if isinstance(act, PersonalDataRead)]
-    return Evidence(person, events, lambda _: list(trustee), [POLICY], reads)
+    reads = [(Recorded(person, 1, now, act, judged), 1) for act in acts if isinstance(act, READS)]
+    return Evidence(person, events, lambda _: list(trustee), [policy], reads)
 
 
 def verdict_of_last(known: Evidence, now: datetime) -> str:
     answer = of_a_read(known, 1, now) if known.reads else of_an_act(known, len(known.events), now)
     verdict: str = answer["verdict"]
+    counted(verdict)
     return verdict
 
 
-def asked_of(portfolio: Portfolio, which: list[int], when: int) -> tuple[list[str], datetime]:
-    names, instants_ = sorted(portfolio.life.subject.holdings), instants(portfolio)
+def asked_of(portfolio: Portfolio, which: list[int], when: int, purpose: str = "") -> tuple[list[str], datetime]:
+    """Some holdings, if there are such of those that were collected for the purpose, and an instant."""
+    there, instants_ = portfolio.life.subject.holdings, instants(portfolio)
+    names = sorted(n for n in there if any(g.purpose == purpose for g in there[n].grounds)) or sorted(there)
     return sorted({names[each % len(names)] for each in which}), instants_[when % len(instants_)]
 
 
@@ -131,6 +150,78 @@ def test_a_transfer_is_judged_as_the_oracle_judges_it(said, which, when, told):
     expected = all(may_go(story, name, at) or may_go(story, name, edge) for name in names)
     expected = expected and notice_at <= at
     assert verdict_of_last(known, portfolio.now) == ("lawful" if expected else "unlawful")
+
+
+@many
+@given(said=portfolios, which=some_names, when=some_instant, purpose=st.sampled_from(
+    ["free-trial", "free-trial", "quotation", "customer-service", "recommended-customers"]),
+    basis=st.sampled_from(["consent", "consent", "consent", "contract", "legal-duty", "emergency"]),
+    recipient=st.sampled_from(["job-board", "job-board", "somebody"]), method=st.sampled_from(["api", "api", "file-export"]))  # fmt: skip
+def test_a_provision_is_judged_as_the_oracle_judges_it(said, which, when, purpose, basis, recipient, method):
+    portfolio = Portfolio(policies=[PARTNERED]).live(said)
+    if not portfolio.life.subject.holdings:
+        return
+    names, at = asked_of(portfolio, which[:2], when, purpose)
+    provided = PersonalDataProvided(
+        occurred_at=at, recipient=recipient, to=RecipientKind.THIRD_PARTY, purpose=purpose, basis=LegalBasis(basis),
+        holdings=tuple(names), method=method,
+    )  # fmt: skip
+    story = Reader(portfolio.facts).up_to()
+    expected = "lawful" if may_provide(story, names, at, purpose, basis, recipient, method) else "unlawful"
+    assert verdict_of_last(evidence(portfolio, provided), portfolio.now) == expected
+
+
+some_days = st.none() | st.integers(-3, 3)
+instruments = st.tuples(
+    st.integers(-20, 1), st.none() | st.integers(-1, 20), st.none() | st.frozensets(st.sampled_from(CATEGORIES), min_size=2),
+    some_days, some_days, st.frozensets(st.integers(0, 2)),
+)  # fmt: skip
+
+
+@many
+@given(said=portfolios, which=some_names, when=some_instant, terms=instruments)
+def test_a_disclosure_is_judged_as_the_oracle_judges_it(said, which, when, terms):
+    portfolio = Portfolio().live(said)
+    if not portfolio.life.subject.holdings:
+        return
+    names, at = asked_of(portfolio, which, when)
+    collected = min(portfolio.life.subject.holdings[name].since for name in names)
+    instrument = instrument_of(at, collected, names, *terms)
+    disclosed = PersonalDataDisclosed(
+        occurred_at=at, authority="court", instrument="order", issued_on=instrument.issued,
+        expires_on=instrument.expires, period_from=instrument.collected_from, period_to=instrument.collected_to,
+        scope=None if instrument.categories is None else tuple(sorted(instrument.categories)),
+        categories=("name",), holdings=tuple(names), stored_only=tuple(sorted(instrument.stored_only)),
+    )  # fmt: skip
+    story = Reader(portfolio.facts).up_to()
+    expected = "lawful" if may_disclose(story, names, at, instrument) else "unlawful"
+    assert verdict_of_last(evidence(portfolio, disclosed), portfolio.now) == expected
+
+
+def instrument_of(
+    at: datetime, collected: datetime, names: list[str], issued: int, expires: Any, categories: Any, since: Any,
+    until: Any, reached: Any,
+) -> Instrument:  # fmt: skip
+    day, first = at.astimezone(ZONE).date(), collected.astimezone(ZONE).date()
+    stored_only = frozenset(names[each] for each in reached if each < len(names))
+    ends = None if expires is None else day + timedelta(days=expires)
+    period = [None if edge is None else first + timedelta(days=edge) for edge in (since, until)]
+    return Instrument(day + timedelta(days=issued), ends, categories, period[0], period[1], stored_only)
+
+
+@many
+@given(said=portfolios, which=some_names, when=some_instant, title=st.sampled_from(
+    ["legal-hold", "restricted-by-law", "statutory-minimum", "asked"]),
+    role=st.sampled_from(["custodian", "custodian", "custodian", "officer", "officer", "service"]))  # fmt: skip
+def test_an_opening_of_custody_is_judged_as_the_oracle_judges_it(said, which, when, title, role):
+    portfolio = Portfolio().live(said)
+    if not portfolio.life.subject.holdings:
+        return
+    names, at = asked_of(portfolio, which[:1], when)
+    opened = CustodyOpened(occurred_at=at, holdings=tuple(names), because=title)
+    story = Reader(portfolio.facts).up_to()
+    expected = "lawful" if may_open(story, names, at, title, role) else "unlawful"
+    assert verdict_of_last(evidence(portfolio, opened, role=role), portfolio.now) == expected
 
 
 def test_a_transfer_at_the_very_instant_of_the_collection_is_lawful():
