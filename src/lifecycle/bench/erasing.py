@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 from uuid import UUID
 
-from lifecycle.bench.crowd import crowd
+from lifecycle.bench.crowds import idle_crowd
 from lifecycle.bench.measuring import Measured, interleaved, seconds, tell
 from lifecycle.bench.stores import Place, copy_in, driver_id
 from lifecycle.bench.workload import POLICY, imported, lines, people
@@ -25,7 +25,7 @@ def bench(place: Place, size: int, runs: int) -> Iterator[Measured]:
     with place.store(POLICY) as small, place.store(POLICY) as large:
         for engine, many in ((small, min(FEW, size)), (large, size)):
             tell(f"{place.engine}: {many:,} people are stored")
-            crowd(engine, one(engine)[1], many)
+            idle_crowd(engine, one(engine)[1], many)
         works = [partial(erased, small), partial(Bare(small, min(FEW, size)), small)]
         works += [partial(erased, large), partial(Bare(large, size), large)]
         few, few_bare, many_, many_bare = interleaved(runs, *works)

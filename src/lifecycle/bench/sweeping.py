@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from lifecycle.bench.crowd import crowd
+from lifecycle.bench.crowds import idle_crowd
 from lifecycle.bench.measuring import Measured, interleaved, seconds, tell
 from lifecycle.bench.stores import Place, copy_in, driver_id
 from lifecycle.bench.workload import POLICY, imported, lines, people
@@ -39,7 +39,7 @@ def bench(place: Place, size: int, runs: int) -> Iterator[Measured]:
     with place.store(POLICY) as few, place.store(POLICY) as many:
         for engine, stored in ((few, FEW * size), (many, MANY * size)):
             tell(f"{place.engine}: {stored:,} holdings are stored that are not due")
-            crowd(engine, with_values(engine), stored // HELD)
+            idle_crowd(engine, with_values(engine), stored // HELD)
         floors = [BareDelete(few), BareDelete(many)]
         works = [partial(expiries, few, size, 1), partial(floors[0], size)]
         works += [partial(expiries, many, size, 1), partial(floors[1], size)]
