@@ -48,6 +48,13 @@ def test_a_transfer_is_announced_told_run_written_accepted_and_confirmed(
     assert CANARY not in status.everything
 
 
+def test_who_still_has_to_be_told_is_said_when_nobody_could_be_transferred(lived: Door):
+    lived("transfer", "announce", "newco", *NEWCO)
+    run = lived("transfer", "run", "newco").out
+    assert "0 transferred" in run
+    assert "To be told before: 1. Try: lifecycle transfer notify newco" in run
+
+
 def vkeys(door: Door) -> str:
     from lifecycle.engine import open_engine  # noqa: PLC0415
 

@@ -107,7 +107,10 @@ def run(context: typer.Context, transfer: Transfer, dry_run: DryRun = False) -> 
     """Transfer everybody who was told. From here on it cannot be called off. Stopped, it can be started again."""
     with opened(context, publishing=not dry_run) as engine, progress("transferring") as bar:
         done = engine.transfers.run(transfer, dry_run=dry_run, progress=bar)
+        waiting = 0 if here(context).json else engine.transfers.status(transfer)["to_notify"]
     _tell(context, done.as_json(), "transferred", dry_run)
+    if waiting:
+        say(f"To be told before: {waiting}. Try: lifecycle transfer notify {visible(transfer)}")
 
 
 def _tell(context: typer.Context, done: dict[str, int], what: str, dry_run: bool) -> None:
