@@ -42,7 +42,7 @@ def test_who_was_hit_is_told_in_numbers_and_without_a_value(lived: Door):
 
 def test_a_dry_run_puts_nothing_on_record(lived: Door):
     version = begun(lived)("--json", "incident", "show", "laptop").json["version"]
-    lived("incident", "notify", "laptop", "--dry-run")
+    assert "Would be told: 1 people" in lived("incident", "notify", "laptop", "--dry-run").out
     lived("incident", "affected", "laptop")
     assert lived("--json", "incident", "show", "laptop").json["version"] == version
 

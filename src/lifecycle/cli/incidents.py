@@ -110,7 +110,12 @@ def notify(
     """Tell everybody who was hit and does not know yet; broken off, it goes on where it stopped."""
     if dry_run:
         with opened(context) as engine:
-            json_line(engine.incidents.to_tell(incident))
+            would = engine.incidents.to_tell(incident)
+        if here(context).json:
+            json_line(would)
+        else:
+            skipped = sum(would["skipped"].values())
+            say(f"Would be told: {would['to_tell']} people; told already: {would['told']}; skipped: {skipped}")
         return
     outcome: Outcome | None
     with opened(context, publishing=True) as engine, progress("Telling people") as bar:
