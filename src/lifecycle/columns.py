@@ -72,29 +72,33 @@ class Ask(NamedTuple):
     values: Mapping[str, Any]
 
 
-def ask_together(c: Connection, asked: Sequence[Ask]) -> list[Sequence[Any]]:
-    """The rows that each question finds; their columns are attributes.
+def ask_together(c: Connection, asked: Sequence[Ask], last: bytes | None = None) -> list[Sequence[Any]]:
+    """The rows that each question finds; their columns are attributes. `last` are words that PostgreSQL is told in the
+    same message, behind them.
 
     Both drivers are asked past SQLAlchemy's handling of each statement, which took several times as long as the
     database. PostgreSQL is asked all of them in one message: what a single command asks is what it waits for.
     """
+    watched = is_watched(c)
     if c.dialect.name == "sqlite":
-        return [_asked_of_sqlite(c, each) for each in asked]
+        driver: Any = c.connection.driver_connection
+        return [_asked_of_sqlite(c, driver, each, watched=watched) for each in asked]
     prepared = [(_prepared(each.statement, c.dialect), each.values) for each in asked]
-    if watched := is_watched(c):
+    if watched:
         for one, values in prepared:
             before_statement(c, None, one.sql, one.watched(values))
-    results = exchange(c, [(one.sent, one.encoded(values)) for one, values in prepared])
+    results = exchange(c, [(one.sent, one.encoded(values)) for one, values in prepared], last)
     if watched:
         for (one, _), result in zip(prepared, results, strict=True):
             after_statement(c, Counted(result.ntuples), one.sql)
     return [one.read(result) for (one, _), result in zip(prepared, results, strict=True)]
 
 
-def _asked_of_sqlite(c: Connection, ask: Ask) -> list[Any]:
+def _asked_of_sqlite(c: Connection, driver: Any, ask: Ask, *, watched: bool) -> list[Any]:
     one = _prepared_for_sqlite(ask.statement, c.dialect)
     sql, given = one.filled(ask.values)
-    driver: Any = c.connection.driver_connection
+    if not watched:
+        return one.read(driver.execute(sql, given).fetchall())
     cursor = driver.cursor()
     before_statement(c, cursor, sql, given)
     rows = cursor.execute(sql, given).fetchall()

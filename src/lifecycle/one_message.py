@@ -62,8 +62,8 @@ def is_held_back(c: Connection) -> bool:
     return c.info.get(_HELD_BACK) is not None
 
 
-def exchange(c: Connection, sent: Sequence[Message]) -> list[PGresult]:
-    """Send all, then read all: one result for each.
+def exchange(c: Connection, sent: Sequence[Message], last: bytes | None = None) -> list[PGresult]:
+    """Send all, then read all: one result for each. `last` are words that end the transaction with it.
 
     Errors: those of psycopg. After one of the server's the transaction is to be rolled back, as ever; if the exchange
     itself is broken off, the connection is thrown away, as nobody could tell whose answers come next.
@@ -73,7 +73,7 @@ def exchange(c: Connection, sent: Sequence[Message]) -> list[PGresult]:
     words, before = info.pop(_HELD_BACK, None) or ((), ())
     driver: Any = c.connection.driver_connection
     try:
-        results, wanted = _exchanged(driver.pgconn, words, [*before, *sent], prepared)
+        results, wanted = _exchanged(driver.pgconn, words, [*before, *sent], last, prepared)
     except BaseException:
         c.invalidate()
         raise
@@ -81,7 +81,7 @@ def exchange(c: Connection, sent: Sequence[Message]) -> list[PGresult]:
 
 
 def _exchanged(
-    pg: PGconn, words: Sequence[bytes], sent: Sequence[Message], prepared: set[bytes]
+    pg: PGconn, words: Sequence[bytes], sent: Sequence[Message], last: bytes | None, prepared: set[bytes]
 ) -> tuple[list[PGresult], list[bytes | None]]:
     """All results, and for each what it is of: an answer, or the name of what is being prepared, or mere words."""
     pg.enter_pipeline_mode()
@@ -97,6 +97,9 @@ def _exchanged(
             wanted.append(name)
         pg.send_query_prepared(name, values, [1] * len(values), 1)
         wanted.append(None)
+    if last is not None:
+        pg.send_query_params(last, None)
+        wanted.append(b"")
     pg.pipeline_sync()
     results = _received(pg)
     pg.exit_pipeline_mode()

@@ -24,7 +24,10 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    event,
+    func,
     insert,
+    literal_column,
     select,
     text,
 )
@@ -32,7 +35,7 @@ from sqlalchemy import (
 from lifecycle.columns import Ask, Instant, ask_together
 from lifecycle.one_message import Sent, encoder_of, exchange
 from lifecycle.storage.database import Database
-from lifecycle.storage.failures import WroteFirst
+from lifecycle.storage.failures import Unavailable, WroteFirst
 from lifecycle.storage.rows import write_together
 
 MONDAY = datetime(2026, 1, 5, 9, 30, 0, 123456, tzinfo=UTC)
@@ -152,3 +155,49 @@ def interrupted(after: float) -> Iterator[None]:
 def test_a_type_that_does_not_travel_in_this_way_is_noticed_when_it_is_first_meant_to():
     with pytest.raises(TypeError, match="travels"):
         encoder_of(JSON())
+
+
+def test_what_is_asked_alone_leaves_no_transaction_behind(database: Database, table: Table):
+    """On the very connection that asked: it is taken from the pool again."""
+    ask = Ask(BY_ID, {"ids": [uuid4()]})
+    for _ in range(2):
+        assert database.ask_alone([ask, ask]) == [[], []]
+        with database.engine.connect() as c:
+            driver: Any = c.connection.driver_connection
+            busy = driver.in_transaction if database.is_sqlite else driver.pgconn.transaction_status
+            assert not busy
+
+
+def test_a_question_that_fails_alone_is_undone_and_the_next_is_answered(database: Database, table: Table):
+    good = Ask(BY_ID, {"ids": [uuid4()]})
+    unknown = Table("no_such_table", MetaData(), Column("id", Uuid))
+    bad = Ask(select(unknown).where(unknown.c.id == bindparam("id")), {"id": uuid4()})
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="lacks our tables"):
+            database.ask_alone([good, bad, good])
+        assert database.ask_alone([good, good]) == [[], []]
+
+
+def test_what_is_asked_alone_is_of_one_moment(database: Database, table: Table):
+    if not database.is_sqlite:
+        names = ("'transaction_isolation'", "'transaction_read_only'")
+        setting = [func.current_setting(literal_column(name), type_=Text) for name in names]
+        (row,) = database.ask_alone([Ask(select(*setting), {})])[0]
+        assert tuple(row) == ("repeatable read", "on")
+        return
+    ask, written = Ask(BY_ID, {"ids": [(id := uuid4())]}), list[UUID]()
+
+    def between(*_: Any) -> None:
+        """Somebody else commits after the first question."""
+        if written:
+            return
+        written.append(id)
+        other = Database(database.url)
+        with other.own() as c:
+            c.execute(INSERT, a_row(id=id))
+        other.close()
+
+    event.listen(database.engine, "after_cursor_execute", between)
+    assert database.ask_alone([ask, ask]) == [[], []]
+    event.remove(database.engine, "after_cursor_execute", between)
+    assert [row.id for row in database.ask_alone([ask])[0]] == written == [id]

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from lifecycle.audit import lawful_acts, lawful_answers, records, requests
+from lifecycle.audit.at_once import AtOnce
 from lifecycle.audit.explaining import explained
 from lifecycle.audit.history import events_of, history
 from lifecycle.audit.holdings import Picture, shown
@@ -87,6 +88,7 @@ class Views:
         self._clock = clock
         self._follower = follower
         self._calendars = calendars
+        self._at_once = AtOnce(database, vault, policies, follower) if vault and follower else None
 
     def holdings(
         self,
@@ -97,6 +99,11 @@ class Views:
     ) -> list[Json]:
         """What is or was held. Values are masked; `clear_for` a purpose shows those that it may see now."""
         now = self._clock.now()
+        if self._at_once is not None and as_of is None and as_known_at is None:
+            is_compared = clear_for is not None and self._database.is_sqlite
+            found = None if is_compared else self._at_once.holdings(subject_id, now, clear_for)
+            if found is not None:
+                return found
         with self._read_about(subject_id) as c:
             picture = self._picture(c, subject_id, now, as_of, as_known_at)
             if clear_for is not None and self._database.is_sqlite:

@@ -21,6 +21,7 @@ from lifecycle.ledger.many_rows import rows_of
 from lifecycle.policy.values import normalise_identifier
 from lifecycle.projections.duties import Told
 from lifecycle.storage.database import Database
+from lifecycle.vault.installation import EpochChanged, Found, Identifier
 from lifecycle.vault.vault import Vault
 
 Named = Mapping[str, str] | SubjectRef | UUID
@@ -46,11 +47,21 @@ class Reading:
             return self._recorded(_uuid(reference.id))
         type, value = reference.identifier
         identifier = (type, normalise_identifier(type, value))
-        with self._database.read() as c:
-            found = self._vault.find(c, [identifier])
+        found = self._found(identifier)
         if identifier not in found:
             raise UnknownSubject
         return found[identifier][0]
+
+    def _found(self, identifier: Identifier) -> Found:
+        installation = self._vault.remembered
+        if installation is not None:
+            by_token = installation.tokens([identifier])
+            try:
+                return installation.found_in(by_token, self._database.ask_alone(installation.asked_for(by_token)))
+            except EpochChanged:  # another than this process knows
+                pass
+        with self._database.read() as c:
+            return self._vault.find(c, [identifier])
 
     def erased(self, receipt: Mapping[str, Any]) -> UUID:
         """Who was given this receipt at their erasure. Raises NotAReceipt, UnknownSubject."""
@@ -70,6 +81,10 @@ class Reading:
         self, subject: Named, as_of: datetime | None = None, as_known_at: datetime | None = None
     ) -> list[Json]:
         """What is or was held, in which state, on which grounds, shared with whom."""
+        if isinstance(subject, UUID) and as_of is None and as_known_at is None and is_person_stream(subject):
+            found = self._views.holdings(subject)
+            if found:  # of whom something is held there is a record: nobody has to look for it
+                return found
         return self._views.holdings(self.subject_id(subject), as_of=as_of, as_known_at=as_known_at)
 
     def clear(self, subject_id: UUID, purpose: str) -> list[Json]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from operator import attrgetter
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import attrgetter, itemgetter
 from uuid import UUID
 
-from sqlalchemy import Boolean, Column, Connection, Integer, Table, Text, Uuid
+from sqlalchemy import Boolean, Column, Connection, Integer, Table, Text, Uuid, bindparam, select
 
-from lifecycle.columns import Instant
+from lifecycle.columns import Ask, Instant, ask_together
 from lifecycle.domain.subject.state import Subject
 from lifecycle.policy.model import Policy
 from lifecycle.projections.held import Held, HeldGround, Kept, held_by, in_order
 from lifecycle.projections.projection import Change, Portrait, rewrite, tables_of_a_projection
-from lifecycle.projections.rows import Row, about
+from lifecycle.projections.rows import Row
 
 metadata = tables_of_a_projection()
 
@@ -110,19 +111,45 @@ def _describe(subject: Subject) -> tuple[list[Row], list[Row], list[Row]]:
 PORTRAIT = Portrait(Holdings.tables, ("holdings", "activity", "holds", "mandatory_copies"), _describe)
 
 
-def current_holdings(c: Connection, subject_id: UUID) -> list[Held]:
-    """Everything ever held about one person, as it is projected now; three queries, however many holdings."""
-    grounds: dict[str, list[HeldGround]] = {}
-    for row in about(c, current_ground, ("holding", *_OF_A_GROUND), subject_id):
-        grounds.setdefault(row[0], []).append(HeldGround(*row[1:]))
-    keepers: dict[str, list[Kept]] = {}
-    for row in about(c, current_keeper, ("holding", *_OF_A_KEEPER), subject_id):
-        keepers.setdefault(row[0], []).append(Kept(*row[1:]))
-    held = [
-        Held(**dict(zip(_OF_A_HOLDING, row, strict=True)))
-        for row in about(c, current_holding, _OF_A_HOLDING, subject_id)
-    ]
-    return in_order(
-        one._replace(grounds=tuple(grounds.get(one.holding, ())), keepers=tuple(keepers.get(one.holding, ())))
-        for one in held
+_GROUND = len(_OF_A_HOLDING)  # where in a row of both the ground begins
+_WITH_GROUNDS = (
+    select(*(current_holding.c[name] for name in _OF_A_HOLDING), *(current_ground.c[name] for name in _OF_A_GROUND))
+    .outerjoin_from(
+        current_holding,
+        current_ground,
+        (current_ground.c.subject_id == current_holding.c.subject_id)
+        & (current_ground.c.holding == current_holding.c.holding),
     )
+    .where(current_holding.c.subject_id == bindparam("id"))
+    .order_by(current_holding.c.holding, current_ground.c.number)
+)
+_KEEPERS = (
+    select(current_keeper.c.holding, *(current_keeper.c[name] for name in _OF_A_KEEPER))
+    .where(current_keeper.c.subject_id == bindparam("id"))
+    .order_by(current_keeper.c.holding, current_keeper.c.number)
+)
+
+
+def asks_for_holdings(subject_id: UUID) -> list[Ask]:
+    """What `holdings_in` has to be given the answers to: so that they can be asked together with something else."""
+    return [Ask(_WITH_GROUNDS, {"id": subject_id}), Ask(_KEEPERS, {"id": subject_id})]
+
+
+def holdings_in(with_grounds: Iterable[Row], kept: Iterable[Row]) -> list[Held]:
+    """Everything ever held about one person, as it is projected now."""
+    keepers: dict[str, list[Kept]] = {}
+    for row in kept:
+        keepers.setdefault(row[0], []).append(Kept(*row[1:]))
+    held: list[Held] = []
+    for holding, rows in groupby(with_grounds, key=itemgetter(0)):
+        each = list(rows)
+        grounds = tuple([HeldGround(*row[_GROUND:]) for row in each if row[_GROUND] is not None])
+        *begins, obstructed_at, transferred_at = each[0][:_GROUND]
+        own = (grounds, tuple(keepers.get(holding, ())), obstructed_at, transferred_at)
+        held.append(Held._make((*begins, *own)))
+    return in_order(held)
+
+
+def current_holdings(c: Connection, subject_id: UUID) -> list[Held]:
+    """The same, asked by itself; two questions, however many holdings."""
+    return holdings_in(*ask_together(c, asks_for_holdings(subject_id)))

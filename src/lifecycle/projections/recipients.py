@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import attrgetter
 from uuid import UUID
 
-from sqlalchemy import Column, Connection, Integer, Table, Text, Uuid
+from sqlalchemy import Column, Connection, Integer, Table, Text, Uuid, bindparam, select
 
-from lifecycle.columns import Instant
+from lifecycle.columns import Ask, Instant, ask_together
 from lifecycle.domain.subject.state import Subject
 from lifecycle.policy.model import Policy
 from lifecycle.policy.vocabulary import RecipientKind
 from lifecycle.projections.projection import Change, Portrait, rewrite, tables_of_a_projection
-from lifecycle.projections.rows import Row, about
+from lifecycle.projections.rows import Row
 
 recipient_of_holding = Table(
     "recipient_of_holding",
@@ -96,6 +96,23 @@ def _describe(subject: Subject) -> list[list[Row]]:
 PORTRAIT = Portrait((recipient_of_holding,), ("holdings",), _describe)
 
 
-def current_recipients(c: Connection, subject_id: UUID) -> list[GivenTo]:
+_GIVEN = (
+    select(*(recipient_of_holding.c[name] for name in _FIELDS))
+    .where(recipient_of_holding.c.subject_id == bindparam("id"))
+    .order_by(recipient_of_holding.c.number)
+)
+
+
+def asks_for_recipients(subject_id: UUID) -> Ask:
+    """What `recipients_in` has to be given the answer to: so that it can be asked together with something else."""
+    return Ask(_GIVEN, {"id": subject_id})
+
+
+def recipients_in(rows: Iterable[Row]) -> list[GivenTo]:
     """Who was ever given something of one person, as it is projected now."""
-    return [GivenTo(*row) for row in about(c, recipient_of_holding, _FIELDS, subject_id)]
+    return [GivenTo(*row) for row in rows]
+
+
+def current_recipients(c: Connection, subject_id: UUID) -> list[GivenTo]:
+    """The same, asked by itself."""
+    return recipients_in(ask_together(c, [asks_for_recipients(subject_id)])[0])

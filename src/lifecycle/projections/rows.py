@@ -11,8 +11,7 @@ from uuid import UUID
 from sqlalchemy import JSON, BigInteger, Boolean, Connection, Date, Dialect, Integer, Table, Text, Uuid
 from sqlalchemy.exc import DBAPIError
 
-from lifecycle.columns import Instant, instant_of, microseconds
-from lifecycle.ledger.many_rows import rows_of
+from lifecycle.columns import Instant, microseconds
 
 Row: TypeAlias = tuple[Any, ...]
 """The values of a row, in the order of the table's columns."""
@@ -63,30 +62,6 @@ def take_out(c: Connection, table: Table, people: Collection[UUID]) -> None:
             c.exec_driver_sql(f"DELETE FROM {name} WHERE subject_id IN (SELECT value FROM json_each(?))", (marks,))  # noqa: S608
         else:
             c.exec_driver_sql(f"DELETE FROM {name} WHERE subject_id = ANY (%s)", (some,))  # noqa: S608
-
-
-def about(c: Connection, table: Table, names: Sequence[str], person: UUID) -> list[Row]:
-    """What a table has of these columns about one person, in the order of its key."""
-    query, converted = _about(table, tuple(names), c.dialect.name)
-    rows = rows_of(c, query, (person.hex if c.dialect.name == "sqlite" else person,))
-    return _converted(rows, converted) if rows else []
-
-
-@cache
-def _about(table: Table, names: tuple[str, ...], engine: str) -> tuple[str, list[tuple[int, Callable[[Any], Any]]]]:
-    columns = ", ".join(f'"{name}"' for name in names)
-    keys = ", ".join(f'"{column.name}"' for column in table.primary_key.columns)
-    mark = "?" if engine == "sqlite" else "%s"
-    kinds = ((at, _reading(table.c[name].type, engine)) for at, name in enumerate(names))
-    query = f"SELECT {columns} FROM {_name(table, engine)} WHERE subject_id = {mark} ORDER BY {keys}"  # noqa: S608
-    return query, [(at, convert) for at, convert in kinds if convert is not None]
-
-
-def _reading(kind: Any, engine: str) -> Callable[[Any], Any] | None:
-    """How what the driver has becomes what the column holds."""
-    if isinstance(kind, Instant):
-        return instant_of
-    return bool if engine == "sqlite" and isinstance(kind, Boolean) else None
 
 
 def _converted(rows: Iterable[Row], converted: Sequence[tuple[int, Callable[[Any], Any]]]) -> list[Row]:

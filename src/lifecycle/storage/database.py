@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol, cast
 
 from sqlalchemy import Connection, Engine
 
-from lifecycle.columns import Counted, after_statement, before_statement
+from lifecycle.columns import Ask, Counted, after_statement, ask_together, before_statement
 from lifecycle.one_message import Sent, hold_back, is_held_back, send_now
 from lifecycle.storage.engines import BEGIN, LATER, TO_READ, TO_WRITE, address_of, server_engine, sqlite_engine, told
 from lifecycle.storage.failures import CANNOT_OPEN, READ_ONLY, Unavailable, spoken
@@ -99,6 +99,21 @@ class Database:
         with self._snapshot(self._reading_later) as c:
             yield c
             assert self.is_sqlite or not is_held_back(c), "nothing was asked, or by other ways and out of the snapshot"
+
+    def ask_alone(self, asked: Sequence[Ask]) -> list[Sequence[Any]]:
+        """A snapshot that is over with these questions: to PostgreSQL its beginning, they and its end are one message.
+
+        It goes past SQLAlchemy's transactions, which took a fifth of a read of one person. Questions write nothing.
+        """
+        self._look()
+        with self._spoken(), self._reading.connect() as c:
+            if not self.is_sqlite:
+                hold_back(c, TO_READ)
+                return ask_together(c, asked, last=b"COMMIT")
+            told(c, "BEGIN")
+            answers = ask_together(c, asked)
+            told(c, "COMMIT")
+            return answers
 
     @contextmanager
     def _snapshot(self, engine: Engine) -> Iterator[Connection]:

@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
-from typing import NamedTuple, Protocol, TypedDict
+from typing import Any, NamedTuple, Protocol, TypedDict
 from uuid import UUID
 
 from sqlalchemy import Connection, delete, select
 
+from lifecycle.columns import Ask
 from lifecycle.errors import StoreUnavailable
 from lifecycle.ledger.many_rows import rows_of
 from lifecycle.ledger.sequencer import log_size, sequence, waiting_entries
@@ -133,6 +134,14 @@ class Follower:
         mark = "?" if self._database.is_sqlite else "%s"
         query = _BEHIND.format(marks=", ".join([mark] * len(ids)), mark=mark)
         return not rows_of(c, query, (*ids, min(known.values(), default=0)))
+
+    def asks_how_far(self, stream_id: UUID) -> Ask:
+        """What `is_up_to_date` has to be given the answer to: so that it can be asked together with something else."""
+        return standing.asks_how_far(self.projections, stream_id)
+
+    def is_up_to_date(self, answer: Sequence[Any]) -> bool:
+        """Whether there is this stream, and every projection has its newest event."""
+        return standing.is_up_to_date(self.projections, answer)
 
     def rebuild(self, name: str | None = None, progress: Progress | None = None) -> int:
         """Empty one projection, or all, and fill it from the first event. Errors: UnknownProjection."""

@@ -48,6 +48,12 @@ class Policies:
                 )
             return self._known[1]
 
+    def if_known(self, answer: Sequence[Any]) -> tuple[Policy, ...] | None:
+        """The same; None if there are others than this process has read."""
+        head = answer[0].version if answer else 0
+        known = self._known
+        return known[1] if known[0] == head else None
+
     @property
     def remembered(self) -> tuple[Policy, ...]:
         """What was known last; there may be more."""

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
     Integer,
+    Select,
     Table,
     Text,
+    and_,
+    bindparam,
     func,
     insert,
     inspect,
+    literal_column,
+    or_,
     select,
     tuple_,
     update,
@@ -21,7 +29,9 @@ from sqlalchemy import (
 
 from lifecycle.columns import Ask, ask_together
 from lifecycle.errors import Invalid, StoreUnavailable, shown
+from lifecycle.ledger.tables import event_position
 from lifecycle.projections.projection import SCHEMA, Projection, tables_of_a_projection
+from lifecycle.storage.tables import stream_head
 
 _ONE_AT_A_TIME = 7_305_815  # any number: the lock that processes contend for who make the tables at once
 
@@ -63,6 +73,45 @@ def positions(c: Connection, projections: Iterable[Projection]) -> dict[str, int
             raise MadeByNewer(f"The projection {projection.name!r} was made by a newer program.")
     fitting = (p.name for p in projections if p.name in known and known[p.name].version == p.version)
     return {name: known[name].position for name in fitting}
+
+
+def asks_how_far(projections: Sequence[Projection], stream_id: UUID) -> Ask:
+    """What `is_up_to_date` has to be given the answer to: so that it can be asked together with something else."""
+    return Ask(_how_far(tuple((each.name, each.version) for each in projections)), {"stream_id": stream_id})
+
+
+def is_up_to_date(projections: Sequence[Projection], answer: Sequence[Any]) -> bool:
+    """Whether there is this stream, and every projection is made as it should be and has the newest event."""
+    if not answer:
+        return False
+    version, position, made, least = answer[0]
+    return made == len(projections) and (version == 0 or (position is not None and position < least))
+
+
+@cache
+def _how_far(made: tuple[tuple[str, int], ...]) -> Select[Any]:
+    """One row: the stream's head, the place of its newest event, and how many of these projections there are and how
+    far the last of them is."""
+    head, place = stream_head.c, event_position.c
+    # Names and numbers of our own programs stand in the text.
+    these = or_(
+        *(
+            and_(column.name == literal_column(f"'{name}'"), column.version == literal_column(str(n)))
+            for name, n in made
+        )
+    )
+    return (
+        select(
+            head.version,
+            place.position,
+            select(func.count()).where(these).scalar_subquery().label("made"),
+            select(func.min(column.position)).where(these).scalar_subquery().label("least"),
+        )
+        .outerjoin_from(
+            stream_head, event_position, (place.stream_id == head.stream_id) & (place.version == head.version)
+        )
+        .where(head.stream_id == bindparam("stream_id"))
+    )
 
 
 def move(c: Connection, projections: Sequence[Projection], old: int, new: int) -> None:

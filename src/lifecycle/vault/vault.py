@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from threading import Lock
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -56,6 +56,19 @@ class StaleKeys(Conflict):
 
     code: ClassVar[str] = "stale-keys"
     remedy: ClassVar[str] = "read the person's keys again"
+
+
+class DataKey(Protocol):
+    """A row of a data key, with the generation of its person's keys in the same snapshot."""
+
+    @property
+    def kid(self) -> str: ...
+    @property
+    def hid(self) -> str: ...
+    @property
+    def wrapped(self) -> bytes: ...
+    @property
+    def generation(self) -> int: ...
 
 
 class Wanted(NamedTuple):
@@ -139,12 +152,24 @@ class Vault:
     def keys_in(
         self, db: Connection, ids: Sequence[UUID], answers: Iterable[Sequence[Answer]]
     ) -> dict[UUID, SubjectKeys]:
-        known = {row.subject_id: self._keys(db, row) for rows in answers for row in rows}
+        known = {
+            row.subject_id: self._keys(row) or self._unwrapped(self.kek(db, row.epoch), row)
+            for rows in answers
+            for row in rows
+        }
         with self._lock:
             for subject_id in ids:
                 if subject_id not in known:
                     self._known.pop(subject_id, None)
         return known
+
+    def keys_at_hand(self, row: Answer) -> SubjectKeys | None:
+        """The keys of whose row this is; None if it takes a key of an epoch that this process has not met."""
+        if (known := self._keys(row)) is not None:
+            return known
+        installation = self._installation
+        kek = next((one.kek for one in installation.open if one.epoch == row.epoch), None) if installation else None
+        return None if kek is None else self._unwrapped(kek, row)
 
     def open_values(self, db: Connection, wanted: Sequence[Wanted]) -> list[Personal[JsonValue]]:
         """Open many values of any number of people with one query for their keys."""
@@ -157,7 +182,7 @@ class Vault:
         lacking = [value for value in wanted if _is_lacking(value, rows)]
         stored_only = _in_custody(db, lacking)
         return [
-            Withheld.CUSTODY if _place(value) in stored_only else _opened(value, rows.get(_place(value)))
+            Withheld.CUSTODY if _place(value) in stored_only else disclosed(value, rows.get(_place(value)))
             for value in wanted
         ]
 
@@ -177,16 +202,18 @@ class Vault:
         self._newest = max(self._newest, loaded.epoch)
         return loaded
 
-    def _keys(self, db: Connection, row: Answer) -> SubjectKeys:
-        seen = (row.generation, row.epoch, bytes(row.wrapped), bytes(row.record_wrapped))
+    def _keys(self, row: Answer) -> SubjectKeys | None:
         with self._lock:
             known = self._known.get(row.subject_id)
-            if known and known[0] == seen:
-                self._known.move_to_end(row.subject_id)
-                return known[1]
-        keys = unwrap_subject(self.kek(db, row.epoch), row)
+            if known is None or known[0] != _seen(row):
+                return None
+            self._known.move_to_end(row.subject_id)
+            return known[1]
+
+    def _unwrapped(self, kek: AESGCM, row: Answer) -> SubjectKeys:
+        keys = unwrap_subject(kek, row)
         with self._lock:
-            self._known[row.subject_id] = (seen, keys)
+            self._known[row.subject_id] = (_seen(row), keys)
             self._known.move_to_end(row.subject_id)
             if len(self._known) > self._remember:
                 self._known.popitem(last=False)
@@ -203,6 +230,10 @@ class Vault:
             found = ask_together(db, [Ask(_DATA_KEYS, asked)])[0]
             rows.update({(row.subject_id, row.kid): row for row in found})
         return rows
+
+
+def _seen(row: Answer) -> tuple[int, int, bytes, bytes]:
+    return row.generation, row.epoch, bytes(row.wrapped), bytes(row.record_wrapped)
 
 
 def _place(value: Wanted) -> tuple[UUID, str]:
@@ -222,7 +253,8 @@ def _in_custody(db: Connection, lacking: Sequence[Wanted]) -> set[tuple[UUID, st
     return found
 
 
-def _opened(value: Wanted, row: Answer | None) -> bytes | Withheld:
+def disclosed(value: Wanted, row: DataKey | None) -> bytes | Withheld:
+    """The exact bytes that were sealed, by the row of the key that they were sealed with; without one it is erased."""
     keys, part = value.keys, value.part
     dk: bytes | None = None
     if part.kid == keys.rk_kid:
