@@ -14,6 +14,7 @@ from cli.doors import CANARY, DATA, EMAIL, WHO, Door, collect, consent, document
 
 from lifecycle.cli.main import command_line
 from lifecycle.cli.parts import PARTS
+from lifecycle.cli.schemas import KEPT, of_the_models, written
 from lifecycle.commands.registry import COMMANDS
 from lifecycle.domain.catalogue import KINDS
 
@@ -207,6 +208,12 @@ def test_the_schemas_are_of_everything_that_can_be_asked_and_recorded(empty: Doo
     assert set(empty("schema", "events").json) == set(KINDS)
 
 
+@pytest.mark.parametrize("what", KEPT)
+def test_the_schemas_of_the_package_are_those_of_its_models(what: str):
+    """Where this fails a model has changed: `python -m lifecycle.cli.schemas` writes the files anew."""
+    assert KEPT[what].read_text(encoding="utf-8") == written(of_the_models(what))
+
+
 def test_the_version_is_said(empty: Door):
     assert empty("--version").out.startswith("lifecycle ")
 
@@ -254,8 +261,9 @@ def test_what_needs_no_store_loads_none_of_what_is_slow(line: str):
 
 
 @pytest.mark.parametrize("what", ["commands", "events"])
-def test_a_schema_is_told_without_what_a_store_needs(what: str):
-    assert loaded_by("schema", what, among=(*NEVER_AT_THE_START, *FOR_A_STORE)) == []
+def test_a_schema_is_told_without_models_and_what_a_store_needs(what: str):
+    models = ("lifecycle.commands.document", "lifecycle.domain.event", "lifecycle.policy.model")
+    assert loaded_by("schema", what, among=(*NEVER_AT_THE_START, *FOR_A_STORE, *models)) == []
 
 
 @pytest.mark.usefixtures("door")
@@ -268,4 +276,6 @@ def test_a_command_that_opens_a_store_loads_what_it_needs_alone():
         "lifecycle.engine.incidents",
     )
     others += ("lifecycle.engine.transferring", "lifecycle.commands.subject.collect", "lifecycle.cli.subjects")
-    assert loaded_by("vault", "status", among=(*NEVER_AT_THE_START, *others)) == []
+    acting = ("lifecycle.engine.executing", "lifecycle.schedule.sweep", "lifecycle.processes.erase_what_was_ordered")
+    record = ("lifecycle.domain.subject.events", "lifecycle.projections.registry", "sqlalchemy.dialects.postgresql")
+    assert loaded_by("vault", "status", among=(*NEVER_AT_THE_START, *others, *acting, *record)) == []

@@ -46,12 +46,12 @@ class NotATime(Invalid):
 
 def instant(text: str | None, option: str) -> datetime | None:
     """An option's time; None when it was not given."""
+    if text is None:
+        return None
     from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 -- the line must start quickly
 
     from lifecycle.commands.document import Instant  # noqa: PLC0415
 
-    if text is None:
-        return None
     try:
         return TypeAdapter(Instant).validate_python(text)
     except ValidationError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -15,6 +16,9 @@ from lifecycle.cli.here import Here
 from lifecycle.cli.parts import PARTS, parts_for
 
 DONE, INTERRUPTED = 0, 130
+COLLECTED_EVERY = (
+    100_000  # new objects; the 700 of Python have it look through all modules again and again as they load
+)
 WITH_A_VALUE = ("--db", "--keys", "--now")
 
 
@@ -56,6 +60,8 @@ def command_line(name: str | None = None) -> typer.Typer:
 
 def run() -> None:
     """The entry point of the installed command."""
+    gc.set_threshold(COLLECTED_EVERY)
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # a plugin would see every value; looking for them takes time
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that lacks a character shows its code
             stream.reconfigure(errors="backslashreplace")

@@ -174,16 +174,11 @@ def _rejects_to(path: Path | None) -> BinaryIO:
 
 def schema(what: Annotated[str, typer.Argument(help="`commands` or `events`")]) -> None:
     """Print the JSON Schema of all commands, or of all event kinds."""
-    if what == "commands":
-        from lifecycle.commands.registry import COMMANDS  # noqa: PLC0415
+    from lifecycle.cli.schemas import KEPT, kept  # noqa: PLC0415
 
-        json_line({verb: entry.model.model_json_schema(by_alias=True) for verb, entry in COMMANDS.items()})
-    elif what == "events":
-        from lifecycle.domain.catalogue import KINDS  # noqa: PLC0415
-
-        json_line({kind: event.model_json_schema() for kind, event in sorted(KINDS.items())})
-    else:
+    if what not in KEPT:
         raise typer.BadParameter("`commands` or `events`", param_hint="WHAT")
+    json_line(kept(what))
 
 
 def demo(

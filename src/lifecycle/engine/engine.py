@@ -1,8 +1,4 @@
-"""The engine: commands in, outcomes out; each batch one snapshot, one decision after the other, one transaction.
-
-What only some commands of the line need (reading, packages, transfers, incidents) is loaded when it is first asked for:
-every command of the line opens an engine, and most want little of it.
-"""
+"""The engine: commands in, outcomes out; each batch one snapshot, one decision after the other, one transaction."""
 
 from __future__ import annotations
 
@@ -15,177 +11,49 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self
 from uuid import UUID
 
-from pydantic import ValidationError
-from sqlalchemy import Connection
-
-from lifecycle.clock import Clock
-from lifecycle.commands.document import Command
-from lifecycle.commands.outcome import Outcome
-from lifecycle.commands.parsing import Malformed, faults_of
-from lifecycle.domain.open_records import Named
-from lifecycle.domain.subject.state import Subject
-from lifecycle.engine import standing
-from lifecycle.engine.answers import NotRead
-from lifecycle.engine.asking import Question
-from lifecycle.engine.executing import Executing
-from lifecycle.engine.group_commit import GroupCommit
-from lifecycle.engine.publishing import Publishing
-from lifecycle.engine.sealing_off import Watch, compare, refuse_what_came_back
-from lifecycle.engine.ticking import Ticking
-from lifecycle.errors import StoreUnavailable
-from lifecycle.ledger.checkpoint_rows import Published
-from lifecycle.ledger.sequencer import sequence
-from lifecycle.outbox.delivery import Delivery
-from lifecycle.outbox.notices import NoticeDelivery
-from lifecycle.policy.calendars import Calendars
-from lifecycle.policy.countries import STANDARD
-from lifecycle.processes.deliver_instructions import DeliverInstructions, letter_of
-from lifecycle.processes.erase_what_was_ordered import EraseWhatWasOrdered
-from lifecycle.processes.expunge_when_evidence_is_over import ExpungeWhenEvidenceIsOver
-from lifecycle.processes.finalise_when_an_epoch_ends import Ended, FinaliseWhenAnEpochEnds
-from lifecycle.processes.reacting import Reacting, Reaction, ReactionInPages
-from lifecycle.processes.registry import REACTIONS
-from lifecycle.processes.sinks import ErasureSink
-from lifecycle.processes.take_custody_of_what_is_stored_only import TakeCustodyOfWhatIsStoredOnly
-from lifecycle.projections.registry import PROJECTIONS
-from lifecycle.projections.retention_calendar import Falling
-from lifecycle.schedule.sweep import Progress, Sweep, Swept
-from lifecycle.schedule.sweep_open_records import SweepOpenRecords
-from lifecycle.settings import ledger_beside
-from lifecycle.storage import facts, idempotency, schema
-from lifecycle.storage.application import Streams
-from lifecycle.storage.database import Database
-from lifecycle.storage.folding import folded
-from lifecycle.storage.following import Follower
-from lifecycle.storage.policies import Policies
-from lifecycle.storage.server_clock import clock_of
-from lifecycle.storage.simulated import SimulatedClock
-from lifecycle.vault.custody import Custodian
-from lifecycle.vault.custody_keys import CustodyKeys
-from lifecycle.vault.epochs import EpochKeys
-from lifecycle.vault.installation import EpochChanged
-from lifecycle.vault.journal import ErasureJournal
+from lifecycle.engine.parts import Parts
+from lifecycle.engine.sealing_off import refuse_what_came_back
+from lifecycle.storage import idempotency, unfinished
 from lifecycle.vault.spent import forget_spent
-from lifecycle.vault.vault import Vault
 
 if TYPE_CHECKING:
-    from lifecycle.engine.custody import OpeningCustody
-    from lifecycle.engine.incidents import Incidents
+    from sqlalchemy import Connection
+
+    from lifecycle.commands.document import Command
+    from lifecycle.commands.outcome import Outcome
+    from lifecycle.domain.open_records import Named
+    from lifecycle.domain.subject.state import Subject
+    from lifecycle.engine.asking import Question
+    from lifecycle.engine.group_commit import GroupCommit
     from lifecycle.engine.packaging import Made, Token
-    from lifecycle.engine.reading import Reading
     from lifecycle.engine.restoring import Restoring
     from lifecycle.engine.revisions import Revisions
+    from lifecycle.engine.ticking import Ticking
     from lifecycle.engine.transferring import Transferring
+    from lifecycle.ledger.checkpoint_rows import Published
+    from lifecycle.processes.finalise_when_an_epoch_ends import Ended
+    from lifecycle.projections.retention_calendar import Falling
+    from lifecycle.schedule.sweep import Progress, Swept
 
-TRIES = 8
-TRIES_ALONE = 64
-PAUSE = 0.005  # seconds
 BATCH = 1_000
 REQUESTER = {"id": "requester", "role": "subject"}
 AT_ONCE = 4_096  # entries that are given their places in one transaction
 
 
-class Busy(StoreUnavailable):
-    remedy = "try again; many writers work on the same person"
-
-
-class Engine:
+class Engine(Parts):
     """Appends facts under the policy. One object serves all threads of a process; close it when done."""
 
-    def __init__(
-        self,
-        database: Database,
-        keys: Path,
-        clock: Clock | None = None,
-        ledger: Path | None = None,
-        *,
-        sinks: Sequence[ErasureSink] = (),
-        custody: Path | None = None,
-        even_sealed_off: bool = False,
-        calendars: Calendars = STANDARD,
-        outbox: Delivery | None = None,
-        notices: NoticeDelivery | None = None,
-    ) -> None:
-        schema.check(database)
-        self.database = database
-        self.keys = keys
-        self.calendars = calendars
-        with database.read() as c:
-            self.is_simulated = facts.is_simulated(c)
-            origin = facts.origin(c)
-        self.clock: Clock = SimulatedClock(database) if self.is_simulated else clock or clock_of(database)
-        self.vault = Vault(EpochKeys(keys))
-        self.journal = ErasureJournal(keys)
-        self.journal.check()  # missing or broken, it would not be known what a restored store has to erase again
-        self.log = Publishing(database, keys, ledger or ledger_beside(keys), origin)
-        if not even_sealed_off:
-            compare(database, self.journal, self.log.anchor).refuse()
-            database.watching = Watch(database, self.journal, self.log.anchor)
-        self.streams = Streams(database)
-        self.policies = Policies(database)
-        self.follower = Follower(database, self.streams, self.policies, PROJECTIONS)
-        self._custodian = custodian = Custodian(CustodyKeys(custody or keys))
-        self.taking = TakeCustodyOfWhatIsStoredOnly(database, self.streams, self.vault, custodian)
-        self.erasing = EraseWhatWasOrdered(database, self.streams, self.vault, self.journal, self.policies, sinks)
-        self.ending = FinaliseWhenAnEpochEnds(
-            database, self.streams, self.vault, self.vault.epoch_keys, self.policies, custodian.keys
-        )
-        self.expunging = ExpungeWhenEvidenceIsOver(database, self.streams, self.follower, self.policies, self.drain)
-        self.sweeping = Sweep(
-            database, self.streams, self.policies, self.vault, self.erasing, self.taking, self.drain, calendars
-        )
-        delivering = () if outbox is None else (DeliverInstructions(outbox, self.vault.instruction_token),)
-        telling = () if notices is None else self._telling(notices)
-        self.reacting = Reacting(database, (*REACTIONS, *delivering, *telling), self.execute_many, self.drain)
-        self.sweeping_open_records = SweepOpenRecords(database, self.execute_many, self.drain)
-        self.executing = Executing(
-            database, self.streams, self.vault, self.policies, self.clock, calendars, self.erasing, self.taking,
-            resume=self.resume,
-        )  # fmt: skip
-        self._group = GroupCommit(self._together, BATCH)
-        self._ticking = Ticking(self)
-        try:
-            with database.read() as c:
-                self.vault.installation(c)
-        except EpochChanged:  # one ended just then, and its key went: a new snapshot knows
-            with database.read() as c:
-                self.vault.installation(c)
+    @cached_property
+    def _group(self) -> GroupCommit:
+        from lifecycle.engine.group_commit import GroupCommit  # noqa: PLC0415
 
-    def _telling(self, notices: NoticeDelivery) -> Sequence[Reaction | ReactionInPages]:
-        """What has people told, where what they are told has a place to go to."""
-        from lifecycle.processes.deliver_notices import DeliverNotices  # noqa: PLC0415
-        from lifecycle.processes.tell_people_of_a_revision import TellPeopleOfARevision  # noqa: PLC0415
-        from lifecycle.processes.tell_whoever_comes_before_the_day import TellWhoeverComesBeforeTheDay  # noqa: PLC0415
-
-        return (
-            TellPeopleOfARevision(self.policies, self.clock),
-            TellWhoeverComesBeforeTheDay(self.policies, self.clock),
-            DeliverNotices(notices, self.policies, self.subject_state, self.vault.cmd),
-        )
-
-    # -- what is loaded when it is needed ----------------------------------------------------------------------------
+        return GroupCommit(self._together, BATCH)
 
     @cached_property
-    def read(self) -> Reading:
-        from lifecycle.audit.views import Views  # noqa: PLC0415
-        from lifecycle.engine.reading import Reading  # noqa: PLC0415
+    def _ticking(self) -> Ticking:
+        from lifecycle.engine.ticking import Ticking  # noqa: PLC0415
 
-        views = Views(self.database, self.vault, self.policies, self.clock, self.follower, self.calendars)
-        return Reading(self.database, self.vault, views, self.drain)
-
-    @cached_property
-    def custody(self) -> OpeningCustody:
-        from lifecycle.engine.custody import OpeningCustody  # noqa: PLC0415
-
-        return OpeningCustody(self.database, self.streams, self.vault, self._custodian, self.execute)
-
-    @cached_property
-    def incidents(self) -> Incidents:
-        from lifecycle.engine.incidents import Incidents  # noqa: PLC0415
-
-        return Incidents(
-            self.database, self.streams, self.vault, self.policies, self.clock, self.execute_many, self.drain
-        )
+        return Ticking(self)
 
     @property
     def transfers(self) -> Transferring:
@@ -214,8 +82,10 @@ class Engine:
         Returns only after the commit is durable. A malformed document is answered `invalid`, a refusal `refused`;
         StoreUnavailable is raised when nothing could be decided.
         """
+        from lifecycle.engine.asking import Question  # noqa: PLC0415
+
         question = self.executing.question(command)
-        return question if isinstance(question, Outcome) else self._group.submit(question)
+        return self._group.submit(question) if isinstance(question, Question) else question
 
     def execute_many(self, commands: Sequence[Command | Mapping[str, Any]]) -> list[Outcome]:
         """Decide and append many commands in order, a transaction for each thousand."""
@@ -241,7 +111,11 @@ class Engine:
 
         Raises the refusal that says what is lacking: role, ground, or that it is storage only. Policy clause 4.
         """
+        from pydantic import ValidationError  # noqa: PLC0415
+
+        from lifecycle.commands.parsing import Malformed, faults_of  # noqa: PLC0415
         from lifecycle.commands.subject.read_clear import ReadClear  # noqa: PLC0415
+        from lifecycle.engine.answers import NotRead  # noqa: PLC0415
 
         document = {"id": secrets.token_hex(16), "subject": subject, "purpose": purpose, "actor": actor}
         try:
@@ -307,6 +181,8 @@ class Engine:
 
     def subject_state(self, subject_id: UUID) -> Subject:
         """The state that a person's record adds up to; values are not part of it."""
+        from lifecycle.storage.folding import folded  # noqa: PLC0415
+
         state: Subject = self.streams.repository.get(subject_id, projector_func=folded)
         return state
 
@@ -314,6 +190,8 @@ class Engine:
 
     def drain(self, progress: Progress | None = None) -> None:
         """Give every committed event its position, and let the projections follow."""
+        from lifecycle.ledger.sequencer import sequence  # noqa: PLC0415
+
         while True:
             with self.database.write("sequencer") as c:
                 if sequence(c, AT_ONCE) < AT_ONCE:
@@ -322,6 +200,9 @@ class Engine:
 
     def resume(self) -> int:
         """Go on with erasures that a crash interrupted; return how many."""
+        with self.database.read() as c:
+            if not unfinished.is_there(c):
+                return 0
         now = self.clock.now()
         resumed = self.erasing.resume(now)
         self.taking.resume(now)
@@ -360,6 +241,8 @@ class Engine:
 
     def trustee(self, name: str) -> dict[str, Any]:
         """A trustee as it stands: agreements, findings, whom it entrusts, answers that it owes."""
+        from lifecycle.engine import standing  # noqa: PLC0415
+
         return standing.of_trustees(self, [name])[0]
 
     def open_record(self, named: Named, words_from: Connection | None = None) -> Any:
@@ -368,16 +251,22 @@ class Engine:
 
     def trustees(self) -> list[dict[str, Any]]:
         """Every trustee that was ever engaged, as it stands."""
+        from lifecycle.engine import standing  # noqa: PLC0415
+
         return standing.of_trustees(self)
 
     def letter(self, instruction: str) -> dict[str, Any]:
         """An instruction as it goes out, its token included: for whoever takes it to the recipient by hand."""
+        from lifecycle.processes.deliver_instructions import letter_of  # noqa: PLC0415
+
         token = self.vault.instruction_token(instruction)
         return letter_of(self.read.instructed(instruction), token).as_json()
 
     def vault_status(self) -> dict[str, Any]:
+        from lifecycle.engine.vault_standing import vault_standing  # noqa: PLC0415
+
         with self.database.read() as c:
-            return standing.vault_standing(c, self.custody.custodian.keys)
+            return vault_standing(c, self.custody_keys)
 
     def back_up_vault(self, out: IO[bytes]) -> int:
         """Dump the vault's tables on their own (settled rule 1), what is in custody too."""
@@ -405,7 +294,8 @@ class Engine:
         return self._ticking.advance_clock(to)
 
     def close(self) -> None:
-        self.streams.close()
+        if "streams" in self.__dict__:
+            self.streams.close()
         self.database.close()
 
     def __enter__(self) -> Self:

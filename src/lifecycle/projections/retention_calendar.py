@@ -19,6 +19,7 @@ from sqlalchemy import (
     Uuid,
     and_,
     bindparam,
+    event,
     func,
     literal_column,
     or_,
@@ -59,7 +60,13 @@ retention_calendar = Table(
 column = retention_calendar.c
 # Written out: of a parameter no engine knows beforehand that the partial index serves.
 IS_PROVISIONAL = column.what == literal_column(f"'{PROVISIONAL}'")
-Index("ix_retention_calendar_provisional", column.rule, sqlite_where=IS_PROVISIONAL, postgresql_where=IS_PROVISIONAL)
+
+
+@event.listens_for(retention_calendar, "after_create")
+def _index_what_is_provisional(table: Table, c: Connection, **_: Any) -> None:
+    """A statement, not an `Index`: a partial one has every start load the dialects of both engines."""
+    name = table.name if c.dialect.name == "sqlite" else table.fullname
+    c.exec_driver_sql(f"CREATE INDEX ix_retention_calendar_provisional ON {name} (rule) WHERE what = '{PROVISIONAL}'")
 
 
 @dataclass(frozen=True, slots=True)
