@@ -7,7 +7,7 @@ every command of the line opens an engine, and most want little of it.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -60,6 +60,7 @@ from lifecycle.storage.following import Follower
 from lifecycle.storage.policies import Policies
 from lifecycle.storage.server_clock import clock_of
 from lifecycle.storage.simulated import SimulatedClock
+from lifecycle.storage.uncollected import uncollected
 from lifecycle.vault.custody import Custodian
 from lifecycle.vault.custody_keys import CustodyKeys
 from lifecycle.vault.epochs import EpochKeys
@@ -132,15 +133,16 @@ class Engine:
         )
         self.expunging = ExpungeWhenEvidenceIsOver(database, self.streams, self.follower, self.policies, self.drain)
         self.sweeping = Sweep(
-            database, self.streams, self.policies, self.vault, self.erasing, self.taking, self.drain, calendars
-        )
+            database, self.streams, self.policies, self.vault, self.erasing, self.taking, self.drain,
+            self._about_to_change, calendars,
+        )  # fmt: skip
         delivering = () if outbox is None else (DeliverInstructions(outbox, self.vault.instruction_token),)
         telling = () if notices is None else self._telling(notices)
         self.reacting = Reacting(database, (*REACTIONS, *delivering, *telling), self.execute_many, self.drain)
         self.sweeping_open_records = SweepOpenRecords(database, self.execute_many, self.drain)
         self.executing = Executing(
             database, self.streams, self.vault, self.policies, self.clock, calendars, self.erasing, self.taking,
-            resume=self.resume,
+            resume=self.resume, about_to_change=self._about_to_change,
         )  # fmt: skip
         self._group = GroupCommit(self._together, BATCH)
         self._ticking = Ticking(self)
@@ -221,20 +223,26 @@ class Engine:
         """Decide and append many commands in order, a transaction for each thousand."""
         outcomes: list[Outcome] = []
         for start in range(0, len(commands), BATCH):
-            questions = self.executing.questions(commands[start : start + BATCH])
-            outcomes += self.executing.answer_all(questions)
-        self._follow()
+            with uncollected():
+                questions = self.executing.questions(commands[start : start + BATCH])
+                outcomes += self.executing.answer_all(questions)
+        self.follow()
         return outcomes
 
     def _together(self, questions: Sequence[Question]) -> list[Outcome]:
         outcomes = self.executing.together(questions)
-        self._follow()
+        self.follow()
         return outcomes
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
         """A SQLite store has no worker beside it that sequences and projects (settled rule 13)."""
         if self.database.is_sqlite:
             self.drain()
+
+    def _about_to_change(self, states: Collection[Subject]) -> None:
+        """Where the same process follows right behind."""
+        if self.database.is_sqlite:
+            self.follower.know(states)
 
     def read_clear(self, subject: Mapping[str, str], purpose: str, actor: Mapping[str, str]) -> list[dict[str, Any]]:
         """The holdings that `actor` may see in clear for `purpose`; the read is on record before they are returned.
