@@ -20,6 +20,7 @@ from lifecycle.ledger.sequencer import enqueue_system_entry
 from lifecycle.projections.registry import PROJECTIONS
 from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
+from lifecycle.storage.folding import folded
 from lifecycle.storage.following import Behind, Follower
 from lifecycle.storage.policies import Policies
 
@@ -120,6 +121,56 @@ def test_who_begins_in_the_middle_knows_what_was_before(town: Town):
     town.follower().rebuild()
     assert everything(town.database) == followed
     assert len(followed["current_holding"]) == 3
+
+
+def test_states_that_somebody_has_read_already_are_not_read_again(town: Town):
+    (person,) = people_in(town, 1)
+    town.follower(batch=1).catch_up()
+    read_again = []
+    for is_known in (True, False):
+        state = town.streams.repository.get(person, projector_func=folded)
+        town.act(person, gives("free-trial", "phone"))
+        town.sequence()
+        follower = town.follower()  # another process: it remembers nobody
+        follower.know([state] if is_known else [])
+        with statements(town.database) as seen:
+            follower.catch_up()
+        read_again.append(any("event_header WHERE version > " in each for each in seen))
+    assert read_again == [False, True]
+    followed = everything(town.database)
+    town.follower().rebuild()
+    assert everything(town.database) == followed
+
+
+def test_a_state_that_is_too_old_or_too_new_is_read_as_it_must_be(town: Town):
+    (person,) = people_in(town, 1)
+    town.follower(batch=1).catch_up()
+    read = town.streams.repository.get
+    known = [read(person, version=2, projector_func=folded)]
+    town.act(person, gives("free-trial", "phone"))
+    known.append(read(person, projector_func=folded))
+    town.sequence()
+    for state in known:
+        follower = town.follower()
+        follower.know([state])
+        town.act(person, is_active("free-trial"), town.clock.now())
+        town.sequence()
+        follower.catch_up()
+        followed = everything(town.database)
+        town.follower().rebuild()
+        assert everything(town.database) == followed
+
+
+def test_whoever_follows_just_now_goes_on_without_what_others_know(town: Town):
+    (person,) = people_in(town, 1)
+    follower = town.follower((Tally(),))
+    state = town.streams.repository.get(person, projector_func=folded)
+
+    def know(position: int, size: int) -> None:
+        follower.know([state])  # waiting here would be for ever
+
+    follower.catch_up(know)
+    assert counted(town.database) == expected(1)
 
 
 def test_leaves_of_the_log_s_own_are_passed_over(town: Town):

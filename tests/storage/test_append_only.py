@@ -118,7 +118,7 @@ def test_a_trigger_refuses_what_was_not_ordered(lived: tuple[Database, UUID], st
 def test_an_ordered_erasure_may_destroy(lived: tuple[Database, UUID], statement: str):
     database, subject_id = lived
     with database.write("eraser") as c:
-        erasing.extend(c, [subject_id], erasing.Ordered(subject_id, 1, MONDAY))
+        erasing.extend(c, [erasing.Ordered(subject_id, 1, MONDAY)])
     assert tried(database, "eraser", statement)
 
 
@@ -128,7 +128,7 @@ def test_an_order_about_one_person_destroys_nothing_of_another(lived: tuple[Data
     bob = Person()
     bob.append(Streams(database), a_birth_date())
     with database.write("eraser") as c:
-        erasing.extend(c, [bob.subject_id], erasing.Ordered(bob.subject_id, 1, MONDAY))
+        erasing.extend(c, [erasing.Ordered(bob.subject_id, 1, MONDAY)])
     assert not tried(database, "eraser", "DELETE FROM event_body")
 
 

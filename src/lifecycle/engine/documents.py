@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -21,6 +19,7 @@ from lifecycle.engine import answers
 from lifecycle.engine.engine import BATCH, Engine
 from lifecycle.engine.named_files import with_text
 from lifecycle.errors import Invalid, Refused
+from lifecycle.storage.uncollected import uncollected
 
 ADVANCE = "advance-clock"
 _INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
@@ -133,22 +132,9 @@ def import_file(
 
 def carry_out(engine: Engine, lines: Sequence[bytes], folder: Path) -> list[Outcome]:
     """Outcomes of the lines, empty ones as `nothing`, in one transaction. Positions and projections come later."""
-    with _uncollected():
+    with uncollected():
         documents = [_document(line, folder) for line in lines]
         return engine.executing.answer_all(engine.executing.questions(documents))
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """A batch makes some ten thousand objects that live until its end, and no cycles: looking through them again and
-    again for garbage took a fifth of the time. Between two batches the interpreter collects as ever."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _document(line: bytes, folder: Path) -> dict[str, Any] | Outcome:

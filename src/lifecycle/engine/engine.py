@@ -14,6 +14,7 @@ from uuid import UUID
 from lifecycle.engine.parts import Parts
 from lifecycle.engine.sealing_off import refuse_what_came_back
 from lifecycle.storage import idempotency, unfinished
+from lifecycle.storage.uncollected import uncollected
 from lifecycle.vault.spent import forget_spent
 
 if TYPE_CHECKING:
@@ -91,17 +92,18 @@ class Engine(Parts):
         """Decide and append many commands in order, a transaction for each thousand."""
         outcomes: list[Outcome] = []
         for start in range(0, len(commands), BATCH):
-            questions = self.executing.questions(commands[start : start + BATCH])
-            outcomes += self.executing.answer_all(questions)
-        self._follow()
+            with uncollected():
+                questions = self.executing.questions(commands[start : start + BATCH])
+                outcomes += self.executing.answer_all(questions)
+        self.follow()
         return outcomes
 
     def _together(self, questions: Sequence[Question]) -> list[Outcome]:
         outcomes = self.executing.together(questions)
-        self._follow()
+        self.follow()
         return outcomes
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
         """A SQLite store has no worker beside it that sequences and projects (settled rule 13)."""
         if self.database.is_sqlite:
             self.drain()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -17,6 +17,7 @@ from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.parsing import Malformed, parse_command
 from lifecycle.commands.registry import verb_of
 from lifecycle.domain.subject.events import ErasureOrdered
+from lifecycle.domain.subject.state import Subject
 from lifecycle.engine import answers
 from lifecycle.engine.asking import Question, Snapshot, question_of
 from lifecycle.engine.deciding import Deciding, decide_all
@@ -58,6 +59,7 @@ class Executing:
         taking: TakeCustodyOfWhatIsStoredOnly,
         *,
         resume: Callable[[], object],
+        about_to_change: Callable[[Collection[Subject]], object],
     ) -> None:
         self._database = database
         self._streams = streams
@@ -67,6 +69,7 @@ class Executing:
         self._erasing = erasing
         self._taking = taking
         self._resume = resume
+        self._about_to_change = about_to_change
         self.snapshot = Snapshot(streams, vault, policies)
 
     def question(self, command: Command | Mapping[str, Any]) -> Question | Outcome:
@@ -126,6 +129,7 @@ class Executing:
                 with self._database.write_after(c, "writer"):
                     self.append(c, deciding)
         self.snapshot.met(appending.rows.lookups)
+        self._about_to_change(known.states.values())
         if (cache := self._streams.repository.cache) is not None:
             for person in deciding.people.persons.values():
                 cache.put(person.subject.id, person.subject)

@@ -5,7 +5,7 @@ made, and loaded, when it is first asked for.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,6 +139,11 @@ class Parts(ABC):
         views = Views(self.database, self.vault, self.policies, self.clock, self.follower, self.calendars)
         return Reading(self.database, self.vault, views, self.drain)
 
+    def _about_to_change(self, states: Collection[Subject]) -> None:
+        """Where the same process follows right behind."""
+        if self.database.is_sqlite:
+            self.follower.know(states)
+
     # -- what acts ---------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -147,7 +152,7 @@ class Parts(ABC):
 
         return Executing(
             self.database, self.streams, self.vault, self.policies, self.clock, self.calendars, self.erasing,
-            self.taking, resume=self.resume,
+            self.taking, resume=self.resume, about_to_change=self._about_to_change,
         )  # fmt: skip
 
     @cached_property
@@ -190,7 +195,7 @@ class Parts(ABC):
 
         return Sweep(
             self.database, self.streams, self.policies, self.vault, self.erasing, self.taking, self.drain,
-            self.calendars,
+            self._about_to_change, self.calendars,
         )  # fmt: skip
 
     @cached_property

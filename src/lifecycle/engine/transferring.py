@@ -193,6 +193,7 @@ class Transferring(TransferRecords):
         for people in self._pages(page, lambda each: each[0]):
             there = [each for each, is_in in people if is_in]
             swept = self._engine.sweeping.together(there, self._engine.clock.now(), leaving)
+            self._engine.follow()  # page by page, while it is known whose states changed; not a million at the end
             done.done += swept.people
             done.refused += swept.busy
             if progress is not None:

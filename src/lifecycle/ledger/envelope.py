@@ -163,6 +163,17 @@ def read_fact(header: bytes) -> Fact:
         raise MalformedHeader("These bytes are not a header.") from None
 
 
+def read_parts(header: bytes) -> tuple[Part, ...]:
+    """What is sealed beside the event, and nothing else of its header. Errors: MalformedHeader."""
+    try:
+        parts = tuple([Part(**part) for part in orjson.loads(header)["parts"]])
+    except (ValueError, TypeError, KeyError):
+        raise MalformedHeader("These bytes are not a header.") from None
+    if any(type(text) is not str for part in parts for text in part):
+        raise MalformedHeader("These bytes are not a header.")
+    return parts
+
+
 def commitment(salt: bytes, header: bytes) -> bytes:
     """C: statistically hiding, because the salt is 64 random bytes that are never published."""
     return sha256(LEAF + b"\x00" + salt + header).digest()

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, Table
 
@@ -31,7 +32,7 @@ def rows_of(c: Connection, query: str, parameters: tuple[Any, ...] = ()) -> list
 
 
 def rows_with(
-    c: Connection, query: str, values: Iterable[int | str], kind: str = "bigint"
+    c: Connection, query: str, values: Iterable[int | str | UUID], kind: str = "bigint"
 ) -> Iterator[tuple[Any, ...]]:
     """The rows of a query that ends `… WHERE column` for any of these numbers (or ids), some thousands at a time.
 

@@ -14,16 +14,17 @@ from lifecycle.domain.event import Recorded
 from lifecycle.domain.streams import access_stream_of, is_access_stream, subject_of_access
 from lifecycle.domain.subject.events import ErasureCompleted, ErasureOrdered, IdentifierUnlinked, KeyDestroyed
 from lifecycle.domain.subject.state import Subject
-from lifecycle.ledger.envelope import Header, Part, read_header
+from lifecycle.ledger.envelope import Part, read_header, read_parts
 from lifecycle.processes.sinks import ToErase
 from lifecycle.storage.application import Streams
 from lifecycle.storage.erasing import Ordered
 from lifecycle.storage.folding import folded
+from lifecycle.storage.headers import headers_of
 from lifecycle.storage.mapper import recorded
 from lifecycle.storage.tables import event_header
 from lifecycle.vault.tables import chunks
 
-Headers = dict[tuple[UUID, int], Header]
+Sealed = dict[tuple[UUID, int], tuple[Part, ...]]  # what each event sealed
 Order = tuple[UUID, int]  # stream and version of the event that ordered it
 
 
@@ -67,8 +68,8 @@ def doomed_by(c: Connection, streams: Streams, orders: Sequence[Order]) -> list[
         select(head.stream_id, head.version, head.header).where(among(head.stream_id, head.version, orders))
     ).all()
     ordering = [recorded(row.stream_id, row.version, row.header) for row in rows]
-    headers = _headers(c, subjects, ordering)
-    return [_one(subjects[each.originator_id], each, headers) for each in ordering]
+    sealed = _sealed(c, subjects, ordering)
+    return [_one(subjects[each.originator_id], each, sealed) for each in ordering]
 
 
 def order_of(ordered: Ordered) -> Order:
@@ -90,7 +91,7 @@ def both_streams(person: UUID) -> list[UUID]:
     return [person, access_stream_of(person)]
 
 
-def _one(subject: Subject, ordering: Recorded, headers: Headers) -> Doomed:
+def _one(subject: Subject, ordering: Recorded, sealed: Sealed) -> Doomed:
     stream = ordering.originator_id
     order = (stream, ordering.originator_version)
     event = ordering.event
@@ -99,7 +100,7 @@ def _one(subject: Subject, ordering: Recorded, headers: Headers) -> Doomed:
     assert isinstance(event, ErasureOrdered), "an order is one of two kinds"
     holdings = None if event.whole else set(event.holdings)
     versions = _versions(subject, ordering)
-    return Doomed(order, ordering.recorded_at, subject, event.whole, tuple(_parts(headers, stream, versions, holdings)))
+    return Doomed(order, ordering.recorded_at, subject, event.whole, tuple(_parts(sealed, stream, versions, holdings)))
 
 
 def _versions(subject: Subject, ordering: Recorded) -> Iterable[int]:
@@ -113,25 +114,30 @@ def _versions(subject: Subject, ordering: Recorded) -> Iterable[int]:
     return sorted(version for version in sealed if version <= last)
 
 
-def _headers(c: Connection, subjects: Mapping[UUID, Subject], ordering: Iterable[Recorded]) -> Headers:
-    """All headers that these orders are about, in a few queries however many there are."""
+def _sealed(c: Connection, subjects: Mapping[UUID, Subject], ordering: Sequence[Recorded]) -> Sealed:
+    """What the events sealed that these orders are about, in a few queries however many there are: of whole people
+    everything that they have, of others single events of records that may be long."""
+    whole = {each.originator_id for each in ordering if isinstance(each.event, ErasureOrdered) and each.event.whole}
+    found = {(stream, version): read_parts(header) for stream, version, _, header in headers_of(c, whole)}
     wanted = dict.fromkeys(
-        (each.originator_id, version) for each in ordering for version in _versions(subjects[each.originator_id], each)
+        (each.originator_id, version)
+        for each in ordering
+        if each.originator_id not in whole
+        for version in _versions(subjects[each.originator_id], each)
     )
     head = event_header.c
-    found: Headers = {}
     for some in chunks(list(wanted)):
         rows = c.execute(
             select(head.stream_id, head.version, head.header).where(among(head.stream_id, head.version, some))
         )
-        found |= {(row.stream_id, row.version): read_header(row.header) for row in rows}
+        found |= {(row.stream_id, row.version): read_parts(row.header) for row in rows}
     return found
 
 
 def _parts(
-    headers: Headers, stream: UUID, versions: Iterable[int], holdings: set[str] | None
+    sealed: Sealed, stream: UUID, versions: Iterable[int], holdings: set[str] | None
 ) -> Iterable[tuple[int, int, Part]]:
     for version in versions:
-        for index, part in enumerate(headers[(stream, version)].parts):
+        for index, part in enumerate(sealed[(stream, version)]):
             if holdings is None or part.hid in holdings:
                 yield version, index, part

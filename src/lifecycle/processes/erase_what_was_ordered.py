@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import Connection, select
 
 from lifecycle.domain.event import Judged
+from lifecycle.domain.streams import access_stream_of
 from lifecycle.domain.subject.events import ErasureCompleted
 from lifecycle.errors import StoreUnavailable
 from lifecycle.policy.vocabulary import Role
@@ -182,8 +183,7 @@ class EraseWhatWasOrdered:
             return {}
         people = dict.fromkeys(each.subject.id for each in doomed)
         streams = [stream for person in people for stream in both_streams(person)]
-        for each in doomed:
-            erasing.extend(c, both_streams(each.subject.id)[1:], Ordered(*each.order, each.at))
+        erasing.extend(c, (Ordered(access_stream_of(each.subject.id), each.order[1], each.at) for each in doomed))
         names = names_of(c, self._vault.installation(c), people)
         answered = erasing.forget_commands(c, streams)
         spend_commands(

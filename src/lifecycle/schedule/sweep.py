@@ -7,7 +7,7 @@ costs follows what is due, not what is stored.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -35,6 +35,7 @@ from lifecycle.storage.custody_orders import Moving
 from lifecycle.storage.database import Database
 from lifecycle.storage.folding import RecordDamaged, folded
 from lifecycle.storage.policies import Policies
+from lifecycle.storage.uncollected import uncollected
 from lifecycle.vault.sealing import OpenParts, Tampered
 from lifecycle.vault.vault import Vault
 
@@ -87,7 +88,7 @@ class _Failed:
 
 class Sweep:
     """`erase` carries out what was ordered, `move` takes into custody what is stored only and gives back what is not;
-    `follow` brings the calendar up to date."""
+    `follow` brings the calendar up to date, and may be told whose states it will need."""
 
     def __init__(
         self,
@@ -98,6 +99,7 @@ class Sweep:
         erase: Callable[[Sequence[Order], datetime], None],
         move: Callable[[Sequence[Moving], datetime], None],
         follow: Callable[[], None],
+        about_to_change: Callable[[Collection[Subject]], object],
         calendars: Calendars = STANDARD,
     ) -> None:
         self._database = database
@@ -107,6 +109,7 @@ class Sweep:
         self._erase = erase
         self._move = move
         self._follow = follow
+        self._about_to_change = about_to_change
         self._calendars = calendars
 
     def due(self, now: datetime, limit: int = TOGETHER, after: Falling | None = None) -> list[Falling]:
@@ -151,7 +154,8 @@ class Sweep:
     def _ask(self, people: Sequence[UUID], now: datetime, failed: _Failed, decide: Decide | None = None) -> Swept:
         for _ in range(TRIES):
             try:
-                return self._try(people, now, failed, decide)
+                with uncollected():
+                    return self._try(people, now, failed, decide)
             except IntegrityError:
                 continue
         if len(people) == 1:
@@ -193,6 +197,7 @@ class Sweep:
         """Each person by the version that is in force for them."""
         appending = Appending()
         decisions: list[Decision] = []
+        states: list[Subject] = []
         with self._database.read() as c:
             heads = load_heads(c, people)
             known = [person for person in people if person in heads]
@@ -206,6 +211,7 @@ class Sweep:
                         failed.people.add(person)
                         failed.errors.append(error)
                         continue
+                    states.append(subject)
                     policy = version_for(subject, published, now)
                     if policy is None:
                         continue
@@ -225,4 +231,5 @@ class Sweep:
                         appending.rows.pending_custody.append(
                             {"stream_id": person, "version": heads[person].version, "at": now}
                         )
+        self._about_to_change(states)
         return decisions, appending

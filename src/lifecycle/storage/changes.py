@@ -103,6 +103,12 @@ class ChangeReader:
             self._records.popitem(last=False)
         return Change(stream_id, None, events, named=named, record=record)
 
+    def know(self, states: Iterable[Subject]) -> None:
+        """States folded by somebody else. What is remembered already is what the next window goes on from."""
+        for state in states:
+            if state.version and state.id not in self._people:
+                self._keep(Known(state, {}))
+
     def forget(self, people: Iterable[UUID]) -> None:
         for person in people:
             self._people.pop(person, None)

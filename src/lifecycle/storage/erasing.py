@@ -53,10 +53,9 @@ def pending(c: Connection) -> list[Ordered]:
     ]
 
 
-def extend(c: Connection, stream_ids: Iterable[UUID], order: Ordered) -> None:
-    """Let an order permit deleting on further streams: a whole person has two."""
-    rows = [{"stream_id": stream_id, "version": order.version, "at": order.at} for stream_id in stream_ids]
-    insert_once(c, pending_erasure, rows)
+def extend(c: Connection, orders: Iterable[Ordered]) -> None:
+    """Let orders permit deleting on further streams: a whole person has two."""
+    insert_once(c, pending_erasure, [order._asdict() for order in orders])
 
 
 def fence(c: Connection, stream_ids: Sequence[UUID], generation: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection, delete, select
 
 from lifecycle.columns import Ask
+from lifecycle.domain.subject.state import Subject
 from lifecycle.errors import StoreUnavailable
 from lifecycle.ledger.many_rows import rows_of
 from lifecycle.ledger.sequencer import log_size, sequence, waiting_entries
@@ -23,6 +23,7 @@ from lifecycle.storage import standing
 from lifecycle.storage.application import Streams
 from lifecycle.storage.changes import ChangeReader, still_there
 from lifecycle.storage.database import Database
+from lifecycle.storage.uncollected import uncollected
 
 BATCH = 1_000  # positions in one transaction
 WITHIN = 2.0  # seconds that a read waits for one person's newest event
@@ -152,6 +153,15 @@ class Follower:
                 standing.empty(c, chosen)
         return self.catch_up(progress)
 
+    def know(self, states: Collection[Subject]) -> None:
+        """States of people who are about to change, as somebody has read them anyway: so that they need not be read
+        again. Whoever is following just now goes on without."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._changes.know(states)
+            finally:
+                self._lock.release()
+
     def forget(self, people: Collection[UUID]) -> None:
         """Take every row about these people out of every projection; their evidence must be gone already.
 
@@ -190,7 +200,7 @@ class Follower:
         stop = min(size, start + self._batch, *ahead)
         taking = [projection for projection in self.projections if positions[projection.name] == start]
         try:
-            with _collecting_nothing():
+            with uncollected():
                 self._follow(taking, start, stop, policies)
         except standing.Overtaken:
             return Step(0, False)
@@ -232,16 +242,3 @@ class Follower:
         finally:
             if is_alone:
                 self._lock.release()
-
-
-@contextmanager
-def _collecting_nothing() -> Iterator[None]:
-    """A batch makes objects by the ten thousand, and none that refer to each other in a circle: looking for circles
-    took a third of its time."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()

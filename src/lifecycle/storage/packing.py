@@ -75,7 +75,7 @@ def unpacked(stored: bytes) -> bytes:
         raw = inflate.unused_data
         digests = _texts_of(lengths[1:])(b2a_base64(raw[32:], newline=False).translate(_FROM_BASE64))
         return form % (hexlify(raw[:32]), *digests)
-    except (zlib.error, struct.error, TypeError, ValueError):
+    except (zlib.error, struct.error, TypeError, ValueError, OverflowError):
         return stored
 
 

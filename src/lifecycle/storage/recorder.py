@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from operator import attrgetter
 from threading import local
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from lifecycle.ledger.tables import event_position
 from lifecycle.storage.appending import AppendRows, Placed, in_chunks
 from lifecycle.storage.database import Database
 from lifecycle.storage.event_ids import EventIds
+from lifecycle.storage.headers import headers_of
 from lifecycle.storage.tables import event_header, stream_head
 from lifecycle.storage.writing import write_append
 
@@ -33,6 +35,7 @@ _OF_ONE = (
     .order_by(header.version)
 )
 _EVENTS = select(header.stream_id, header.version, header.kind, header.header)
+_version = attrgetter("originator_version")
 _NOTIFICATIONS = select(
     header.stream_id, header.version, header.kind, header.header, event_position.c.position
 ).join_from(
@@ -183,11 +186,12 @@ def _read_many(
     if not moved:
         return read
     least = min(read[stream_id].gt for stream_id in moved)
-    for some in in_chunks(moved):
-        query = _EVENTS.where(header.stream_id.in_(some), header.version > least)
-        for row in c.execute(query.order_by(header.stream_id, header.version)):
-            if row.version > read[row.stream_id].gt:
-                read[row.stream_id].append(StoredEvent(*row))
+    for stream_id, version, kind, stored in headers_of(c, moved, least):
+        events = read[stream_id]
+        if version > events.gt:
+            events.append(StoredEvent(stream_id, version, kind, stored))
+    for stream_id in moved:
+        read[stream_id].sort(key=_version)
     return read
 
 
