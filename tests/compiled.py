@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Engine
 from sqlalchemy.util import LRUCache
 
 
@@ -25,9 +25,7 @@ def _key(key: tuple[Any, ...]) -> tuple[Hashable, ...]:
 
 
 def compile_once() -> None:
-    """From now on, for every engine of this process."""
+    """From now on, for every engine of this process. An engine has its own otherwise; and to listen for its connections
+    would have every one of its statements look for listeners."""
     known = Compiled(2_000)
-
-    @event.listens_for(Engine, "engine_connect")
-    def connected(c: Connection) -> None:
-        c.execution_options(compiled_cache=known)
+    Engine._compiled_cache = property(lambda _: known, lambda *_: None)

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from contextlib import suppress
@@ -16,7 +17,13 @@ from typing import Any, Self
 
 from compiled import compile_once
 
-READY = ("lifecycle.engine.creation", "lifecycle.schedule.worker", "apscheduler.schedulers.background")
+READY = (
+    "lifecycle.engine.creation",
+    "lifecycle.schedule.worker",
+    "apscheduler.schedulers.background",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "whole.stores",
+)
 
 
 class Forked:
@@ -73,6 +80,10 @@ class Forks:
         """Let it run in the process that forks, so that those that are forked from then on know what it learnt."""
         assert self.ask({"here": function, "arguments": arguments}) == "0\n"
 
+    def know(self, db: str, keys: Path) -> None:
+        """What opening this store takes, those that are forked from then on need not compile and parse again."""
+        self.here("forked:open_and_close", db=db, keys=str(keys))
+
     def ask(self, order: dict[str, Any]) -> str:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -88,14 +99,35 @@ def wait_until(condition: Any, seconds: float = 60) -> None:
         time.sleep(0.005)
 
 
+def open_and_close(db: str, keys: str) -> None:
+    from lifecycle.engine import open_engine  # noqa: PLC0415 -- only the process that forks needs it
+
+    with open_engine(db, keys=keys) as engine:
+        engine.follower.status()
+        engine.reacting.behind()
+
+
 def main() -> None:
     compile_once()
     for module in READY:
         importlib.import_module(module)
+    _live()
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what is printed by what runs here is no answer
     for line in sys.stdin:
         print(_answer(json.loads(line)), file=answers, flush=True)
+
+
+def _live() -> None:
+    """A small life, so that everything that is imported at its first use has been."""
+    from whole.stores import Store  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(f"sqlite:///{folder}/store.db", Path(folder) / "keys")
+        store.consent()
+        store.collect()
+        store.engine.react()
+        store.engine.close()
 
 
 def _answer(order: dict[str, Any]) -> int:

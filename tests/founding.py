@@ -18,7 +18,7 @@ class InAFile:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        Store(f"sqlite:///{folder / 'store.db'}", folder / "keys").engine.close()
+        _found(f"sqlite:///{folder / 'store.db'}", folder / "keys")
 
     @contextmanager
     def store(self, folder: Path, keys: Path) -> Iterator[Store]:
@@ -34,7 +34,7 @@ class OnAServer:
     def __init__(self, server: Server, folder: Path) -> None:
         self._folder = folder
         first = server.url(server.copy(server.template))
-        Store(first, folder / "keys").engine.close()
+        _found(first, folder / "keys")
         self.copies = Copies(server, name_of(first))
 
     @contextmanager
@@ -51,6 +51,13 @@ def _opened(url: str, keys: Path) -> Iterator[Store]:
         yield store
     finally:
         store.engine.close()
+
+
+def _found(url: str, keys: Path) -> None:
+    """With the projections' tables, which each copy would make again; and would not be emptied then, but dropped."""
+    store = Store(url, keys)
+    store.engine.drain()
+    store.engine.close()
 
 
 def _copy_keys(made: Path, keys: Path) -> None:

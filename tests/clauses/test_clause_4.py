@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,6 @@ from lifecycle.domain.streams import access_stream_of
 from lifecycle.engine.answers import NotRead
 
 DPO = {"id": "dpo", "role": "officer"}
-
-
-@pytest.fixture
-def store(database_url: str, keys: Path) -> Iterator[Store]:
-    made = Store(database_url, keys)
-    yield made
-    made.engine.close()
 
 
 def collected(store: Store) -> None:

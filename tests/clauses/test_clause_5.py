@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -23,13 +22,6 @@ ACCOUNT = {"purpose": "account-login", "basis": "contract", "evidence": "K-1", "
 HOLD = {"hold": "case-7", "reason": "litigation", "authority": "court"}
 PHONE = {"phone": TRIAL["phone"]}
 FIRST = "2024-08-01T10:00:00+08:00"
-
-
-@pytest.fixture
-def store(database_url: str, keys: Path) -> Iterator[Store]:
-    made = Store(database_url, keys)
-    yield made
-    made.engine.close()
 
 
 def instant(day: str) -> datetime:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,13 +16,6 @@ FIRST = "2024-08-01T10:00:00+08:00"
 ACCOUNT = {"purpose": "account-login", "basis": "contract", "evidence": "K-1", "source": "web-form"}
 HOLD = {"hold": "case-7", "reason": "litigation", "authority": "court"}
 DPO = {"id": "dpo", "role": "officer"}
-
-
-@pytest.fixture
-def store(database_url: str, keys: Path) -> Iterator[Store]:
-    made = Store(database_url, keys)
-    yield made
-    made.engine.close()
 
 
 def customer(store: Store) -> None:

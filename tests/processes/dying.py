@@ -54,10 +54,14 @@ class Dying:
 
     def __init__(self, forks: Forks) -> None:
         self._forks = forks
+        self._known: set[str] = set()
 
     def __call__(self, store: Store, death: Death, document: dict[str, Any] | None = None) -> None:
         """Execute `document`, or rotate, or work as the leader, in a process that is killed on its way; then open the store anew."""
         store.engine.close()
+        if store.settings.db not in self._known:
+            self._known.add(store.settings.db)
+            self._forks.know(store.settings.db, store.settings.keys)
         said = {"db": store.settings.db, "keys": str(store.settings.keys), "document": document, "death": asdict(death)}
         assert self._forks("processes.dying:live_and_die", **said).wait() == -signal.SIGKILL, death
         store.engine = open_engine(store.settings.db, keys=store.settings.keys)

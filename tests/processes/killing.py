@@ -21,6 +21,7 @@ def killed_at_each_moment(forks: Forks, store: Store, folder: Path) -> set[str]:
     """Let it react in processes of which the n-th is killed at the n-th moment that it comes to. Returns the names of
     the moments at which they were killed."""
     store.engine.close()
+    forks.know(store.settings.db, store.settings.keys)
     said = {"db": store.settings.db, "keys": str(store.settings.keys), "folder": str(folder)}
     for nth in range(1, ENOUGH):
         ended = forks("processes.killing:react_and_die", nth=nth, **said).wait()

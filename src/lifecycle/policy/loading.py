@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ def parse_policy(text: str, *, file: str = TEXT) -> Policy:
     return _or_raise(check_policy(text, file=file))
 
 
+@lru_cache(maxsize=32)
 def recall_policy(text: str) -> Policy:
     """Read a version that was published, for judging again what was judged by it.
 

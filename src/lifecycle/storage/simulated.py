@@ -6,11 +6,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
+from lifecycle.columns import Ask, ask_together
 from lifecycle.errors import Refused
 from lifecycle.storage.database import Database
 from lifecycle.storage.tables import simulated_clock
 
 column = simulated_clock.c
+_STORED = Ask(select(column.at), {})
 
 
 class NotSimulated(Refused):
@@ -36,7 +38,7 @@ class SimulatedClock:
         self._database = database
 
     def now(self) -> datetime:
-        with self._database.read() as c:
+        with self._database.ask() as c:
             return stored_time(c)
 
 
@@ -46,9 +48,10 @@ def start(c: Connection, at: datetime) -> None:
 
 
 def stored_time(c: Connection) -> datetime:
-    at: datetime | None = c.execute(select(column.at)).scalar_one_or_none()
-    if at is None:
+    (stored,) = ask_together(c, [_STORED])
+    if not stored:
         raise NotSimulated
+    at: datetime = stored[0].at
     return at
 
 
