@@ -51,6 +51,7 @@ from lifecycle.storage.appending import Appending, Head, Sealer, load_heads
 from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
 from lifecycle.storage.following import Follower
+from lifecycle.storage.packing import unpacked
 from lifecycle.storage.policies import Policies
 from lifecycle.vault.epochs import EpochKeys
 from lifecycle.vault.erasure import destroy_holdings, destroy_subject, fence_subject, kids_of
@@ -230,7 +231,7 @@ class Town:
     def _parts(self, c, subject_id: UUID, gone) -> list[tuple[int, int]]:
         wanted = {(version, holding.id) for holding in gone for version in holding.parts}
         stored = self.streams.recorder.select_events(subject_id)
-        headers = {event.originator_version: read_header(event.state) for event in stored}
+        headers = {event.originator_version: read_header(unpacked(event.state)) for event in stored}
         return [
             (version, index)
             for version, hid in wanted

@@ -167,6 +167,11 @@ def test_what_cannot_be_over_is_told_without_a_calendar_and_never_wrongly(period
     assert due is not None
     assert rule.may_be_over(counted_from, due)
     assert not rule.may_be_over(counted_from, counted_from + timedelta(hours=-1))
+    sure = rule.not_over_before(counted_from)
+    assert sure is not None
+    assert sure <= due
+    assert rule.may_be_over(counted_from, sure)
+    assert not rule.may_be_over(counted_from, sure - timedelta(microseconds=1))
     assert not RetentionRule(name="x@1", counts_from=CountsFrom.COLLECTION, period=None, zone=zone).may_be_over(
         counted_from, due
     )

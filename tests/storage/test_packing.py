@@ -6,6 +6,7 @@ import json
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from appends import JUDGED, Person, an_activity
@@ -13,12 +14,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlalchemy import LargeBinary, select, type_coerce
 
-from lifecycle.ledger.envelope import b64url, canonical
+from lifecycle.domain.catalogue import UnknownKind
+from lifecycle.domain.event import Recorded
+from lifecycle.ledger.envelope import MalformedHeader, b64url, canonical, read_fact
 from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
-from lifecycle.storage.packing import FORM_1, MOST, WORDS_1, packed, unpacked
+from lifecycle.storage.folding import RecordDamaged
+from lifecycle.storage.mapper import as_stored, recorded
+from lifecycle.storage.packing import FORM_1, MOST, WORDS_1, form_of, packed, unpacked
 from lifecycle.storage.tables import event_header
 
+SOMEBODY = UUID(int=7)
 GOLDEN = Path(__file__).parents[1] / "golden"
 TOKENS = st.sampled_from([16, 22, 43, 64]).flatmap(
     lambda size: st.text("ABCabc019-_", min_size=size, max_size=size) | st.text("0f", min_size=size, max_size=size)
@@ -105,6 +111,59 @@ def test_golden_packed_headers_are_unpacked_for_ever():
 def test_what_older_programs_stored_is_read_as_it_is():
     for each in stored("envelope-v1.json")["events"]:
         assert unpacked(each["header"].encode()) == each["header"].encode()
+
+
+def read_in_full(stored_bytes: bytes) -> Recorded:
+    return recorded(SOMEBODY, 7, unpacked(stored_bytes))._replace(header=b"")
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (GOLDEN / "events").glob("*.json")))
+def test_a_fold_reads_of_the_form_alone_what_the_header_says(name: str):
+    """Of every kind, those among them whose name has the length of a digest."""
+    there = packed(a_header(name))
+    assert as_stored(SOMEBODY, 7, there)._replace(header=b"") == read_in_full(there)
+
+
+@pytest.mark.parametrize("length", [21, 22, 43, 44, 64])
+@pytest.mark.parametrize("letter", ["p", "0", "%"])
+def test_a_word_as_long_as_a_digest_is_a_word(length: int, letter: str):
+    said = json.loads(a_header("activity-recorded-1"))
+    word = letter * length
+    for change in (
+        {"data": said["data"] | {"purpose": word}},
+        {"meta": said["meta"] | {"role": word}},
+        {"meta": said["meta"] | {"policy": word}},
+        {"parts": [said["parts"][0] | {"hid": word}]},
+    ):
+        there = packed(canonical(said | change))
+        assert as_stored(SOMEBODY, 7, there)._replace(header=b"") == read_in_full(there)
+
+
+@given(headers())
+def test_what_a_fold_is_told_of_any_header_is_what_it_says(header: bytes):
+    form = form_of(packed(header))
+    if form is not None:
+        try:
+            whole = read_fact(header)
+        except MalformedHeader:
+            with pytest.raises(MalformedHeader):
+                read_fact(form[0])
+        else:
+            assert read_fact(form[0])._replace(cmd=form[1]) == whole
+
+
+@given(st.sampled_from(["activity-recorded-1", "personal-data-collected-1"]), st.integers(0, 700), st.integers(1, 255))
+def test_what_is_damaged_is_refused_or_read_as_in_full(name: str, at: int, flipped: int):
+    good = packed(a_header(name))
+    at %= len(good)
+    there = good[:at] + bytes([good[at] ^ flipped]) + good[at + 1 :]
+    try:
+        full = read_in_full(there)
+    except (RecordDamaged, UnknownKind) as error:
+        with pytest.raises(type(error)):
+            as_stored(SOMEBODY, 7, there)
+    else:
+        assert as_stored(SOMEBODY, 7, there)._replace(header=b"") == full
 
 
 def test_a_header_that_is_too_long_to_unfold_is_stored_as_it_is():

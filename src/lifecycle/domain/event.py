@@ -120,4 +120,6 @@ class Recorded(NamedTuple):
     recorded_at: datetime
     event: DomainEvent
     judged: Judged
-    header: bytes = b""  # the exact bytes that were hashed; empty only before sealing
+    header: bytes = (
+        b""  # the exact bytes that were hashed; empty before sealing, and where it was read only to be folded
+    )

@@ -253,23 +253,27 @@ def _read(said: Any) -> Header:
 
 
 def _fact(said: Any) -> Fact:
-    at, data, meta, name, version, parts = (
-        said["at"],
-        said["data"],
-        said["meta"],
-        said["type"],
-        said["v"],
-        said["parts"],
-    )
+    at, data, meta, name, version = said["at"], said["data"], said["meta"], said["type"], said["v"]
+    hids = [part["hid"] for part in said["parts"]]
     cmd, role, policy = meta["cmd"], meta["role"], meta["policy"]
-    hids = [part["hid"] for part in parts] if parts else []
-    if len(said) != len(_FIELDS) or len(meta) != len(_META) or type(data) is not dict or type(parts) is not list:
+    if (
+        len(said) != len(_FIELDS)
+        or len(meta) != len(_META)
+        or type(data) is not dict
+        or type(said["parts"]) is not list
+    ):
         raise ValueError("fields")
-    if type(version) is not int or version < 1 or any(type(hid) is not str for hid in hids):
-        raise ValueError("version, parts")
+    if type(version) is not int or version < 1:
+        raise ValueError("version")
+    for text in hids:
+        if type(text) is not str:
+            raise ValueError("parts")
     if not type(at) is type(name) is type(cmd) is type(role) is type(policy) is str or at[-1:] != "Z":
         raise ValueError("texts")
-    return Fact(datetime.fromisoformat(at), f"{name}/{version}", data, cmd, role, policy, hids)
+    return tuple.__new__(Fact, (_instant(at), f"{name}/{version}", data, cmd, role, policy, hids))
+
+
+_instant = datetime.fromisoformat
 
 
 def _is_canonical(read: Header, header: bytes) -> bool:

@@ -121,6 +121,11 @@ class RetentionRule(BaseModel):
         period = self.period
         return period is not None and counted_from + _at_least(period.days, period.months) <= at
 
+    def not_over_before(self, counted_from: datetime) -> datetime | None:
+        """An instant that `due` comes after, by the same reckoning."""
+        period = self.period
+        return None if period is None else counted_from + _at_least(period.days, period.months)
+
     def due(self, counted_from: datetime) -> datetime | None:
         period = self.period
         return None if period is None else _due(period.days, period.months, counted_from, self.zone)

@@ -21,6 +21,7 @@ from lifecycle.storage.erasing import Ordered
 from lifecycle.storage.folding import folded
 from lifecycle.storage.headers import headers_of
 from lifecycle.storage.mapper import recorded
+from lifecycle.storage.packing import unpacked
 from lifecycle.storage.tables import event_header
 from lifecycle.vault.tables import chunks
 
@@ -118,7 +119,7 @@ def _sealed(c: Connection, subjects: Mapping[UUID, Subject], ordering: Sequence[
     """What the events sealed that these orders are about, in a few queries however many there are: of whole people
     everything that they have, of others single events of records that may be long."""
     whole = {each.originator_id for each in ordering if isinstance(each.event, ErasureOrdered) and each.event.whole}
-    found = {(stream, version): read_parts(header) for stream, version, _, header in headers_of(c, whole)}
+    found = {(stream, version): read_parts(unpacked(header)) for stream, version, _, header in headers_of(c, whole)}
     wanted = dict.fromkeys(
         (each.originator_id, version)
         for each in ordering

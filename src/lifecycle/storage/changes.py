@@ -19,8 +19,7 @@ from lifecycle.ledger.many_rows import rows_of, rows_with
 from lifecycle.projections.projection import Change, Said, Sequenced
 from lifecycle.storage.application import Streams
 from lifecycle.storage.folding import folded
-from lifecycle.storage.mapper import recorded
-from lifecycle.storage.packing import unpacked
+from lifecycle.storage.mapper import as_stored
 
 REMEMBERED = 4_096  # people whose state is kept between batches
 RECORDS = 64  # records about no person that are kept in the same way
@@ -70,8 +69,7 @@ class ChangeReader:
             rows = rows_of(c, _WINDOW.format(start=start, stop=stop))
         as_id = _AsId()
         return [
-            Sequenced(position, recorded(as_id[stream], version, unpacked(header)))
-            for position, stream, version, header in rows
+            Sequenced(position, as_stored(as_id[stream], version, header)) for position, stream, version, header in rows
         ]
 
     def _change(self, stream_id: UUID, events: tuple[Sequenced, ...], before: Known | None) -> Change:

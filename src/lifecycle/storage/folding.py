@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from uuid import UUID
 
 from lifecycle.domain.event import Recorded
 from lifecycle.domain.subject.fold import fold
-from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.subject.state import Draft, Subject
 from lifecycle.errors import StoreUnavailable
 
 UNFIT = (LookupError, TypeError, ValueError, AttributeError)
 """What reading or folding an event raises that no program of ours can have written there."""
+
+_AT_ONCE = 256  # events that are read, and then folded: by turns with reading, folding takes half as long again
 
 
 class RecordDamaged(StoreUnavailable):
@@ -31,10 +34,18 @@ class RecordDamaged(StoreUnavailable):
 
 
 def folded(subject: Subject | None, events: Iterable[Recorded]) -> Subject | None:
-    """As `replay`, of what comes from a store. Errors: RecordDamaged."""
-    for recorded in events:
-        try:
-            subject = fold(subject or Subject(recorded.originator_id), recorded.event, recorded.recorded_at)
-        except UNFIT:
-            raise RecordDamaged(recorded.originator_id, recorded.originator_version) from None
-    return subject
+    """As `replay`, of what comes from a store. Errors: RecordDamaged.
+
+    It is the same fold, onto a draft: to copy the state for every event of a long record took a quarter of its time.
+    """
+    state: Subject | None = None
+    left = iter(events)
+    while read := list(islice(left, _AT_ONCE)):
+        if state is None:
+            state = Draft.of(subject or Subject(read[0].originator_id))
+        for recorded in read:
+            try:
+                state = fold(state, recorded.event, recorded.recorded_at)
+            except UNFIT:
+                raise RecordDamaged(recorded.originator_id, recorded.originator_version) from None
+    return state.finished() if isinstance(state, Draft) else state or subject

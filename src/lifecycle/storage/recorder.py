@@ -11,9 +11,9 @@ from typing import Any
 from uuid import UUID
 
 from eventsourcing.persistence import AggregateRecorder, ApplicationRecorder, Notification, StoredEvent
-from sqlalchemy import Connection, Row, Select, bindparam, func, select
+from sqlalchemy import Connection, LargeBinary, Row, Select, bindparam, func, select, type_coerce
 
-from lifecycle.columns import Ask, ask_together
+from lifecycle.columns import Ask
 from lifecycle.ledger.tables import event_position
 from lifecycle.storage.appending import AppendRows, Placed, in_chunks
 from lifecycle.storage.database import Database
@@ -25,8 +25,10 @@ from lifecycle.storage.writing import write_append
 _NONE, _LAST = -1, 2**31 - 1  # before and behind every version: the library's own tests begin with version 0
 
 header = event_header.c
+# As the column holds it: the mapper unpacks what it needs of it.
+_STATE = type_coerce(header.header, LargeBinary).label("state")
 _OF_ONE = (
-    select(header.version, header.kind, header.header)
+    select(header.version, header.kind, _STATE)
     .where(
         header.stream_id == bindparam("stream"),
         header.version > bindparam("after"),
@@ -34,11 +36,9 @@ _OF_ONE = (
     )
     .order_by(header.version)
 )
-_EVENTS = select(header.stream_id, header.version, header.kind, header.header)
+_EVENTS = select(header.stream_id, header.version, header.kind, _STATE)
 _version = attrgetter("originator_version")
-_NOTIFICATIONS = select(
-    header.stream_id, header.version, header.kind, header.header, event_position.c.position
-).join_from(
+_NOTIFICATIONS = select(header.stream_id, header.version, header.kind, _STATE, event_position.c.position).join_from(
     event_position,
     event_header,
     (header.stream_id == event_position.c.stream_id) & (header.version == event_position.c.version),
@@ -90,8 +90,7 @@ class StreamRecorder(AggregateRecorder):
             return _among(read, gt, lte, desc, limit)
         if not desc and limit is None:
             bounds = {"after": _NONE if gt is None else gt, "until": _LAST if lte is None else lte}
-            with self.database.ask() as c:
-                rows = ask_together(c, [Ask(_OF_ONE, {"stream": originator_id, **bounds})])[0]
+            rows = self.database.ask_alone([Ask(_OF_ONE, {"stream": originator_id, **bounds})])[0]
             return [StoredEvent(originator_id, *row) for row in rows]
         query = _EVENTS.where(header.stream_id == originator_id)
         if gt is not None:

@@ -40,8 +40,7 @@ def replay(subject: Subject | None, events: Iterable[Recorded]) -> Subject | Non
 
 def fold(subject: Subject, event: DomainEvent, recorded_at: datetime) -> Subject:
     """Return the state after one more fact; facts that change nothing here still count as versions."""
-    begun = subject.begun or recorded_at
-    subject = subject.changed(version=subject.version + 1, begun=begun, last_event_at=recorded_at)
+    subject = subject.grown(recorded_at)
     change = _CHANGES.get(type(event))
     return change(subject, event, recorded_at) if change else subject
 
@@ -222,7 +221,7 @@ def _ground(event: e.PersonalDataCollected, number: int) -> Ground:
 
 def _with_ground(subject: Subject, holding: Holding, event: e.PersonalDataCollected, recorded_at: datetime) -> Holding:
     """Renew the live ground of the same purpose, basis and technology, or begin another (settled rule 20)."""
-    for ground in holding.grounds:
+    for place, ground in enumerate(holding.grounds):
         same = ground.purpose == event.purpose and ground.basis is event.basis
         if (
             same
@@ -232,8 +231,7 @@ def _with_ground(subject: Subject, holding: Holding, event: e.PersonalDataCollec
         ):
             counted = max(ground.counted_from, event.occurred_at)
             renewed = ground._replace(counted_from=counted, rule=event.rule, minimum=event.minimum, limits=())
-            grounds = tuple(renewed if ground.number == other.number else other for other in holding.grounds)
-            return holding._replace(grounds=grounds)
+            return holding._replace(grounds=(*holding.grounds[:place], renewed, *holding.grounds[place + 1 :]))
     # An equal value was collected earlier than was known: it is held since then.
     since = min(holding.since, event.occurred_at)
     grounds = (*holding.grounds, _ground(event, len(holding.grounds) + 1))
@@ -241,45 +239,33 @@ def _with_ground(subject: Subject, holding: Holding, event: e.PersonalDataCollec
 
 
 def _activity(subject: Subject, event: e.ActivityRecorded, recorded_at: datetime) -> Subject:
-    return _active(_freeze_due(subject, event.purpose, recorded_at), event.purpose, event.occurred_at)
-
-
-def _active(subject: Subject, purpose: str, at: datetime) -> Subject:
-    return subject.changed(activity=_activity_with(subject, purpose, at))
+    purpose = event.purpose
+    subject = _freeze_due(subject, purpose, recorded_at)
+    return subject.changed(activity=_activity_with(subject, purpose, event.occurred_at))
 
 
 def _activity_with(subject: Subject, purpose: str, at: datetime) -> dict[str, datetime]:
-    return {**subject.activity, purpose: max(at, subject.activity.get(purpose, at))}
+    latest = subject.activity.get(purpose)
+    return {**subject.activity, purpose: at if latest is None or latest < at else latest}
 
 
 def _freeze_due(subject: Subject, purpose: str, recorded_at: datetime) -> Subject:
     """Fix the end of grounds that are due already, so that activity after the due instant never revives them."""
+    if subject.is_quiet(purpose, recorded_at):
+        return subject
     changed = []
-    latest = subject.activity.get(purpose)
-    for holding in subject.holdings.values():
-        if holding.erased_at is not None:
-            continue
-        if [True for each in holding.grounds if each.purpose == purpose and _may_freeze(each, latest, recorded_at)]:
-            grounds = tuple([_frozen(subject, ground, purpose, recorded_at) for ground in holding.grounds])
+    for holding in subject.kept():
+        grounds = tuple([_frozen(subject, ground, purpose, recorded_at) for ground in holding.grounds])
+        if grounds != holding.grounds:
             changed.append(holding._replace(grounds=grounds))
     return subject.with_holdings(changed) if changed else subject
 
 
-def _may_freeze(ground: Ground, latest: datetime | None, recorded_at: datetime) -> bool:
-    """Whether its end has to be counted: hardly ever, because it takes at least as many days as its months have.
-    `latest` is the last activity for its purpose."""
-    if ground.limits or ground.until is not None:
-        return True
-    rule, start = ground.rule, ground.counted_from
-    if rule.counts_from is not CountsFrom.LAST_ACTIVITY:
-        return False
-    return rule.may_be_over(start if latest is None or latest < start else latest, recorded_at)
-
-
 def _frozen(subject: Subject, ground: Ground, purpose: str, recorded_at: datetime) -> Ground:
+    if ground.purpose != purpose:
+        return ground
     rules = (ground.rule, *(limit.rule for limit in ground.limits))
-    counts = any(rule.counts_from is CountsFrom.LAST_ACTIVITY for rule in rules)
-    if ground.purpose != purpose or not counts:
+    if not any(rule.counts_from is CountsFrom.LAST_ACTIVITY for rule in rules):
         return ground
     end = subject.end_of(ground)
     return ground if end is None or end > recorded_at else ground._replace(until=end)

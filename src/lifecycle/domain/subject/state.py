@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from dataclasses import fields as dataclass_fields
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -187,6 +187,25 @@ class Subject:
         assert len(copy.__dict__) == _FIELDS, "a state has no such field"
         return copy
 
+    def grown(self, at: datetime) -> Subject:
+        """By one event more, recorded at `at`."""
+        return self.changed(version=self.version + 1, begun=self.begun or at, last_event_at=at)
+
+    def is_quiet(self, purpose: str, at: datetime) -> bool:
+        """Whether nothing that counts from activity for this purpose has ended by `at`: nearly always, and told without
+        a calendar."""
+        return at < self._quiet_until(purpose)
+
+    def _quiet_until(self, purpose: str) -> datetime:
+        latest, quiet = self.activity.get(purpose), _EVER
+        for holding in self.holdings.values():
+            if holding.erased_at is not None:
+                continue
+            for ground in holding.grounds:
+                if ground.purpose == purpose and (until := _quiet_until(ground, latest)) < quiet:
+                    quiet = until
+        return quiet
+
     @property
     def acquaintance(self) -> Acquaintance:
         """What decides which policy version is in force for this person."""
@@ -234,7 +253,12 @@ class Subject:
         if ground.limits:
             by = self.due_by(ground)
             return by is None or at < by[0]
-        due = self._due(ground, ground.rule)
+        rule, start = ground.rule, ground.counted_from
+        if rule.counts_from is CountsFrom.LAST_ACTIVITY:
+            start = max(start, self.activity.get(ground.purpose, start))
+        if not rule.may_be_over(start, at):  # as nearly always
+            return True
+        due = rule.due(start)
         return due is None or at < due
 
     def live_grounds(self, holding: Holding, at: datetime) -> tuple[Ground, ...]:
@@ -293,3 +317,58 @@ class Subject:
 
 
 _FIELDS = len(dataclass_fields(Subject))
+_NEVER, _EVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+def _quiet_until(ground: Ground, latest: datetime | None) -> datetime:
+    """An instant before which no end of this ground has to be fixed. `latest` is the last activity for its purpose."""
+    if ground.limits:
+        return _NEVER
+    rule, start = ground.rule, ground.counted_from
+    if rule.counts_from is not CountsFrom.LAST_ACTIVITY:
+        return _EVER
+    until = rule.not_over_before(start if latest is None or latest < start else latest)
+    return _EVER if until is None or (ground.until is not None and ground.until <= until) else until
+
+
+class Draft(Subject):
+    """A state that nobody else has yet, while many facts are folded onto it: it changes in place.
+
+    What it held before is gone: so whoever folds looks at a state before changing it, or keeps what it needs of it.
+    """
+
+    __slots__ = ("_quiet",)
+    _quiet: dict[str, tuple[Mapping[str, Holding], datetime]]
+
+    @classmethod
+    def of(cls, subject: Subject) -> Draft:
+        draft = object.__new__(cls)
+        draft.__dict__.update(subject.__dict__)
+        object.__setattr__(draft, "_quiet", {})
+        return draft
+
+    def changed(self, **fields: Any) -> Subject:
+        self.__dict__.update(fields)
+        assert len(self.__dict__) == _FIELDS, "a state has no such field"
+        return self
+
+    def grown(self, at: datetime) -> Subject:
+        fields = self.__dict__
+        fields["version"] += 1
+        fields["last_event_at"] = at
+        if fields["begun"] is None:
+            fields["begun"] = at
+        return self
+
+    def is_quiet(self, purpose: str, at: datetime) -> bool:
+        """Remembered while the holdings are the same objects; activity meanwhile only puts ends off."""
+        known = self._quiet.get(purpose)
+        if known is None or known[0] is not self.holdings or at >= known[1]:
+            known = self._quiet[purpose] = self.holdings, self._quiet_until(purpose)
+        return at < known[1]
+
+    def finished(self) -> Subject:
+        """The state for everybody; the draft is not to be used any more."""
+        subject = object.__new__(Subject)
+        subject.__dict__.update(self.__dict__)
+        return subject
