@@ -157,7 +157,7 @@ def test_what_a_paused_sweeper_had_decided_is_refused_when_it_wakes(store: Store
     store.engine.move_clock(DUE)
     asleep, now = store.engine.sweeping, store.engine.clock.now()
     people = [falling.subject_id for falling in asleep.due(now)]
-    decisions, appending = asleep._decide(people, now, store.engine.policies.all())
+    decisions, appending, _ = asleep._decide(people, now, store.engine.policies.all())
     assert [len(each.events) for each in decisions] == [2, 2, 2]
     with open_engine(store.settings.db, keys=store.settings.keys) as other:
         assert other.sweep() == Swept(people=3, expired=3, erased=3)

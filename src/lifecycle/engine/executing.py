@@ -126,9 +126,7 @@ class Executing:
                 with self._database.write_after(c, "writer"):
                     self.append(c, deciding)
         self.snapshot.met(appending.rows.lookups)
-        if (cache := self._streams.repository.cache) is not None:
-            for person in deciding.people.persons.values():
-                cache.put(person.subject.id, person.subject)
+        self._streams.remember(person.subject for person in deciding.people.persons.values())
         return deciding, outcomes
 
     def append(self, c: Connection, deciding: Deciding) -> None:

@@ -19,6 +19,7 @@ from lifecycle.domain.event import Judged
 from lifecycle.domain.subject.custody import MOVING
 from lifecycle.domain.subject.duties import instructions
 from lifecycle.domain.subject.events import ErasureOrdered, RetentionExpired
+from lifecycle.domain.subject.fold import fold
 from lifecycle.domain.subject.revising import revisions_until, version_for
 from lifecycle.domain.subject.settling import fall_due
 from lifecycle.domain.subject.state import Subject
@@ -163,7 +164,7 @@ class Sweep:
         published = self._policies.all()
         if in_force(published, now) is None:
             return Swept()
-        decisions, appending = self._decide(people, now, published, decide, failed)
+        decisions, appending, states = self._decide(people, now, published, decide, failed)
         orders: list[Order] = []
         if not appending.recorded:
             return Swept()
@@ -174,6 +175,7 @@ class Sweep:
                     {"stream_id": recorded.originator_id, "version": recorded.originator_version, "at": now}
                 )
         self._streams.save(*appending.recorded, rows=appending.rows)
+        self._streams.remember(states)  # erasing and following go on from them
         self._move([Moving(row["stream_id"], row["version"]) for row in appending.rows.pending_custody], now)
         try:
             self._erase(orders, now)
@@ -189,9 +191,10 @@ class Sweep:
         published: Sequence[Policy],
         decide: Decide | None = None,
         failed: _Failed | None = None,
-    ) -> tuple[list[Decision], Appending]:
-        """Each person by the version that is in force for them."""
+    ) -> tuple[list[Decision], Appending, list[Subject]]:
+        """Each person by the version that is in force for them; and as what is decided leaves them."""
         appending = Appending()
+        states: list[Subject] = []
         decisions: list[Decision] = []
         with self._database.read() as c:
             heads = load_heads(c, people)
@@ -220,9 +223,11 @@ class Sweep:
                     # Nobody asked: each decision has a number of its own, as a command would.
                     judged = Judged(self._vault.cmd(secrets.token_hex(16)), Role.SYSTEM.value, policy.judged_by)
                     for event in decision.events:
-                        _, heads[person] = appending.append(heads[person], OpenParts(), event, judged, now)
+                        noted, heads[person] = appending.append(heads[person], OpenParts(), event, judged, now)
+                        subject = fold(subject, event, noted.recorded_at)
+                    states.append(subject)
                     if any(type(event) in MOVING for event in decision.events):
                         appending.rows.pending_custody.append(
                             {"stream_id": person, "version": heads[person].version, "at": now}
                         )
-        return decisions, appending
+        return decisions, appending, states
