@@ -14,8 +14,8 @@ from lifecycle.storage.packing import unpacked
 _TOGETHER = 5_000
 _FOUND = "SELECT h.stream_id, h.version, h.header FROM {wanted} CROSS JOIN event_header h WHERE {same}"
 _ON_SQLITE = _FOUND.format(
-    wanted="json_each(?) w",
-    same="h.stream_id = json_extract(w.value, '$[0]') AND h.version = json_extract(w.value, '$[1]')",
+    wanted="json_each(?)",
+    same="h.stream_id = json_extract(json_each.value, '$[0]') AND h.version = json_extract(json_each.value, '$[1]')",
 )
 _ON_POSTGRESQL = _FOUND.format(
     wanted="unnest(%b::uuid[], %b::int[]) w (stream_id, version)",
