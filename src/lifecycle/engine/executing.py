@@ -130,9 +130,7 @@ class Executing:
                     self.append(c, deciding)
         self.snapshot.met(appending.rows.lookups)
         self._about_to_change(known.states.values())
-        if (cache := self._streams.repository.cache) is not None:
-            for person in deciding.people.persons.values():
-                cache.put(person.subject.id, person.subject)
+        self._streams.remember(person.subject for person in deciding.people.persons.values())
         return deciding, outcomes
 
     def append(self, c: Connection, deciding: Deciding) -> None:

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
-from lifecycle.columns import among
 from lifecycle.domain.event import Recorded
 from lifecycle.domain.streams import access_stream_of, is_access_stream, subject_of_access
 from lifecycle.domain.subject.events import ErasureCompleted, ErasureOrdered, IdentifierUnlinked, KeyDestroyed
@@ -19,11 +18,10 @@ from lifecycle.processes.sinks import ToErase
 from lifecycle.storage.application import Streams
 from lifecycle.storage.erasing import Ordered
 from lifecycle.storage.folding import folded
-from lifecycle.storage.headers import headers_of
+from lifecycle.storage.headers import headers_at, headers_of
 from lifecycle.storage.mapper import recorded
 from lifecycle.storage.packing import unpacked
 from lifecycle.storage.tables import event_header
-from lifecycle.vault.tables import chunks
 
 Sealed = dict[tuple[UUID, int], tuple[Part, ...]]  # what each event sealed
 Order = tuple[UUID, int]  # stream and version of the event that ordered it
@@ -62,15 +60,20 @@ class Doomed:
 
 
 def doomed_by(c: Connection, streams: Streams, orders: Sequence[Order]) -> list[Doomed]:
-    with streams.prefetched([stream for stream, _ in orders], c):
-        subjects = {stream: streams.repository.get(stream, projector_func=folded) for stream, _ in orders}
-    head = event_header.c
-    rows = c.execute(
-        select(head.stream_id, head.version, head.header).where(among(head.stream_id, head.version, orders))
-    ).all()
-    ordering = [recorded(row.stream_id, row.version, row.header) for row in rows]
+    subjects = _subjects(c, streams, orders)
+    ordering = [recorded(*row) for row in headers_at(c, orders)]
     sealed = _sealed(c, subjects, ordering)
     return [_one(subjects[each.originator_id], each, sealed) for each in ordering]
+
+
+def _subjects(c: Connection, streams: Streams, orders: Sequence[Order]) -> dict[UUID, Subject]:
+    """As they were when it was ordered, or later: nothing is sealed any more in what an order dooms."""
+    subjects = {stream: state for stream, n in orders if (state := streams.remembered(stream)) and state.version >= n}
+    unknown = [stream for stream, _ in orders if stream not in subjects]
+    if unknown:
+        with streams.prefetched(unknown, c):
+            subjects |= {stream: streams.repository.get(stream, projector_func=folded) for stream in unknown}
+    return subjects
 
 
 def order_of(ordered: Ordered) -> Order:
@@ -126,13 +129,7 @@ def _sealed(c: Connection, subjects: Mapping[UUID, Subject], ordering: Sequence[
         if each.originator_id not in whole
         for version in _versions(subjects[each.originator_id], each)
     )
-    head = event_header.c
-    for some in chunks(list(wanted)):
-        rows = c.execute(
-            select(head.stream_id, head.version, head.header).where(among(head.stream_id, head.version, some))
-        )
-        found |= {(row.stream_id, row.version): read_parts(row.header) for row in rows}
-    return found
+    return found | {(stream, n): read_parts(header) for stream, n, header in headers_at(c, list(wanted))}
 
 
 def _parts(

@@ -14,9 +14,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
-from lifecycle.domain.event import Judged
+from lifecycle.domain.event import Judged, Recorded
 from lifecycle.domain.streams import access_stream_of
 from lifecycle.domain.subject.events import ErasureCompleted
+from lifecycle.domain.subject.fold import fold
+from lifecycle.domain.subject.state import Subject
 from lifecycle.errors import StoreUnavailable
 from lifecycle.policy.vocabulary import Role
 from lifecycle.processes.doomed import Doomed, Order, both_streams, called_completed, doomed_by, order_of
@@ -265,18 +267,22 @@ class EraseWhatWasOrdered:
             label = self._policies.label_at(now, c)
         appending = Appending()
         appending.rows.epoch_erasures += [{"epoch": e, "stream_id": s} for e, s in pairs if (e, s) not in awaited]
+        states: list[Subject] = []
         for each in left:
             if each.identifier is None:
-                self._append(appending, heads, each, final[each.order], label, now)
+                completed = self._append(appending, heads, each, final[each.order], label, now)
+                if completed.originator_version == each.subject.version + 1:
+                    states.append(fold(each.subject, completed.event, completed.recorded_at))
         with self._database.write("writer") as c:
             lock_epochs(c, shared=True)
             if open_epochs(c)[-1] != oldest:
                 raise EpochChanged("An epoch ended before an erasure in it was called completed.")
             self._streams.save(*appending.recorded, rows=appending.rows, connection=c)
+        self._streams.remember(states)
 
     def _append(
         self, appending: Appending, heads: dict[UUID, Head], doomed: Doomed, epoch: int, label: str, now: datetime
-    ) -> None:
+    ) -> Recorded:
         stream, version = doomed.order
         event = ErasureCompleted(
             occurred_at=now,
@@ -288,7 +294,8 @@ class EraseWhatWasOrdered:
             receipts=dict(doomed.receipts) or None,
         )
         judged = Judged(self._vault.cmd(secrets.token_hex(16)), Role.SYSTEM.value, label)
-        _, heads[stream] = appending.append(heads[stream], OpenParts(), event, judged, now)
+        recorded, heads[stream] = appending.append(heads[stream], OpenParts(), event, judged, now)
+        return recorded
 
 
 def _by_stream(generations: Mapping[UUID, int]) -> dict[UUID, int]:

@@ -19,6 +19,7 @@ from lifecycle.domain.event import Judged
 from lifecycle.domain.subject.custody import MOVING
 from lifecycle.domain.subject.duties import instructions
 from lifecycle.domain.subject.events import ErasureOrdered, RetentionExpired
+from lifecycle.domain.subject.fold import fold
 from lifecycle.domain.subject.revising import revisions_until, version_for
 from lifecycle.domain.subject.settling import fall_due
 from lifecycle.domain.subject.state import Subject
@@ -167,7 +168,7 @@ class Sweep:
         published = self._policies.all()
         if in_force(published, now) is None:
             return Swept()
-        decisions, appending = self._decide(people, now, published, decide, failed)
+        decisions, appending, states = self._decide(people, now, published, decide, failed)
         orders: list[Order] = []
         if not appending.recorded:
             return Swept()
@@ -178,6 +179,7 @@ class Sweep:
                     {"stream_id": recorded.originator_id, "version": recorded.originator_version, "at": now}
                 )
         self._streams.save(*appending.recorded, rows=appending.rows)
+        self._streams.remember(states)  # erasing and following go on from them
         self._move([Moving(row["stream_id"], row["version"]) for row in appending.rows.pending_custody], now)
         try:
             self._erase(orders, now)
@@ -193,11 +195,12 @@ class Sweep:
         published: Sequence[Policy],
         decide: Decide | None = None,
         failed: _Failed | None = None,
-    ) -> tuple[list[Decision], Appending]:
-        """Each person by the version that is in force for them."""
+    ) -> tuple[list[Decision], Appending, list[Subject]]:
+        """Each person by the version that is in force for them; and as what is decided leaves them."""
         appending = Appending()
-        decisions: list[Decision] = []
         states: list[Subject] = []
+        decisions: list[Decision] = []
+        before: list[Subject] = []
         with self._database.read() as c:
             heads = load_heads(c, people)
             known = [person for person in people if person in heads]
@@ -211,7 +214,7 @@ class Sweep:
                         failed.people.add(person)
                         failed.errors.append(error)
                         continue
-                    states.append(subject)
+                    before.append(subject)
                     policy = version_for(subject, published, now)
                     if policy is None:
                         continue
@@ -226,10 +229,12 @@ class Sweep:
                     # Nobody asked: each decision has a number of its own, as a command would.
                     judged = Judged(self._vault.cmd(secrets.token_hex(16)), Role.SYSTEM.value, policy.judged_by)
                     for event in decision.events:
-                        _, heads[person] = appending.append(heads[person], OpenParts(), event, judged, now)
+                        noted, heads[person] = appending.append(heads[person], OpenParts(), event, judged, now)
+                        subject = fold(subject, event, noted.recorded_at)
+                    states.append(subject)
                     if any(type(event) in MOVING for event in decision.events):
                         appending.rows.pending_custody.append(
                             {"stream_id": person, "version": heads[person].version, "at": now}
                         )
-        self._about_to_change(states)
-        return decisions, appending
+        self._about_to_change(before)
+        return decisions, appending, states

@@ -57,6 +57,13 @@ class Streams(Application[UUID]):
         except KeyError:
             return None
 
+    def remember(self, states: Iterable[Any]) -> None:
+        """Keep the states that this process has just folded of what it appended, and read them of nobody again."""
+        cache = self.repository.cache
+        if cache is not None:
+            for state in states:
+                cache.put(state.id, state)
+
     def forget(self, stream_ids: Iterable[UUID]) -> None:
         """Drop what this process remembers of streams that were expunged."""
         cache = self.repository.cache

@@ -77,13 +77,25 @@ class ChangeReader:
             return Change(stream_id, subject_of_access(stream_id), events)
         if not is_person_stream(stream_id):
             return self._of_an_open_record(stream_id, events)
-        after = folded(before.state if before is not None else None, (event.recorded for event in events))
-        assert after is not None
-        known = Known(after, {})
+        known = Known(self._after(stream_id, events, before), {})
+        after = known.state
         self._keep(known)
         if before is None:
             return Change(stream_id, stream_id, events, after=after, said=known.said)
         return Change(stream_id, stream_id, events, before.state, after, said_before=before.said, said=known.said)
+
+    def _after(self, person: UUID, events: Sequence[Sequenced], before: Known | None) -> Subject:
+        """Of what this process appended it knows the state already. Both sides go on from each other's states: what an
+        event leaves alone stays the same object, and is not described anew."""
+        there: Subject | None = self._streams.remembered(person)
+        last = events[-1].recorded.originator_version
+        if there is not None and there.version == last:
+            return there
+        after = folded(before.state if before is not None else None, (event.recorded for event in events))
+        assert after is not None
+        if there is None or there.version < last:
+            self._streams.remember([after])
+        return after
 
     def _of_an_open_record(self, stream_id: UUID, events: tuple[Sequenced, ...]) -> Change:
         """Folded on from where it was known: some grow long."""

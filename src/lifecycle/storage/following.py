@@ -25,7 +25,7 @@ from lifecycle.storage.changes import ChangeReader, still_there
 from lifecycle.storage.database import Database
 from lifecycle.storage.uncollected import uncollected
 
-BATCH = 1_000  # positions in one transaction
+BATCH = 2_000  # positions in one transaction
 WITHIN = 2.0  # seconds that a read waits for one person's newest event
 _A_MOMENT = 0.005
 # Of these streams, those whose newest event has no place yet, or one that is not followed.
