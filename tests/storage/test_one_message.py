@@ -63,10 +63,12 @@ BY_REST = select(every_type.c.id).where(
 
 
 @pytest.fixture
-def table(database: Database) -> Table:
+def table(database: Database) -> Iterator[Table]:
     with database.own() as c:
         every_type.create(c)
-    return every_type
+    yield every_type
+    with database.own() as c:
+        every_type.drop(c)
 
 
 def a_row(**other: Any) -> dict[str, Any]:
