@@ -49,9 +49,11 @@ def assert_all_included(log: Log, published: Published, indexes: list[int]) -> N
     entries = log.entries()
     with log.database.read() as c:
         proofs = LogProofs(c, log.folder, published.size)
+        together = LogProofs(c, log.folder, published.size).inclusions(indexes)
         for index in indexes:
             leaf = tree.leaf_hash(entries[index])
             assert tree.root_of_inclusion(leaf, index, published.size, proofs.inclusion(index)) == published.root
+            assert together[index] == proofs.inclusion(index)
 
 
 def assert_consistent(log: Log, old: Published, new: Published) -> None:

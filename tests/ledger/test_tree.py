@@ -77,6 +77,9 @@ def test_every_way_to_a_root_and_to_a_proof_gives_the_same(size, data):
         index = data.draw(st.integers(0, size - 1))
         path = inclusion_proof(index, all_leaves)
         assert inclusion_from(index, size, hashes) == path
+        known: dict[tuple[int, int], bytes] = {}
+        for near in range(max(0, index - 2), min(size, index + 3)):
+            assert inclusion_from(near, size, hashes, known) == inclusion_proof(near, all_leaves)
         assert root_of_inclusion(all_leaves[index], index, size, path) == top
 
 

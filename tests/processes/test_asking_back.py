@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import given as examples
 from hypothesis import strategies as st
+from plans import plans_of
 from sharing_with import START, answer, duties, engaged, given, only, shared
 from whole.stores import ANN, BEN, Store
 
@@ -20,6 +21,7 @@ from lifecycle.domain.streams import trustee_stream
 from lifecycle.processes.ask_back_what_a_trustee_received import AskBackWhatATrusteeReceived
 from lifecycle.processes.find_fault_when_a_recipient_is_overdue import FindFaultWhenARecipientIsOverdue
 from lifecycle.processes.reacting import Reacting, Reaction, ReactionInPages, id_of
+from lifecycle.projections.given_under import to_ask_back
 from lifecycle.storage.application import Streams
 
 
@@ -57,6 +59,14 @@ def test_given_an_agreement_ended_ask_back_of_everybody_of_whom_something_was_gi
         ("ask-back", "udesk", "udesk-1")
     }
     assert {each["id"] for each in found} == {id_of(reaction.name, ended, "udesk-1")}
+
+
+def test_who_was_asked_already_is_looked_for_by_person_and_not_in_all_that_the_recipient_owes(store: Store):
+    store.engine.drain()
+    with store.engine.database.read() as c:
+        plans = plans_of(c, lambda: to_ask_back(c, "udesk", ["udesk-1"], None, 10))
+    assert any("given_under" in plan for plan in plans)
+    assert not any("ix_recipient_duty_recipient" in plan for plan in plans)
 
 
 def test_given_a_share_under_an_agreement_that_lasts_ask_nothing(store: Store):

@@ -114,8 +114,8 @@ class Parts:
         whole = self.folder / "archive"
         with whole.open("wb") as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-                for name in self.finished:
-                    add_member(archive, name, self._checked(name))
+                for name, said in self.finished.items():
+                    add_member(archive, name, self._checked(name), is_sealed="enc" in said)
                 for name, content in more.items():
                     add_member(archive, name, [content])
             file.flush()

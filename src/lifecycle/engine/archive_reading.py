@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from lifecycle.errors import LifecycleError
 from lifecycle.ledger.checkpoint import open_checkpoint
 from lifecycle.ledger.envelope import unb64url
 from lifecycle.ledger.note import VerifyingKey, read_note, verify
+from lifecycle.storage.uncollected import uncollected
 from lifecycle.vault.handing_over import Sealer, fingerprint, opener_of
 
 MAX_MANIFEST = 16 * 1024**2
@@ -207,13 +209,19 @@ def check_archive(archive: Archive, progress: Progress | None = None) -> str:
     token = token_of(archive)
     for _ in (*archive.lines(POLICIES), *archive.opened(TRUSTEES)):
         pass  # reading is checking
-    count = 0
-    for count, _ in enumerate(archive.people(), start=1):
-        if progress is not None and count % TOLD_EACH == 0:
+    count, people = 0, archive.people()
+    while some := _number_of(islice(people, TOLD_EACH)):
+        count += some
+        if progress is not None and some == TOLD_EACH:
             progress(count, archive.manifest["people"])
     if count != archive.manifest["people"]:
         raise ArchiveRefused("There are not as many people in the archive as were signed for.")
     return token
+
+
+def _number_of(people: Iterable[object]) -> int:
+    with uncollected():
+        return sum(1 for _ in people)
 
 
 def token_of(archive: Archive) -> str:

@@ -39,6 +39,7 @@ from lifecycle.ledger.map_proofs import NotPublished
 from lifecycle.ledger.note import sign
 from lifecycle.projections.trustees import ever_engaged
 from lifecycle.storage.open_words import open_words
+from lifecycle.storage.uncollected import uncollected
 from lifecycle.vault.handing_over import fingerprint
 
 if TYPE_CHECKING:
@@ -128,7 +129,8 @@ def _page(engine: Engine, record: Transfer, parts: Parts, number: int, after: UU
                     opening = Opening(engine.vault, engine.custody.custodian)
                     documents = people(c, evidence, ids, record.name_id, opening, record.purposes)
                     said = {"people": len(ids), "last": str(last), **_checkpoint(evidence)}
-                    parts.seal(people_file(number), documents, **said)
+                    with uncollected():
+                        parts.seal(people_file(number), documents, **said)
                 return last, len(ids)
         except NotPublished:
             if tried == TRIES - 1:

@@ -21,11 +21,12 @@ from lifecycle.engine.archive_reading import Archive, check_archive, opened_arch
 from lifecycle.engine.coming_back import Arrival, here
 from lifecycle.ledger.note import VerifyingKey
 from lifecycle.policy.vocabulary import Role
+from lifecycle.storage.uncollected import uncollected
 
 if TYPE_CHECKING:
     from lifecycle.engine.engine import Engine
 
-TOGETHER = 200  # people whose records are in memory at once
+TOGETHER = 500  # people whose records are in memory at once
 SUCCESSOR = Actor(id="transfer", role=Role.OPERATOR)
 
 Progress = Callable[[int, int], None]
@@ -74,7 +75,7 @@ def take_over(
         done = taken.known = before if before is not None and before < taken.people else 0
         mark.set(done)
         people = archive.people(again=True, behind=done)
-        while some := list(islice(people, TOGETHER)):
+        while some := _page(people):
             _receive(engine, archive, some, taken)
             done += len(some)
             if not taken.refused:
@@ -82,6 +83,11 @@ def take_over(
             if progress is not None:
                 progress(done, taken.people)
     return taken
+
+
+def _page(people: Iterator[tuple[Checked, Ground]]) -> list[tuple[Checked, Ground]]:
+    with uncollected():
+        return list(islice(people, TOGETHER))
 
 
 def _receive(engine: Engine, archive: Archive, people: list[tuple[Checked, Ground]], taken: TakenOver) -> None:

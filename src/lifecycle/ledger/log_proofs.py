@@ -93,12 +93,15 @@ class LogProofs:
         wanted = sorted(set(indexes))
         leaves = dict(rows_with(self._c, _AT, wanted))
         whole_entries(list(leaves.values()), len(wanted))
-        return {index: self._inclusion(index, leaves[index]) for index in wanted}
+        known: dict[tuple[int, int], bytes] = {}
+        return {index: self._inclusion(index, leaves[index], known) for index in wanted}
 
-    def _inclusion(self, index: int, leaf: bytes) -> list[bytes]:
-        proof = tree.inclusion_from(index, self.size, self._tiles)
+    def _inclusion(self, index: int, leaf: bytes, known: dict[tuple[int, int], bytes] | None = None) -> list[bytes]:
+        proof = tree.inclusion_from(index, self.size, self._tiles, known)
         if not self._includes(leaf, index, proof):
             proof = tree.inclusion_from(index, self.size, self._from_leaves())
+            if known is not None:
+                known.clear()  # it may have been found in the tile that lies
             if not self._includes(leaf, index, proof):
                 raise LogDamaged("A leaf of the log is not the one that was published.")
         return proof

@@ -30,6 +30,7 @@ class MapProofs:
             raise NotPublished("The subject map is not that of this checkpoint.")
         ((self._entry,),) = entries_between(c, now.size - 1, now.size)
         self._map = StoredMap(c, now.depth, now.streams)
+        self._top_hashes = self._map.top_hashes()
         self._inclusion = proofs.inclusion(now.size - 1)
         self._top_root = read_entry(self._entry).top_root
 
@@ -50,7 +51,7 @@ class MapProofs:
         """That the map has this stream, and with what; or that it has it not, by the neighbours it would have."""
         bucket = bucket_of(sid, self._map.depth)
         leaves = self._map.bucket(bucket)
-        top = self._map.proof(bucket)
+        top = self._map.proof(bucket, self._top_hashes)
         hash = tree.leaf_hash(top_leaf(leaves))
         if tree.root_of_inclusion(hash, bucket, 1 << self._map.depth, top) != self._top_root:
             raise MapDamaged("The rows of the subject map do not lead to the root that was published.")

@@ -145,9 +145,13 @@ class StoredMap:
     def root(self) -> bytes:
         return tree.root_from(1 << self.depth, self.hashes)
 
-    def proof(self, bucket: int) -> list[bytes]:
-        """The inclusion of a bucket's top leaf. Each stored row is read once, though several hashes come from it."""
-        return tree.inclusion_from(bucket, 1 << self.depth, TileHashes(1 << self.depth, self._tile))
+    def top_hashes(self) -> TileHashes:
+        """The stored hashes of the top tree as it stands: each row is read once, though many hashes come from it."""
+        return TileHashes(1 << self.depth, self._tile)
+
+    def proof(self, bucket: int, hashes: TileHashes | None = None) -> list[bytes]:
+        """The inclusion of a bucket's top leaf. `hashes` are those of `top_hashes`, for who asks for many."""
+        return tree.inclusion_from(bucket, 1 << self.depth, hashes or self.top_hashes())
 
     def _tile(self, tile: Tile) -> bytes:
         return b"".join(self.hashes(tile.level, tile.index * WIDTH, tile.width))

@@ -80,8 +80,17 @@ def inclusion_proof(index: int, leaf_hashes: Sequence[bytes]) -> list[bytes]:
     return [root(leaf_hashes[lo:hi]) for lo, hi in _inclusion_ranges(index, len(leaf_hashes))]
 
 
-def inclusion_from(index: int, size: int, hashes: Hashes) -> list[bytes]:
-    return [_range_hash(lo, hi, hashes) for lo, hi in _inclusion_ranges(index, size)]
+def inclusion_from(
+    index: int, size: int, hashes: Hashes, known: dict[tuple[int, int], bytes] | None = None
+) -> list[bytes]:
+    """`known` keeps what was found for other leaves of the same tree: neighbours have nearly all of it in common."""
+    ranges = _inclusion_ranges(index, size)
+    if known is None:
+        return [_range_hash(lo, hi, hashes) for lo, hi in ranges]
+    for each in ranges:
+        if each not in known:
+            known[each] = _range_hash(*each, hashes)
+    return [known[each] for each in ranges]
 
 
 def root_of_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:

@@ -28,7 +28,7 @@ from lifecycle.vault.custody import Custodian, Moved, in_custody, take_all
 from lifecycle.vault.files import KeysUnavailable
 from lifecycle.vault.vault import Vault
 
-TOGETHER = 200
+TOGETHER = 500
 
 
 class CustodyUnfinished(StoreUnavailable):

@@ -9,7 +9,21 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Boolean, Column, Connection, Index, Select, Table, Text, Uuid, case, func, select
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Connection,
+    Index,
+    Select,
+    Table,
+    Text,
+    Uuid,
+    bindparam,
+    case,
+    func,
+    select,
+)
 
 from lifecycle.columns import Instant
 from lifecycle.domain.subject.duty import DutyState
@@ -108,7 +122,7 @@ def all_duties(c: Connection, limit: int, recipient: str | None = None, *, only_
 
 
 def told(c: Connection, instruction: str) -> Told | None:
-    row = c.execute(_all().where(column.instruction == instruction)).one_or_none()
+    row = c.execute(_ONE, {"its_instruction": instruction}).one_or_none()
     return None if row is None else Told(*row)
 
 
@@ -129,3 +143,6 @@ def waiting_for(c: Connection, at: datetime) -> dict[str, Waiting]:
 
 def _all() -> Select[Any]:
     return select(*(column[name] for name in _TOLD))
+
+
+_ONE = _all().where(column.instruction == bindparam("its_instruction"))  # made once: each letter asks it

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Column, ColumnElement, Connection, Index, Table, Text, Uuid, select
+from sqlalchemy import Column, ColumnElement, Connection, Index, Table, Text, Uuid, func, select
 
 from lifecycle.domain.subject.state import Subject
 from lifecycle.policy.model import Policy
@@ -69,7 +69,11 @@ def to_ask_back(
 
 
 def _asked(agreement: str) -> ColumnElement[bool]:
-    """By an instruction that came of the agreement's end: it stands on the person's record."""
+    """By an instruction that came of the agreement's end: it stands on the person's record.
+
+    The recipient is compared as no index has it: SQLite went through all that the recipient owes for each person.
+    """
     duty = recipient_duty.c
-    its = (duty.subject_id == column.subject_id) & (duty.recipient == column.recipient) & (duty.agreement == agreement)
+    same = func.coalesce(duty.recipient, "") == column.recipient
+    its = (duty.subject_id == column.subject_id) & same & (duty.agreement == agreement)
     return select(duty.instruction).where(its, duty.because == "agreement-ended").exists()

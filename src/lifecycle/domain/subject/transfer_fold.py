@@ -38,7 +38,7 @@ def _transferred(subject: Subject, event: e.SubjectTransferred, recorded_at: dat
 
 def _received(subject: Subject, event: e.SubjectReceived, recorded_at: datetime) -> Subject:
     before = with_history(subject, event, subject.version, lambda n: n)
-    return replace(before, version=subject.version, access_sid=subject.access_sid, last_event_at=recorded_at)
+    return before.changed(version=subject.version, access_sid=subject.access_sid, last_event_at=recorded_at)
 
 
 def with_history(subject: Subject, event: e.SubjectReceived, number: int, place: Place) -> Subject:
@@ -53,8 +53,7 @@ def with_history(subject: Subject, event: e.SubjectReceived, number: int, place:
 
 def carried_on(state: Subject, event: e.SubjectReceived) -> Subject:
     """Of a record as it stood, what goes on here."""
-    state = replace(
-        state,
+    state = state.changed(
         transfers={},
         holdings={id: _found(each) for id, each in state.holdings.items() if id not in event.left},
         identifiers={id: type for id, type in state.identifiers.items() if id not in event.unlinked},
@@ -76,7 +75,7 @@ def told(state: Subject, history: Iterable[e.Told], place: Place) -> Subject:
         if isinstance(event, e.SubjectReceived):
             state = with_history(state, event, each.n, place)
         else:
-            state = fold(replace(state, version=place(each.n) - 1), event, each.at)
+            state = fold(state.changed(version=place(each.n) - 1), event, each.at)
     return state
 
 
