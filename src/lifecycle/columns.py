@@ -183,6 +183,11 @@ class _PreparedForSqlite(NamedTuple):
     def filled(self, values: Mapping[str, Any]) -> tuple[str, tuple[Any, ...]]:
         """With marks for 1, 2, 4, 8 … values, the last of them again and again: so that there are few statements, and
         the driver finds most of them prepared."""
+        if not self.lists:
+            pairs = zip(self.order, self.encoders, strict=True)
+            return self.parts[0], tuple(
+                [values[name] if encode is None else encode(values[name]) for name, encode in pairs]
+            )
         parts, given = iter(self.parts), list[Any]()
         sql = [next(parts)]
         for name, encode in zip(self.order, self.encoders, strict=True):
