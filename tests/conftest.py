@@ -64,7 +64,6 @@ def pytest_collection_finish() -> None:
     """Modules, tests and their parameters stay to the end: looking through them for garbage took a tenth of a run."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
 
 
 def run_folder(factory: pytest.TempPathFactory, config: pytest.Config) -> Path:

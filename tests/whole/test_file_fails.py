@@ -24,6 +24,7 @@ from whole.stores import ANN, BEN, TRIAL, Store
 
 from lifecycle.engine import Engine, open_engine
 from lifecycle.errors import StoreUnavailable
+from lifecycle.ledger.tables import event_position
 from lifecycle.storage.folding import RecordDamaged
 from lifecycle.storage.tables import event_header
 from lifecycle.vault.sealing import RECORD, Tampered
@@ -267,3 +268,27 @@ def test_nothing_is_shown_in_clear_by_a_projection_that_says_something_else_than
         store.engine.read.clear(ann, "free-trial")
     store.engine.follower.rebuild()
     assert store.engine.read.clear(ann, "free-trial")
+
+
+@on_sqlite
+def test_a_consent_is_not_answered_by_a_projection_that_says_something_else_than_the_record(store: Store):
+    store.consent()
+    assert store.engine.read.consents(ANN)
+    with store.engine.database.own() as c:
+        c.execute(text("UPDATE consent_status SET notice = '9.9'"))
+    with pytest.raises(StoreUnavailable, match="is not what the record says"):
+        store.engine.read.consents(ANN)
+    store.engine.follower.rebuild()
+    assert store.engine.read.consents(ANN)
+
+
+def test_an_event_that_has_no_place_and_does_not_wait_for_one_is_damage(store: Store):
+    store.consent()
+    store.engine.drain()
+    ann = store.engine.read.subject_id(ANN)
+    with store.engine.database.own() as c:
+        lift_triggers(c, event_position)
+        lost = (event_position.c.stream_id == ann) & (event_position.c.version == 2)
+        c.execute(update(event_position).where(lost).values(version=99))
+    with pytest.raises(RecordDamaged, match="Event 2 "):
+        store.engine.read.history(ANN)

@@ -12,7 +12,7 @@ from lifecycle.audit.opening import actors_of
 from lifecycle.audit.telling import instant
 from lifecycle.domain.event import Recorded
 from lifecycle.ledger.envelope import b64url, commitment, read_header
-from lifecycle.ledger.tables import event_position
+from lifecycle.ledger.tables import event_position, ledger_queue
 from lifecycle.storage.folding import RecordDamaged
 from lifecycle.storage.mapper import recorded
 from lifecycle.storage.tables import event_header, stream_head
@@ -35,6 +35,7 @@ _EVENTS = (
     .order_by(event_header.c.version)
 )
 _NEWEST = select(stream_head.c.version)
+_WAITING = select(ledger_queue.c.version)
 
 
 def events_of(c: Connection, stream_id: UUID, *, as_they_stand: bool = False) -> list[tuple[Recorded, int | None]]:
@@ -47,6 +48,7 @@ def events_of(c: Connection, stream_id: UUID, *, as_they_stand: bool = False) ->
     if not as_they_stand:
         newest = rows[0].newest if rows else c.execute(_NEWEST.where(stream_head.c.stream_id == stream_id)).scalar()
         _follow(stream_id, rows, newest or 0)
+        _await_their_places(c, stream_id, rows)
     return [(recorded(stream_id, row.version, row.header), row.position) for row in rows]
 
 
@@ -64,6 +66,15 @@ def _follow(stream_id: UUID, rows: Sequence[Any], newest: int) -> None:
         before = b'"%b"' % b64url(committed).encode()
     if rows and rows[-1].commitment != committed:
         raise RecordDamaged(stream_id, newest)
+
+
+def _await_their_places(c: Connection, stream_id: UUID, rows: Sequence[Any]) -> None:
+    """Whatever has no position yet waits for one."""
+    placeless = [row.version for row in rows if row.position is None]
+    if placeless:
+        waiting = set(c.execute(_WAITING.where(ledger_queue.c.stream_id == stream_id)).scalars())
+        if lost := [version for version in placeless if version not in waiting]:
+            raise RecordDamaged(stream_id, lost[0])
 
 
 def history(c: Connection, vault: Vault | None, subject_id: UUID) -> Iterator[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any
@@ -107,17 +107,20 @@ class Views:
         with self._read_about(subject_id) as c:
             picture = self._picture(c, subject_id, now, as_of, as_known_at)
             if clear_for is not None and self._database.is_sqlite:
-                self._compare(c, subject_id, picture)
+                self._compare(c, subject_id, list(picture.current.values()), held_by)
             values = values_of(c, self._vault, subject_id, picture.readable())
             policy = self._policies.in_force(now, c)
         return shown(picture, values, picture.cleared(clear_for), policy)
 
-    def _compare(self, c: Connection, subject_id: UUID, picture: Picture) -> None:
-        """What is projected is what the record says, before anything is shown in clear: SQLite's pages have no
-        checksums, and the record's events are committed to."""
-        recorded = held_by(self._known(c, subject_id, None))
+    def _compare(
+        self, c: Connection, subject_id: UUID, projected: Sequence[object], by: Callable[[Subject], Sequence[object]]
+    ) -> None:
+        """What is projected is what the record says, before anything is shown in clear or a consent is answered for:
+        SQLite's pages have no checksums, and the record's events are committed to."""
         follower = self._follower
-        if recorded != list(picture.current.values()) and (follower is None or follower.has_followed(c, [subject_id])):
+        if by(self._known(c, subject_id, None)) != projected and (
+            follower is None or follower.has_followed(c, [subject_id])
+        ):
             raise ProjectionDamaged("What is projected about a person is not what the record says.")
 
     def _picture(
@@ -139,6 +142,8 @@ class Views:
         with self._read_about(subject_id) as c:
             if as_of is None and as_known_at is None:
                 agreed = current_consents(c, subject_id)
+                if self._database.is_sqlite:
+                    self._compare(c, subject_id, agreed, agreed_by)
             else:
                 agreed = agreed_by(self._known(c, subject_id, as_known_at))
         return [records.consent(one, at) for one in agreed if one.since <= at]
