@@ -45,3 +45,13 @@ def test_when_the_oldest_epoch_of_a_name_has_ended_the_id_alone_is_known(store: 
         assert spent_by(c, alone, [("a", later)]) == {("a", later): Spent(NOON, by_name=False)}
         turning = ((2, b"ben of two"), (1, b"ben"))
         assert spent_by(c, alone, [("a", turning)]) == {}
+
+
+def test_what_was_spent_before_is_spent_for_the_longer_of_the_two(store: Store):
+    hour = timedelta(hours=1)
+    with store.db.write("eraser") as c:
+        spend_commands(c, [Spending("a", NOON, ()), Spending("b", NOON, ())])
+    with store.db.write("eraser") as c:
+        spend_commands(c, [Spending("a", NOON + hour, ()), Spending("b", NOON - hour, ()), Spending("c", NOON, ())])
+        assert spent_of(c, ["a", "b", "c"]) == {"a": NOON + hour, "b": NOON, "c": NOON}
+        spend_commands(c, [])

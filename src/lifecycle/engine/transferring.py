@@ -183,9 +183,8 @@ class Transferring(TransferRecords):
             return Done()
         assert record.confirmed is not None, "leaving follows the confirmation"
         size, total = record.confirmed.size, record.confirmed.people
-        leaving = partial(leave, transfer=record)
+        leaving, done = partial(leave, transfer=record), Done()
         self._engine.drain()
-        done = Done()
 
         def page(c: Connection, after: UUID | None) -> list[tuple[UUID, bool]]:
             return archived(c, transfer, after, size)

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from lifecycle.columns import Ask
+from lifecycle.columns import Ask, insert_of
 from lifecycle.vault.installation import Installation, Names
 from lifecycle.vault.tables import chunks, lookup, spent_command
 
@@ -60,11 +60,17 @@ def spend_commands(db: Connection, spendings: Iterable[Spending]) -> None:
         if names:  # the oldest epoch: when it has ended, not every name can be told
             keys.append(_told_by_name(cmd, min(epoch for epoch, _ in names)))
         untils |= {key: max(until, untils.get(key, until)) for key in keys}
+    if not untils:
+        return
+    rows = [{"cmd": key, "until": untils[key]} for key in sorted(untils)]
+    unless_there = insert_of(db, spent_command).on_conflict_do_nothing()
+    fresh = db.execute(unless_there, rows, execution_options={"preserve_rowcount": True}).rowcount
+    if fresh == len(rows):
+        return  # nearly always: to look for each of them first went through the table where it was not large
     for key, before in spent_of(db, untils).items():
-        untils[key] = max(before, untils[key])
-        db.execute(delete(spent_command).where(spent_command.c.cmd == key))
-    if untils:
-        db.execute(insert(spent_command), [{"cmd": key, "until": untils[key]} for key in sorted(untils)])
+        if before < untils[key]:
+            db.execute(delete(spent_command).where(spent_command.c.cmd == key))
+            db.execute(insert(spent_command), {"cmd": key, "until": untils[key]})
 
 
 def few_asked(cmds: Iterable[str]) -> Ask:
