@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from engine.costs import work_done
 from engine.stores import QUOTE, count_of, document, headers_of, statements, times_of
 from processes.dying import Death, Dying
 from schedule.leading import leads_soon
-from sqlalchemy import event
 from whole.stores import ANN, BEN, TRIAL, Store
 
 from lifecycle.engine import Engine, open_engine
 from lifecycle.projections.retention_calendar import retention_calendar
 from lifecycle.schedule.leader import leader_of
 from lifecycle.schedule.sweep import CalendarStands, Swept
-from lifecycle.storage.database import Database
 from lifecycle.storage.failures import WroteFirst
 from lifecycle.storage.tables import event_header, pending_erasure
 from lifecycle.vault.tables import data_key, subject_key
@@ -129,49 +125,6 @@ def test_a_sweep_costs_what_is_due_and_not_what_is_stored(store: Store):
     many = cost(store.engine)
     assert many[0] == few[0]
     assert many[1] <= few[1] * 1.05
-
-
-def of_the_calendar(engine: Engine) -> tuple[int, list[tuple[str, Any]]]:
-    """How many statements a sweep sends that has nothing to do, and those of them that are about the calendar."""
-    sent: list[tuple[str, Any]] = []
-
-    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        sent.append((statement, parameters))
-
-    event.listen(engine.database.engine, "before_cursor_execute", note)
-    try:
-        assert engine.sweeping(engine.clock.now()) == Swept()
-    finally:
-        event.remove(engine.database.engine, "before_cursor_execute", note)
-    return len(sent), [each for each in sent if "retention_calendar" in each[0]]
-
-
-def test_a_sweep_for_which_nothing_is_due_costs_one_probe_of_an_index(store: Store):
-    quoted(store, 3, lot="few")
-    few, _ = of_the_calendar(store.engine)
-    with work_done(store.engine.database) as done_among_few:
-        store.engine.sweeping(store.engine.clock.now())
-    quoted(store, 200, lot="many")
-    many, (by_which_calendars, probe) = of_the_calendar(store.engine)
-    with work_done(store.engine.database) as done_among_many:
-        store.engine.sweeping(store.engine.clock.now())
-    assert many == few < 12
-    assert done_among_many == done_among_few
-    assert plan_of(store.engine.database, *probe).count("ix_retention_calendar_due") == 1
-    # The other asks an index that has a row for each day that is counted without a calendar, and hardly ever one.
-    assert "ix_retention_calendar_provisional" in plan_of(store.engine.database, *by_which_calendars)
-
-
-def plan_of(database: Database, statement: str, parameters: Any) -> str:
-    """Nothing is walked over and nothing sorted: two hundred rows are few enough for PostgreSQL to do so, else."""
-    with database.own() as c:
-        if not database.is_sqlite:
-            c.exec_driver_sql("SET LOCAL enable_seqscan = off")
-            c.exec_driver_sql("SET LOCAL enable_bitmapscan = off")
-        explain = "EXPLAIN QUERY PLAN " if database.is_sqlite else "EXPLAIN "
-        plan = "\n".join(str(row[-1]) for row in c.exec_driver_sql(explain + statement, parameters))
-    assert not re.search(r"Seq Scan|SCAN retention_calendar$|Sort|TEMP B-TREE FOR ORDER", plan), plan
-    return plan
 
 
 DEATHS = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from engine.costs import work_done
 from engine.stores import count_of, lift_triggers, statements, times_of
 from plans import assert_walks_over_no, plans_of
 from schedule.test_sweep import DUE, quoted
@@ -48,11 +49,16 @@ def test_the_journal_has_one_line_for_all_who_are_swept_together(store: Store):
 
 def test_with_nothing_due_the_calendar_is_asked_two_probes_of_an_index(store: Store):
     """One for what is due, one for days that another calendar may move; each whatever else is stored."""
-    quoted(store, 3)
-    now = store.engine.clock.now()
-    store.engine.sweeping(now)
-    with statements(store.engine.database) as executed:
-        assert store.engine.sweeping(now) == Swept()
+    engine, cost = store.engine, []
+    for people in (3, 200):
+        quoted(store, people, lot=f"lot{people}-")
+        now = engine.clock.now()
+        engine.sweeping(now)
+        with statements(engine.database) as executed, work_done(engine.database) as done:
+            assert engine.sweeping(now) == Swept()
+        cost.append((len(executed), *done))
+    assert cost[0] == cost[1]
+    assert cost[0][0] < 12
     asked = [said for said in executed if "retention_calendar" in said]
     assert len(asked) == 2
     with store.engine.database.read() as c:
