@@ -220,6 +220,21 @@ def test_text_that_is_none_is_damage_and_not_repeated(store: Store):
 
 
 @on_sqlite
+@pytest.mark.parametrize(("table", "column"), [("consent_status", "notice"), ("stream_head", "commitment")])
+def test_a_column_whose_name_the_disk_changed_is_damage_and_no_error_of_the_driver(
+    store: Store, table: str, column: str
+):
+    store.consent()
+    store.held()
+    with store.engine.database.own() as c:
+        lift_triggers(c, event_header)
+        c.exec_driver_sql(f"ALTER TABLE {table} RENAME COLUMN {column} TO {column}x")
+    with pytest.raises(StoreUnavailable, match="lacks a column") as refused:
+        store.engine.read.consents(ANN)
+    assert "the file is damaged" in refused.value.remedy
+
+
+@on_sqlite
 def test_a_key_that_is_not_found_in_its_place_is_damage_and_no_erasure(store: Store):
     """Its row is there, under an id that the disk changed."""
     store.consent()

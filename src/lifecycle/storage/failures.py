@@ -65,6 +65,11 @@ _UNREACHABLE = ("The database cannot be reached.", "check the URL, and that the 
 _CONFLICTS = {"40001", "40P01"}  # serialization failure, deadlock: whoever decides again will succeed
 _LOST = {"OperationalError", "InterfaceError"}  # of psycopg itself
 _MISSING_TABLE = "no such table"
+_MISSING_COLUMN = "no such column"
+_ANOTHER_SHAPE = (
+    "The database lacks a column that this program knows.",
+    "if another program has migrated it just now, start this one again; else the file is damaged: restore a backup",
+)
 _NO_TEXT = "Could not decode to UTF-8"  # the driver goes on with the text itself
 _TRIGGER = "SQLITE_CONSTRAINT_TRIGGER"
 
@@ -109,6 +114,8 @@ def _sqlite_meaning(error: sqlite3.Error) -> Exception | None:
         return WroteFirst(str(error).rpartition(": ")[2].partition(".")[0])
     if _MISSING_TABLE in str(error):
         return Unavailable(*_POSTGRESQL["42P01"])
+    if _MISSING_COLUMN in str(error):
+        return Unavailable(*_ANOTHER_SHAPE)
     if str(error).startswith(_NO_TEXT):
         return Unavailable(*DAMAGED)
     causes = [cause for prefix, cause in _SQLITE.items() if name.startswith(prefix)]
