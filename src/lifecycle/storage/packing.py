@@ -93,18 +93,30 @@ def form_of(stored: bytes) -> tuple[bytes, str] | None:
         form, _, lengths = inflate.decompress(stored[1:], MOST).rpartition(b"\0")
     except zlib.error:
         return None
-    raw, marks = inflate.unused_data, len(lengths)  # the first of the lengths is that of the id
-    if len(raw) != _raw_size(lengths) or not form.count(b'"%b"') == form.count(b"%") == marks:
+    raw = inflate.unused_data
+    cmd = form.find(_CMD)
+    number = form.find(_NUMBER, cmd)
+    parts = form.find(_PARTS, number)
+    if not form[number + len(_NUMBER) : parts].isdigit() or b"%" in form[:cmd]:  # none in what was recorded
         return None
-    if form.count(_CMD) != 1 or form.find(b"%") != form.find(_CMD) + len(_CMD):  # none in what was recorded
+    # The first of the lengths is that of the id.
+    if len(raw) != _raw_size(lengths) or _marks(form[cmd:number], form[parts:]) != len(lengths):
         return None
-    for named in _NAMED:
-        if named in form:
-            return None
     return form, raw[:32].hex()
 
 
+_NUMBER, _PARTS = b',"n":', b',"parts":['
 _NAMED = tuple(b'"%b":"%%b"' % name for name in (b"hid", b"policy", b"role", b"type"))
+
+
+@lru_cache(maxsize=1_024)
+def _marks(meta: bytes, rest: bytes) -> int:
+    """How many marks stand in what comes before a header's number and after it, both much the same in all of a kind;
+    -1 if any stands where a fold looks."""
+    both = meta + rest
+    marks = both.count(b"%")
+    in_place = meta.startswith(_CMD + b'%b"') and both.count(_CMD) == 1 and both.count(b'"%b"') == marks
+    return marks if in_place and not any(named in both for named in _NAMED) else -1
 
 
 @lru_cache(maxsize=256)
