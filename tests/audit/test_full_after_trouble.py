@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 from postgres import on_sqlite
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from uuid_utils.compat import uuid7
 from whole.stores import ANN, BEN, Store
 
@@ -22,6 +22,7 @@ from lifecycle.ledger.sequencer import enqueue_system_entry
 from lifecycle.ledger.system_records import expunged
 from lifecycle.ledger.tables import map_expunged
 from lifecycle.storage import erasing
+from lifecycle.storage.tables import stream_head
 
 CEM = {"email": "cem@example.com"}
 STRANGERS = ({"email": "dan@example.com"}, {"email": "eve@example.com"})
@@ -94,6 +95,24 @@ def test_what_was_expunged_when_its_time_was_over_is_nothing_to_find(store: Stor
     answer = audited(store.engine)
     assert answer.findings == ()
     assert answer.events < answer.leaves - 10, "leaves are there whose events are gone"
+
+
+def test_who_was_erased_in_the_same_epoch_as_somebody_expunged_has_nothing_to_find(store: Store):
+    """Both stand under the record of that epoch's end, of which the expunged one's leaf comes first."""
+    ids = [store.engine.read.subject_id(person) for person in (ANN, BEN, CEM)]
+    for person in (ANN, BEN, CEM):
+        store.do("erase", subject=person, ground="7.3c")
+    store.engine.rotate()
+    store.engine.publish()
+    now = store.engine.clock.now()
+    with store.engine.database.write("expunger") as c:
+        sids = {row.stream_id: row.sid for row in c.execute(select(stream_head.c.stream_id, stream_head.c.sid))}
+        first = min(ids, key=lambda id: bytes(sids[id]))
+        gone = erasing.expunge(c, [first, access_stream_of(first)], now)
+        for record in expunged(now, gone.positions):
+            enqueue_system_entry(c, record, uuid7())
+    store.engine.publish()
+    assert audited(store.engine).findings == ()
 
 
 def test_what_is_being_expunged_is_audited_when_it_is_published(store: Store):

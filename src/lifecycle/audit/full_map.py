@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -61,10 +61,13 @@ class Map:
     def run(self, step: Step) -> None:
         stored = _stored(self._c, self._tree.depth, self._found)
         said = next(stored, None)
-        for sid, leaf in self._own(step):
+        for sid, leaf, stream_id, epochs in self._own(step):
             while said is not None and said[:32] < sid:
                 self._alone(said)
                 said = next(stored, None)
+            self._final.stream(stream_id, sid, epochs)  # after the expunged before it, whose leaves are waited for too
+            if leaf is None:
+                continue
             if said is not None and said[:32] == sid:
                 if said != leaf:
                     self._found.add("map-leaf-differs", stream=sid)
@@ -105,8 +108,9 @@ class Map:
 
     # -- leaves from the events --------------------------------------------------------------------------------------
 
-    def _own(self, step: Step) -> Iterator[tuple[bytes, bytes]]:
-        """Leaves by sid, in order, of the streams with events among the covered leaves."""
+    def _own(self, step: Step) -> Iterator[tuple[bytes, bytes | None, UUID, Collection[int]]]:
+        """All streams by sid, in order: the leaf, if it has events among the covered leaves, and the epochs whose ends
+        its events say were final."""
         before = b""
         for heads in self._heads():
             streams = [head.stream_id for head in heads]
@@ -119,11 +123,12 @@ class Map:
                     self._found.add("sid-twice", stream=sid)
                     continue
                 before = sid
-                self._final.stream(head.stream_id, sid, erasures.get(head.stream_id, NONE).epochs)
+                leaf = None
                 if head.stream_id in newest:
                     its = erasures.get(record_of(head.stream_id), NONE)
                     state = State.ERASED if its.whole_by(self._covered) else State.ALIVE
-                    yield sid, packed(sid, *newest[head.stream_id], state)
+                    leaf = packed(sid, *newest[head.stream_id], state)
+                yield sid, leaf, head.stream_id, erasures.get(head.stream_id, NONE).epochs
             step(len(heads))
 
     def _heads(self) -> Iterator[Sequence[Any]]:
