@@ -2385,9 +2385,20 @@ def asked_by(arguments: argparse.Namespace) -> Asked:
     )
 
 
+def _joined(argv: list[str]) -> list[str]:
+    """One stream in 64 has a name that begins with a dash, which argparse takes for an option unless `=` is before."""
+    joined: list[str] = []
+    for word in argv:
+        if joined and joined[-1] == "--subject":
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
 def main(argv: list[str] | None = None, prog: str = "verify") -> int:
     try:
-        arguments = parser(prog).parse_args(argv)
+        arguments = parser(prog).parse_args(_joined(sys.argv[1:] if argv is None else argv))
     except SystemExit as stopped:  # argparse has said why
         return stopped.code if isinstance(stopped.code, int) else EXIT_CODES["usage"]
     try:

@@ -208,6 +208,12 @@ def test_the_schemas_are_of_everything_that_can_be_asked_and_recorded(empty: Doo
     assert set(empty("schema", "events").json) == set(KINDS)
 
 
+def test_the_schema_of_one_command_or_one_kind_is_told_alone(empty: Door):
+    assert empty("schema", "commands", "collect").json == empty("schema", "commands").json["collect"]
+    assert empty("schema", "events", "consent-given/1").json == empty("schema", "events").json["consent-given/1"]
+    assert "`lifecycle schema commands` lists" in empty("schema", "commands", "colect", code=2).err
+
+
 @pytest.mark.parametrize("what", KEPT)
 def test_the_schemas_of_the_package_are_those_of_its_models(what: str):
     """Where this fails a model has changed: `python -m lifecycle.cli.schemas` writes the files anew."""

@@ -67,6 +67,7 @@ def test_the_verdict_is_the_exit_code(real: Door):
     sid = verdict(real)["streams"][0]["sid"]
     assert verdict(real, "--subject", sid)["level"] == "L1"
     assert verdict(real, "--subject", b64url(bytes(32)), code=3)["verdict"] == "invalid"
+    assert verdict(real, "--subject", "-" + sid[1:], code=3)["verdict"] == "invalid"  # read as a name, not as an option
     (real.folder / "receipt").write_text(json.dumps({"sid": sid, "salt": b64url(bytes(64))}))
     assert verdict(real, "--receipt", "receipt", code=4)["verdict"] == "contradiction"
     assert verdict(real, "--max-age", "1h", code=5)["verdict"] == "stale"  # nobody has confirmed it at all

@@ -77,6 +77,7 @@ MISUSED = [
     ("audit", "trail", "--limit", CANARY),
     ("apply", "-", f"--clock={CANARY}"),
     ("schema", CANARY),
+    ("schema", "commands", CANARY),
     ("policy", "check"),
     ("--now",),
 ]

@@ -39,6 +39,12 @@ def test_a_request_from_its_receipt_to_its_answer(door: Door):
     assert [row["state"] for row in door("request", "list", *SUBJECT, "--json").json] == ["fulfilled"]
 
 
+def test_an_id_that_begins_as_options_do_is_an_id(door: Door):
+    received(door, "--name", "-T-1")
+    door("request", "pause", "-T-1", *SUBJECT, "--reason", "who is it?")
+    assert "No such request" in door("request", "show", "-CKJ0-25iVv8aYzrdh4qaQ", code=1).err
+
+
 def test_somebody_erased_is_found_and_recognised_by_the_receipt(door: Door, tmp_path: Path):
     common = {"actor": {"id": "web", "role": "service"}, "subject": {"email": BOB}}
     given = {"command": "give-consent", "id": "c", "purposes": ["free-trial"], "notice": "1.0", "channel": "web-form"}

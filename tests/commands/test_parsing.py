@@ -157,6 +157,12 @@ def test_an_unknown_field_is_named_unless_it_could_be_a_value():
     assert faults(COLLECT | {CANARY: 1}) == ["(a name that is not shown): no such field"]
 
 
+def test_what_to_do_next_names_the_schema_of_that_command_alone():
+    with pytest.raises(Malformed) as malformed:
+        parse_command(COLLECT | {"colour": "red"})
+    assert malformed.value.remedy == "compare it with `lifecycle schema commands collect`"
+
+
 @pytest.mark.parametrize("field", ["id", "actor", "subject", "purpose", "basis", "source", "data"])
 def test_a_missing_field_is_named(field: str):
     assert faults(without(field)) == [f"{field}: missing"]

@@ -74,7 +74,7 @@ def _request(root: typer.Typer) -> None:
 def _requests() -> typer.Typer:
     from lifecycle.cli import packages, requests  # noqa: PLC0415
 
-    requests.app.command()(packages.token)
+    requests.app.command(context_settings=requests.OF_AN_ID)(packages.token)
     return requests.app
 
 

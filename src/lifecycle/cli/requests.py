@@ -16,6 +16,8 @@ from lifecycle.errors import Invalid
 
 app = typer.Typer(no_args_is_help=True, help="What people ask of us, and until when it is answered.")
 
+# One id of ours in 64 begins with a dash, as an option does.
+OF_AN_ID = {"ignore_unknown_options": True}
 Request = Annotated[str, typer.Argument(help="Our id of the request, or with --subject its own name")]
 Subject = Annotated[str | None, typer.Option(help="email=…, phone=…, ref=… or id=…; not needed with our id")]
 Reason = Annotated[str, typer.Option(help="Why")]
@@ -79,7 +81,7 @@ def _last_day(row: Any) -> str:
     return f"{row['due_on']} (provisional)" if row["provisional"] else str(row["due_on"])
 
 
-@app.command()
+@app.command(context_settings=OF_AN_ID)
 def show(context: typer.Context, request: Request) -> None:
     """One request, without a word of what was asked."""
     with opened(context) as engine:
@@ -128,7 +130,7 @@ def receive(
     _execute(context, "receive-request", whom, **fields, **more)
 
 
-@app.command()
+@app.command(context_settings=OF_AN_ID)
 def verify(
     context: typer.Context,
     request: Request,
@@ -142,7 +144,7 @@ def verify(
     _about(context, "verify-requester", request, subject, evidence=evidence, authority=authority, receipt=shown)
 
 
-@app.command()
+@app.command(context_settings=OF_AN_ID)
 def pause(
     context: typer.Context,
     request: Request,
@@ -154,13 +156,13 @@ def pause(
     _about(context, "pause-request", request, subject, because=because, reason=reason)
 
 
-@app.command()
+@app.command(context_settings=OF_AN_ID)
 def resume(context: typer.Context, request: Request, reason: OptionalReason = None, subject: Subject = None) -> None:
     """Let the clock go on."""
     _about(context, "resume-request", request, subject, reason=reason)
 
 
-@app.command()
+@app.command(context_settings=OF_AN_ID)
 def extend(
     context: typer.Context,
     request: Request,
@@ -173,7 +175,7 @@ def extend(
     _about(context, "extend-request", request, subject, until=until, reason=reason, channel=channel)
 
 
-@app.command()
+@app.command(context_settings=OF_AN_ID)
 def fulfil(
     context: typer.Context,
     request: Request,
@@ -187,19 +189,19 @@ def fulfil(
     _about(context, "fulfil-request", request, subject, note=note, otherwise=otherwise)
 
 
-@app.command()
+@app.command(context_settings=OF_AN_ID)
 def refuse(context: typer.Context, request: Request, reason: Reason, subject: Subject = None) -> None:
     """Refuse it, with the reason; where to complain is added."""
     _about(context, "refuse-request", request, subject, reason=reason)
 
 
-@app.command()
+@app.command(context_settings=OF_AN_ID)
 def withdraw(context: typer.Context, request: Request, reason: OptionalReason = None, subject: Subject = None) -> None:
     """Record that whoever asked does so no longer."""
     _about(context, "withdraw-request", request, subject, reason=reason)
 
 
-@app.command()
+@app.command(context_settings=OF_AN_ID)
 def escalate(
     context: typer.Context,
     request: Request,

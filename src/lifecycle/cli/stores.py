@@ -172,13 +172,19 @@ def _rejects_to(path: Path | None) -> BinaryIO:
     return Path(os.devnull if path is None else path).open("wb")
 
 
-def schema(what: Annotated[str, typer.Argument(help="`commands` or `events`")]) -> None:
-    """Print the JSON Schema of all commands, or of all event kinds."""
+def schema(
+    what: Annotated[str, typer.Argument(help="`commands` or `events`")],
+    name: Annotated[str | None, typer.Argument(help="One of them, such as `collect`; without it, all")] = None,
+) -> None:
+    """Print the JSON Schema of commands, or of kinds of events."""
     from lifecycle.cli.schemas import KEPT, kept  # noqa: PLC0415
 
     if what not in KEPT:
         raise typer.BadParameter("`commands` or `events`", param_hint="WHAT")
-    json_line(kept(what))
+    schemas = kept(what)
+    if name is not None and name not in schemas:
+        raise typer.BadParameter(f"none that `lifecycle schema {what}` lists", param_hint="NAME")
+    json_line(schemas if name is None else schemas[name])
 
 
 def demo(

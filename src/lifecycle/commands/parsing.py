@@ -17,12 +17,14 @@ _SHORT = 4_000  # bytes; the interpreter reads numbers of 4,300 digits
 
 
 class Malformed(Invalid):
-    """A document that is not a command."""
+    """A document that is not a command. `verb`: the command that it wants to be, where there is one of that name."""
 
-    def __init__(self, faults: list[str], id: str | None = None) -> None:
+    def __init__(self, faults: list[str], id: str | None = None, verb: str | None = None) -> None:
         super().__init__("; ".join(faults) + ".")
         self.faults = faults
         self.id = id
+        if verb is not None:
+            self.remedy = f"compare it with `lifecycle schema commands {verb}`"  # type: ignore[misc]
 
 
 def parse_line(line: bytes | str) -> dict[str, Any]:
@@ -85,7 +87,7 @@ def parse_command(document: Mapping[str, Any]) -> Command:
     try:
         return COMMANDS[verb].model.model_validate(document)
     except ValidationError as error:
-        raise Malformed(faults_of(error), id) from None
+        raise Malformed(faults_of(error), id, verb) from None
 
 
 def faults_of(error: ValidationError) -> list[str]:
