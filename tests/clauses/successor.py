@@ -150,6 +150,6 @@ def standing(store: Store, person: UUID) -> dict[str, Any]:
 def calendar(store: Store, person: UUID) -> set[tuple[Any, ...]]:
     store.engine.drain()
     column = retention_calendar.c
-    chosen = select(column.due, column.what, column.holding, column.ground, column.purpose, column.rule)
+    chosen = select(column.due, column.things)
     with store.engine.database.read() as c:
         return {tuple(row) for row in c.execute(chosen.where(column.subject_id == person))}

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, insert, select, text, update
 from whole.stores import ANN, TRIAL
 
 from lifecycle.cli.main import answer
+from lifecycle.columns import microseconds
 from lifecycle.engine import Engine
 from lifecycle.engine.creation import create
 from lifecycle.engine.doctor import Finding, Level, Limits, examine
@@ -92,7 +93,7 @@ def rows_of_long_ago(c: Connection, person: Any, then: datetime) -> None:
     for orders in (pending_erasure, pending_custody):
         c.execute(insert(orders).values(stream_id=person, version=1, at=then))
     c.execute(insert(expunge_order).values(stream_id=person, at=then))
-    c.execute(update(retention_calendar).values(due=then))
+    c.execute(update(retention_calendar).values(due=microseconds(then)))
     c.execute(insert(epoch_erasure).values(epoch=1, stream_id=person))
     asked = {"subject_id": person, "request": "r-1", "asks": "access", "status": "open", "is_open": True}
     counted = {"due_on": then.date(), "rule": "r", "calendar": "c", "counted_by": "c", "provisional": False}

@@ -12,6 +12,7 @@ from processes.dying import Death, Dying
 from schedule.leading import leads_soon
 from whole.stores import ANN, BEN, TRIAL, Store
 
+from lifecycle.columns import microseconds
 from lifecycle.engine import Engine, open_engine
 from lifecycle.projections.retention_calendar import retention_calendar
 from lifecycle.schedule.leader import leader_of
@@ -183,7 +184,7 @@ def test_a_calendar_that_names_what_no_record_finds_due_is_reported_and_ends(sto
     quoted(store, 1)
     store.engine.move_clock(DUE - timedelta(days=30))
     with store.engine.database.write("projector") as c:
-        c.execute(retention_calendar.update().values(due=datetime(2024, 9, 1, tzinfo=UTC)))
+        c.execute(retention_calendar.update().values(due=microseconds(datetime(2024, 9, 1, tzinfo=UTC))))
     with pytest.raises(CalendarStands, match="rebuild"):
         store.engine.sweep()
     assert times_of(store.engine.database, "retention-expired") == 0

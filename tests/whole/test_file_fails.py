@@ -278,7 +278,7 @@ def test_nothing_is_shown_in_clear_by_a_projection_that_says_something_else_than
     ann = store.engine.read.subject_id(ANN)
     assert store.engine.read.clear(ann, "free-trial")
     with store.engine.database.own() as c:
-        c.execute(text('UPDATE current_ground SET "until" = "until" + 64'))
+        c.execute(text('UPDATE current_holding SET "until" = "until" + 64'))
     with pytest.raises(StoreUnavailable, match="is not what the record says"):
         store.engine.read.clear(ann, "free-trial")
     store.engine.follower.rebuild()

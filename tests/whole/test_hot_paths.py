@@ -44,7 +44,6 @@ SMALL = {
     "json_each": "the parameter",
     "sqlite_master": "a row a table; once a process",
 }
-PARTIAL = "ix_retention_calendar_provisional"  # holds nothing but what is asked for, and hardly ever that
 _FIRST = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b", re.IGNORECASE)
 _NAMED = re.compile(r'(?:FROM|JOIN|UPDATE|INTO)\s+(?:\w+\.)?"?(\w+)"?(?:\s+(?:AS\s+)?(\w+))?', re.IGNORECASE)
 
@@ -74,8 +73,7 @@ def walks(database: Database, sent: dict[str, Any]) -> list[str]:
                 c.exec_driver_sql(f"SET LOCAL enable_{way} = off")
         for statement, parameters in sent.items():
             explain = "EXPLAIN QUERY PLAN " if database.is_sqlite else "EXPLAIN "
-            plan = (str(row[-1]) for row in c.exec_driver_sql(explain + statement, parameters))
-            rows = [row for row in plan if PARTIAL not in row]
+            rows = [str(row[-1]) for row in c.exec_driver_sql(explain + statement, parameters)]
             names = {alias or table: table for table, alias in _NAMED.findall(statement)}
             walked = _scanned(rows, statement) if database.is_sqlite else _sequential(rows)
             if tables := {names.get(name, name) for name in walked} - SMALL.keys():

@@ -314,7 +314,7 @@ class Views:
         """What falls due by `now`: the selector of the sweep."""
         self._bring_up_all()
         with self._read() as c:
-            return [records.falling(one) for one in due(c, now, limit, calendars=self._calendars)]
+            return [records.falling(one) for one in due(c, now, limit, calendars=self._calendars)[:limit]]
 
     def _read(self) -> AbstractContextManager[Connection]:
         """Whoever opens nothing reads as a role that could not: PostgreSQL refuses it the vault."""

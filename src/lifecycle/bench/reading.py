@@ -22,7 +22,6 @@ TIMES = 400  # reads in one measurement
 CLEAR = 100
 _ROWS = (
     "SELECT * FROM {schema}current_holding WHERE subject_id = {mark}",
-    "SELECT * FROM {schema}current_ground WHERE subject_id = {mark}",
     "SELECT b.ct, h.header FROM event_body b JOIN event_header h ON h.stream_id = b.stream_id"
     " AND h.version = b.version WHERE b.stream_id = {mark}",
 )

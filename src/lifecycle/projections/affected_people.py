@@ -10,10 +10,10 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select, union
 
 from lifecycle.policy.differences import CONSENT, Difference
 from lifecycle.projections.consents import consent_status
-from lifecycle.projections.holdings import current_ground, current_holding
+from lifecycle.projections.holdings import HAS_GROUND, current_holding
 from lifecycle.projections.policy_versions import acquainted_person
 
-ground, holding, consent = current_ground.c, current_holding.c, consent_status.c
+held, consent = current_holding.c, consent_status.c
 
 
 def concerned(found: Difference, now: datetime, *, asked: bool = False) -> Select[tuple[UUID]]:
@@ -21,9 +21,9 @@ def concerned(found: Difference, now: datetime, *, asked: bool = False) -> Selec
     purpose, everybody about whom something is held. `asked`: only those whose consent it rests on."""
     if found.purpose is None and found.category is None:
         return select(acquainted_person.c.subject_id)
-    live = select(ground.subject_id).join(current_holding, _same_holding()).where(_live(found, now))
+    live = select(held.subject_id).where(_live(found, now))
     if asked:
-        live = live.where(ground.basis == CONSENT)
+        live = live.where(held.basis == CONSENT)
     if found.purpose is None or found.loses_cover or found.basis not in (None, CONSENT):
         return select(live.distinct().subquery().c.subject_id)
     agreed = select(consent.subject_id).where(
@@ -34,18 +34,14 @@ def concerned(found: Difference, now: datetime, *, asked: bool = False) -> Selec
     return select(union(live, agreed).subquery().c.subject_id)
 
 
-def _same_holding() -> ColumnElement[bool]:
-    return (holding.subject_id == ground.subject_id) & (holding.holding == ground.holding)
-
-
 def _live(found: Difference, now: datetime) -> ColumnElement[bool]:
-    live = (ground.until.is_(None) | (ground.until > now)) & ground.ended.is_(None) & holding.erased_at.is_(None)
+    live = HAS_GROUND & (held.until.is_(None) | (held.until > now)) & held.ended.is_(None) & held.erased_at.is_(None)
     if found.purpose is not None:
-        live &= ground.purpose == found.purpose
+        live &= held.purpose == found.purpose
     if found.category is not None and (found.loses_cover or found.purpose is None or found.what == "sensitivity"):
-        live &= holding.category == found.category
+        live &= held.category == found.category
     if found.basis is not None and found.loses_cover:
-        live &= ground.basis == found.basis
+        live &= held.basis == found.basis
     return live
 
 
@@ -64,5 +60,4 @@ def without_cover(c: Connection, found: Difference, now: datetime) -> int:
     """How many grounds on holdings would end because of it."""
     if not found.loses_cover:
         return 0
-    chosen = select(func.count()).select_from(current_ground).join(current_holding, _same_holding())
-    return c.execute(chosen.where(_live(found, now))).scalar_one()
+    return c.execute(select(func.count()).select_from(current_holding).where(_live(found, now))).scalar_one()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter, itemgetter
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Column, Connection, Integer, Table, Text, Uuid, bindparam, select
+from sqlalchemy import Boolean, Column, Connection, Integer, Table, Text, Uuid, bindparam, event, select
 
 from lifecycle.columns import Ask, Instant, ask_together
 from lifecycle.domain.subject.state import Subject
@@ -18,41 +19,50 @@ from lifecycle.projections.rows import Row
 
 metadata = tables_of_a_projection()
 
+# A row for each ground of each holding, and one for a holding without: `number` 0. Numbers come before words, which on
+# PostgreSQL leaves no gaps between them. `until` is the end as it is known now, fixed or computed; nothing is rewritten
+# when it comes.
 current_holding = Table(
     "current_holding",
     metadata,
     Column("subject_id", Uuid, primary_key=True),
-    Column("holding", Text, primary_key=True),
+    Column("row", Integer, primary_key=True, autoincrement=False),  # among the person's
+    Column("sealed_in", Integer, nullable=False),  # version of the event whose part holds the newest value
+    Column("since", Instant, nullable=False),
+    Column("ground_since", Instant),
+    Column("until", Instant),
+    Column("number", Integer, nullable=False),
+    Column("holding", Text, nullable=False),
     Column("category", Text, nullable=False),
     Column("source", Text, nullable=False),
-    Column("since", Instant, nullable=False),
-    Column("sealed_in", Integer, nullable=False),  # version of the event whose part holds the newest value
+    Column("purpose", Text),
+    Column("basis", Text),
+    Column("rule", Text),
+    Column("anonymised", Boolean, nullable=False),
     Column("erased_at", Instant),
     Column("erased_by", Integer),
     Column("held_by", Text),  # a system that keeps the value: what is sealed here is its locator
-    Column("anonymised", Boolean, nullable=False),
     Column("obstructed_at", Instant),
     Column("transferred_at", Instant),
-    sqlite_with_rowid=False,
-)
-
-# `until` is the end as it is known now, fixed or computed. Nothing is rewritten when it comes.
-current_ground = Table(
-    "current_ground",
-    metadata,
-    Column("subject_id", Uuid, primary_key=True),
-    Column("holding", Text, primary_key=True),
-    Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("purpose", Text, nullable=False),
-    Column("basis", Text, nullable=False),
-    Column("since", Instant, nullable=False),
-    Column("until", Instant),
-    Column("rule", Text, nullable=False),
     Column("ended", Text),
     Column("kept_until", Instant),  # the statutory minimum that begins when this ground ends
     Column("technology", Text),
     sqlite_with_rowid=False,
 )
+column = current_holding.c
+HAS_GROUND = column.number > 0
+
+
+@event.listens_for(current_holding, "after_create")
+def _without_key_on_a_server(table: Table, c: Connection, **_: Any) -> None:
+    """Rows are read and rewritten by person, and an index that is not unique names each person once: a fifth of the
+    key's room. SQLite has the rows in the key. Replication by rows needs another identity then."""
+    if c.dialect.name == "sqlite":
+        return
+    c.exec_driver_sql(f"ALTER TABLE {table.fullname} DROP CONSTRAINT {table.name}_pkey")
+    c.exec_driver_sql(f"ALTER TABLE {table.fullname} REPLICA IDENTITY FULL")
+    c.exec_driver_sql(f"CREATE INDEX ix_current_holding_subject ON {table.fullname} (subject_id)")
+
 
 # What makes a holding storage only, or keeps it when its grounds are gone: restrictions and legal holds.
 current_keeper = Table(
@@ -72,8 +82,8 @@ class Holdings:
     """Rewrites all holdings of each person who changed."""
 
     name = "holdings"
-    version = 5
-    tables = (current_holding, current_ground, current_keeper)
+    version = 6
+    tables = (current_holding, current_keeper)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
         rewrite(c, changes, PORTRAIT)
@@ -92,18 +102,22 @@ _OF_A_HOLDING = (
     "obstructed_at",
     "transferred_at",
 )
-_OF_A_GROUND = ("number", "purpose", "basis", "since", "until", "rule", "ended", "kept_until", "technology")
+_OF_A_GROUND = ("number", "purpose", "basis", "ground_since", "until", "rule", "ended", "kept_until", "technology")
 _OF_A_KEEPER = ("because", "since", "until")
-
+_WITHOUT_GROUND = (0, *[None] * (len(_OF_A_GROUND) - 1))
 
 _values = attrgetter(*_OF_A_HOLDING)
+# From what is said of a holding and of a ground, in this order, to the order of the columns behind the first two.
+_as_columns = itemgetter(
+    *((*_OF_A_HOLDING, *_OF_A_GROUND).index(each.name) for each in list(current_holding.columns)[2:])
+)
 
 
-def _describe(subject: Subject) -> tuple[list[Row], list[Row], list[Row]]:
+def _describe(subject: Subject) -> tuple[list[Row], list[Row]]:
     id, held = subject.id, held_by(subject)
+    said = [(*_values(one), *ground) for one in held for ground in one.grounds or (_WITHOUT_GROUND,)]
     return (
-        [(id, *_values(one)) for one in held],
-        [(id, one.holding, *ground) for one in held for ground in one.grounds],
+        [(id, row, *_as_columns(each)) for row, each in enumerate(said, start=1)],
         [(id, one.holding, number, *kept) for one in held for number, kept in enumerate(one.keepers, start=1)],
     )
 
@@ -111,17 +125,11 @@ def _describe(subject: Subject) -> tuple[list[Row], list[Row], list[Row]]:
 PORTRAIT = Portrait(Holdings.tables, ("holdings", "activity", "holds", "mandatory_copies"), _describe)
 
 
-_GROUND = len(_OF_A_HOLDING)  # where in a row of both the ground begins
+_GROUND = len(_OF_A_HOLDING)  # where in an answer the ground begins
 _WITH_GROUNDS = (
-    select(*(current_holding.c[name] for name in _OF_A_HOLDING), *(current_ground.c[name] for name in _OF_A_GROUND))
-    .outerjoin_from(
-        current_holding,
-        current_ground,
-        (current_ground.c.subject_id == current_holding.c.subject_id)
-        & (current_ground.c.holding == current_holding.c.holding),
-    )
-    .where(current_holding.c.subject_id == bindparam("id"))
-    .order_by(current_holding.c.holding, current_ground.c.number)
+    select(*(column[name] for name in (*_OF_A_HOLDING, *_OF_A_GROUND)))
+    .where(column.subject_id == bindparam("id"))
+    .order_by(column.row)
 )
 _KEEPERS = (
     select(current_keeper.c.holding, *(current_keeper.c[name] for name in _OF_A_KEEPER))
@@ -143,7 +151,7 @@ def holdings_in(with_grounds: Iterable[Row], kept: Iterable[Row]) -> list[Held]:
     held: list[Held] = []
     for holding, rows in groupby(with_grounds, key=itemgetter(0)):
         each = list(rows)
-        grounds = tuple([HeldGround(*row[_GROUND:]) for row in each if row[_GROUND] is not None])
+        grounds = tuple([HeldGround(*row[_GROUND:]) for row in each if row[_GROUND]])
         *begins, obstructed_at, transferred_at = each[0][:_GROUND]
         own = (grounds, tuple(keepers.get(holding, ())), obstructed_at, transferred_at)
         held.append(Held._make((*begins, *own)))

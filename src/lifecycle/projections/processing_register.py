@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from lifecycle.projections.holdings import current_ground, current_holding
+from lifecycle.projections.holdings import HAS_GROUND, current_holding
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ def processed_now(c: Connection, now: datetime) -> dict[str, Processed]:
     by_category, by_basis = defaultdict[str, dict[str, int]](dict), defaultdict[str, dict[str, int]](dict)
     for purpose, category, people in c.execute(_people(now, current_holding.c.category)):
         by_category[purpose][category] = people
-    for purpose, basis, people in c.execute(_people(now, current_ground.c.basis)):
+    for purpose, basis, people in c.execute(_people(now, current_holding.c.basis)):
         by_basis[purpose][basis] = people
     return {
         purpose: Processed(people, by_category[purpose], by_basis[purpose])
@@ -38,12 +38,10 @@ def processed_now(c: Connection, now: datetime) -> dict[str, Processed]:
 
 
 def _people(now: datetime, *by: Any) -> Select[Any]:
-    ground, holding = current_ground.c, current_holding.c
-    here = (holding.subject_id == ground.subject_id) & (holding.holding == ground.holding)
+    held = current_holding.c
     return (
-        select(ground.purpose, *by, func.count(func.distinct(ground.subject_id)))
-        .join(current_holding, here)
-        .where(ground.since <= now, (ground.until > now) | ground.until.is_(None))
-        .where((holding.erased_at > now) | holding.erased_at.is_(None))
-        .group_by(ground.purpose, *by)
+        select(held.purpose, *by, func.count(func.distinct(held.subject_id)))
+        .where(HAS_GROUND, held.ground_since <= now, (held.until > now) | held.until.is_(None))
+        .where((held.erased_at > now) | held.erased_at.is_(None))
+        .group_by(held.purpose, *by)
     )

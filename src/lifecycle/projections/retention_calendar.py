@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    Index,
-    Integer,
-    Select,
-    Table,
-    Text,
-    Uuid,
-    and_,
-    bindparam,
-    event,
-    func,
-    literal_column,
-    or_,
-    select,
-    tuple_,
-)
+from sqlalchemy import BigInteger, Column, Connection, Index, Select, Table, Text, Uuid, bindparam, func, select, tuple_
 
-from lifecycle.columns import Instant
+from lifecycle.columns import instant_of, microseconds
 from lifecycle.domain.subject.request_dues import PROVISIONAL
 from lifecycle.domain.subject.settling import Due, calendar, revisions_due
 from lifecycle.domain.subject.state import Subject
-from lifecycle.policy.calendars import Calendars, is_newer
-from lifecycle.policy.countries import STANDARD
+from lifecycle.policy.calendars import Calendars, newest, rank
+from lifecycle.policy.countries import STANDARD, published
 from lifecycle.policy.model import Policy
 from lifecycle.policy.periods import Period
 from lifecycle.policy.succession import Acquaintance
@@ -43,30 +27,21 @@ IDENTIFIERS = "identifiers"
 EVIDENCE = "evidence"
 ANYBODY = Acquaintance(None, {})
 
+# A row for all of a person that falls due at one instant, in microseconds. A day that was counted by a calendar which
+# may learn more stands before all instants, the further the newer that calendar: so what is due now and what a newer
+# calendar moves are one stretch of the index.
 retention_calendar = Table(
     "retention_calendar",
     tables_of_a_projection(),
     Column("subject_id", Uuid, primary_key=True),
-    Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("due", Instant, nullable=False),
-    Column("what", Text, nullable=False),
-    Column("holding", Text),
-    Column("ground", Integer),
-    Column("purpose", Text),
-    Column("rule", Text),
-    Index("ix_retention_calendar_due", "due", "subject_id", "number"),
+    Column("due", BigInteger, primary_key=True, autoincrement=False),
+    Column("things", Text, nullable=False),
+    Index("ix_retention_calendar_due", "due", "subject_id"),
     sqlite_with_rowid=False,
 )
 column = retention_calendar.c
-# Written out: of a parameter no engine knows beforehand that the partial index serves.
-IS_PROVISIONAL = column.what == literal_column(f"'{PROVISIONAL}'")
-
-
-@event.listens_for(retention_calendar, "after_create")
-def _index_what_is_provisional(table: Table, c: Connection, **_: Any) -> None:
-    """A statement, not an `Index`: a partial one has every start load the dialects of both engines."""
-    name = table.name if c.dialect.name == "sqlite" else table.fullname
-    c.exec_driver_sql(f"CREATE INDEX ix_retention_calendar_provisional ON {name} (rule) WHERE what = '{PROVISIONAL}'")
+IS_AN_INSTANT = column.due >= 0
+_BITS = (25, 12, 12, 12)  # of an operator's edition, and of the first three numbers of the library's version
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +50,17 @@ class Falling:
 
     due: datetime
     subject_id: UUID
-    number: int
     what: str  # as of `Due`, or "evidence"
     holding: str | None
     ground: int | None
     purpose: str | None
     rule: str | None
+    place: int = 0  # in the calendar
 
     @classmethod
     def of_evidence(cls, subject_id: UUID, due: datetime) -> Falling:
         """Of somebody erased nothing is in the calendar any more; the evidence falls due by a table of its own."""
-        return cls(due, subject_id, 0, EVIDENCE, None, None, None, None)
+        return cls(due, subject_id, EVIDENCE, None, None, None, None)
 
 
 class RetentionCalendar:
@@ -95,7 +70,7 @@ class RetentionCalendar:
     """
 
     name = "retention-calendar"
-    version = 4
+    version = 5
     tables = (retention_calendar,)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
@@ -111,11 +86,43 @@ def _rows(subject: Subject, policies: Sequence[Policy]) -> list[Row]:
     publication alone moves no row."""
     if subject.begun is None:
         return []
-    found = enumerate(will_fall_due(subject, policies), start=1)
-    return [
-        (subject.id, number, each.due, each.what, each.holding, each.ground, each.purpose, each.rule)
-        for number, each in found
-    ]
+    places: dict[int, list[Due]] = {}
+    for each in will_fall_due(subject, policies):
+        places.setdefault(_place(each), []).append(each)
+    return [(subject.id, place, _written(together)) for place, together in places.items()]
+
+
+def _place(found: Due) -> int:
+    if found.what == PROVISIONAL and found.rule is not None:
+        return before_all_instants(found.rule.split(" ", 1)[1])
+    return microseconds(found.due)
+
+
+def before_all_instants(version: str) -> int:
+    """The place of a day that was counted by this version of a calendar, as far as its numbers have room."""
+    edition, library = rank(version)
+    numbers = (edition, *(number + 1 for number in library[:3]), 0, 0, 0)
+    place = 0
+    for number, bits in zip(numbers, _BITS, strict=False):
+        place = place << bits | min(number, (1 << bits) - 1)
+    return -1 - place
+
+
+def _written(together: Sequence[Due]) -> str:
+    """As `[what, purpose, rule, due, [holding, ground, holding, ground]]`: most differ in their holdings alone. `due`
+    is told where the place does not."""
+    alike: dict[tuple[Any, ...], list[Any]] = {}
+    for each in together:
+        due = microseconds(each.due) if each.what == PROVISIONAL else None
+        alike.setdefault((each.what, each.purpose, each.rule, due), []).extend((each.holding, each.ground))
+    return json.dumps([[*said, of] for said, of in alike.items()], separators=(",", ":"))
+
+
+def _read(subject_id: UUID, place: int, things: str) -> Iterator[Falling]:
+    for what, purpose, rule, told, of in json.loads(things):
+        due = instant_of(place if told is None else told)
+        for holding, ground in zip(of[::2], of[1::2], strict=True):
+            yield Falling(due, subject_id, what, holding, ground, purpose, rule, place)
 
 
 def will_fall_due(subject: Subject, policies: Sequence[Policy]) -> list[Due]:
@@ -149,35 +156,34 @@ def _let_go(policy: Policy, last_event_at: datetime) -> datetime:
 def due(
     c: Connection, now: datetime, limit: int, after: Falling | None = None, calendars: Calendars = STANDARD
 ) -> list[Falling]:
-    """The next `limit` things that are due at `now`, longest overdue first. Costs what is due, however many people.
+    """What is due at `now`, longest overdue first: all that `limit` rows say. Costs what is due, however many people.
 
     A provisional day is due at once when `calendars` know more than what it was counted by. `after` is the last one
     that the caller has seen, so that whoever pages comes to an end whatever becomes of them.
     """
-    return [Falling(*row) for row in c.execute(due_by(now, limit, after, _outdated(c, calendars)))]
+    rows = c.execute(due_by(now, limit, after, calendars))
+    return [falling for row in rows for falling in _read(*row)]
 
 
-def _outdated(c: Connection, calendars: Calendars) -> list[str]:
-    """By which older calendars a day was counted that is still provisional; hardly ever one."""
-    counted_by = c.execute(select(column.rule).where(IS_PROVISIONAL).distinct()).scalars()
-    by = [(name, *name.split(" ", 1)) for name in counted_by if name is not None]
-    return [name for name, id, version in by if is_newer(calendars.of(id).version, version)]
-
-
-def due_by(now: datetime, limit: int, after: Falling | None = None, outdated: Sequence[str] = ()) -> Select[Any]:
-    """The one selector."""
-    key = (column.due, column.subject_id, column.number)
-    falls = column.due <= now
-    if outdated:
-        falls = or_(falls, and_(IS_PROVISIONAL, column.rule.in_(outdated)))
-    chosen = select(*(column[name] for name in Falling.__slots__)).where(falls)
+def due_by(now: datetime, limit: int, after: Falling | None = None, calendars: Calendars = STANDARD) -> Select[Any]:
+    """The one selector: a stretch of one index."""
+    known = newest(calendars.of(id).version for id in published())
+    chosen = select(column.subject_id, column.due, column.things).where(
+        column.due > before_all_instants(known), column.due <= microseconds(now)
+    )
+    key = (column.due, column.subject_id)
     if after is not None:
-        seen = (bindparam(None, after.due, Instant), bindparam(None, after.subject_id, Uuid), after.number)
-        chosen = chosen.where(tuple_(*key) > tuple_(*seen))
+        chosen = chosen.where(tuple_(*key) > tuple_(after.place, bindparam(None, after.subject_id, Uuid)))
     return chosen.order_by(*key).limit(limit)
 
 
 def next_due(c: Connection) -> datetime | None:
-    """The earliest instant at which something falls due; it may be past."""
-    earliest: datetime | None = c.execute(select(func.min(column.due))).scalar_one()
-    return earliest
+    """The earliest instant at which something falls due; it may be past. A provisional day has a deadline beside it."""
+    earliest: int | None = c.execute(select(func.min(column.due)).where(IS_AN_INSTANT)).scalar_one()
+    return None if earliest is None else instant_of(earliest)
+
+
+def people_overdue(c: Connection, now: datetime) -> int:
+    """About how many people something is due by now."""
+    overdue = IS_AN_INSTANT & (column.due <= microseconds(now))
+    return c.execute(select(func.count(column.subject_id.distinct())).where(overdue)).scalar_one()

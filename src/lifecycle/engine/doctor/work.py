@@ -12,7 +12,7 @@ from lifecycle.engine.doctor.following import WORKER
 from lifecycle.engine.doctor.patient import Patient
 from lifecycle.projections.duties import recipient_duty
 from lifecycle.projections.requests import rights_request
-from lifecycle.projections.retention_calendar import next_due, retention_calendar
+from lifecycle.projections.retention_calendar import next_due, people_overdue
 from lifecycle.schedule.leader import DUTY, LEASE
 from lifecycle.schedule.presence import presence_in
 from lifecycle.storage import leases
@@ -38,9 +38,8 @@ def worker(patient: Patient) -> Iterator[Finding]:
 def overdue(patient: Patient) -> Iterator[Finding]:
     with patient.database.read() as c:
         since = next_due(c)
-        due = retention_calendar.c.due <= patient.now
-        many = c.execute(select(func.count()).select_from(retention_calendar).where(due)).scalar_one()
-    yield from patient.late("sweep", since, f"{many} things are due and were not carried out.", WORKER)
+        many = people_overdue(c, patient.now)
+    yield from patient.late("sweep", since, f"Of {many} people something is due and was not carried out.", WORKER)
 
 
 def erasures(patient: Patient) -> Iterator[Finding]:
