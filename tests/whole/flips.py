@@ -102,15 +102,18 @@ class Verdicts:
         self.truth = truth
         self.came = Counter[str]()
         self.silent: list[str] = []
+        self.said: list[str] = []
 
     def judge(self, url: str, keys: Path, where: str) -> None:
         try:
             with open_engine(url, keys=keys) as engine:
                 answers = told(engine)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 -- as above
             self.came[_why(error)] += 1
+            self.said.append(str(error))
             return
         failed = [answer for answer in answers.values() if isinstance(answer, Exception)]
+        self.said += map(str, failed)
         changed = [asked for asked, one in answers.items() if one != self.truth[asked] and one not in failed]
         if changed:
             self.silent.append(f"{where}: {', '.join(changed)}")
