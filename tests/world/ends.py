@@ -43,6 +43,9 @@ def state_of(engine: Engine, watch: Watch) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for person, lives in sorted(watch.lives.items()):
         for number, life in enumerate(lives):
+            if life.is_expunged:
+                found[f"person-{person}, life {number}"] = "expunged"
+                continue
             names = _Names()
             streams = (life.subject_id, access_stream_of(life.subject_id))
             found[f"person-{person}, life {number}"] = {

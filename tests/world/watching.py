@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
-from audit.oracle import NEVER, Fact, Item, Story
+from audit.oracle import NEVER, Fact, Item, Story, over
 from engine.stores import headers_of
 from sqlalchemy import select
 from world.plans import Plan, Said
 
 from lifecycle.commands.outcome import Outcome
+from lifecycle.domain.streams import access_stream_of
 from lifecycle.engine import Engine
 from lifecycle.vault.tables import custody_key, data_key
+
+EVIDENCE = 36  # months that headers are kept after an erasure is final, by the example policy
+
+
+class Told(NamedTuple):
+    """When each holding was erased, when the person was, and what the oracle calls each holding."""
+
+    erased: dict[str, datetime]
+    gone: datetime
+    names: dict[str, str]
 
 
 class LifeTold(Story):
@@ -46,6 +58,9 @@ class Life:
     subject_id: UUID
     story: LifeTold
     recorded: datetime  # the newest instant of the record, which never goes back
+    told: Told | None = None  # by the record, when the epoch ended in which the person was erased
+    evidence: datetime = NEVER  # until when the record is kept after that
+    is_expunged: bool = False
 
 
 @dataclass
@@ -78,6 +93,17 @@ class Watch:
             life.story.tell(Fact("sweep", instant, instant))
             if life.story.last != before:
                 life.recorded = instant
+            for each in lives:
+                each.is_expunged = each.is_expunged or clock >= each.evidence
+
+    def rotated(self, engine: Engine, clock: datetime) -> None:
+        """An epoch has ended: erasures are final, and from now on their evidence is kept for as long as it has to be."""
+        for lives in self.lives.values():
+            for life in lives:
+                told = _told_by_the_record(engine, life.subject_id) if life.told is None else None
+                if told is not None and told.gone < NEVER:
+                    life.recorded = max(life.recorded, clock)
+                    life.told, life.evidence = told, over(life.recorded, 0, EVIDENCE)
 
     def _life(self, person: int, subject_id: UUID, clock: datetime) -> Life:
         lives = self.lives.setdefault(person, [])
@@ -100,7 +126,12 @@ class Watch:
                 self._check(engine, life)
 
     def _check(self, engine: Engine, life: Life) -> None:
-        erased, gone, names = _told_by_the_record(engine, life.subject_id)
+        streams = (life.subject_id, access_stream_of(life.subject_id))
+        assert life.is_expunged != any(headers_of(engine.database, stream) for stream in streams), (
+            self.plan.seed, "expunged too early, or not", life.subject_id, life.evidence,
+        )  # fmt: skip
+        was = life.told if life.is_expunged else None
+        erased, gone, names = was or _told_by_the_record(engine, life.subject_id)
         expected = {name: item.erased for name, item in life.story.items.items()}
         found = {names[holding]: erased.get(holding, NEVER) for holding in names}
         assert found == expected, (self.plan.seed, life.subject_id, _apart(expected, found))
@@ -117,8 +148,7 @@ def _apart(expected: dict[str, datetime], found: dict[str, datetime]) -> dict[st
     return {name: (expected.get(name), found.get(name)) for name in names if expected.get(name) != found.get(name)}
 
 
-def _told_by_the_record(engine: Engine, subject_id: UUID) -> tuple[dict[str, datetime], datetime, dict[str, str]]:
-    """When each holding was erased, when the person was, and what the oracle calls each holding."""
+def _told_by_the_record(engine: Engine, subject_id: UUID) -> Told:
     erased: dict[str, datetime] = {}
     gone, numbers, names = NEVER, dict[str, int](), dict[str, str]()
     for header in headers_of(engine.database, subject_id):
@@ -130,7 +160,7 @@ def _told_by_the_record(engine: Engine, subject_id: UUID) -> tuple[dict[str, dat
                 assert holding not in erased, "erased twice"
                 erased[holding] = header.at
             gone = header.at if header.data["whole"] else gone
-    return erased, gone, names
+    return Told(erased, gone, names)
 
 
 def _new(kind: str, data: dict[str, object]) -> list[dict[str, str]]:

@@ -110,6 +110,7 @@ class World:
         if moment.rotates:
             self._whatever_happens(Engine.rotate)
             self._epochs += 1
+            self.watch.rotated(self.workers[0], self.clock.at)
 
     # -- what is said -------------------------------------------------------------------------------------------
 
@@ -183,7 +184,7 @@ class World:
         """From the due instant on nothing reads as held, whether anybody swept or not."""
         for lives in self.watch.lives.values():
             life = lives[-1]
-            if self.clock.at < life.recorded:
+            if self.clock.at < life.recorded or life.is_expunged:
                 continue
             names = [name for name, item in life.story.items.items()]
             lawful = sum(life.story.verdict(name, self.clock.at) == "lawful" for name in names)

@@ -1,8 +1,8 @@
 """What is held of one person now, masked or for a purpose in clear: all of it asked in one message, in one snapshot.
 
-It answers where everything is as it nearly always is. Wherever anything is not (projections that are behind, a key that
-is not there, a policy or an epoch that this process has not met) it says nothing, and whoever asked goes the long way,
-which tells an erasure from damage.
+It answers where everything is as it nearly always is. Wherever anything is not (projections that are behind, or in a
+file not compared with the record yet, a key that is not there, a policy or an epoch that this process has not met) it
+says nothing, and whoever asked goes the long way, which tells an erasure from damage.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import LargeBinary, bindparam, select, type_coerce
 
+from lifecycle.audit.compared import Compared
 from lifecycle.audit.holdings import Picture, shown
 from lifecycle.columns import Ask
 from lifecycle.ledger.envelope import Header, read_header
@@ -50,8 +51,11 @@ _SEALED = (
 class AtOnce:
     """Needs the vault and whoever lets the projections follow; a reader without them goes the long way."""
 
-    def __init__(self, database: Database, vault: Vault, policies: Policies, follower: Follower) -> None:
+    def __init__(
+        self, database: Database, vault: Vault, policies: Policies, follower: Follower, compared: Compared
+    ) -> None:
         self._database = database
+        self._compared = compared
         self._vault = vault
         self._policies = policies
         self._follower = follower
@@ -74,6 +78,8 @@ class AtOnce:
             return None
         current = holdings_in(with_grounds, keepers)
         picture = Picture(current, recipients_in(given), {one.holding: one for one in current}, now, now)
+        if self._database.is_sqlite and not self._compared.is_known(subject_id, picture.projected):
+            return None
         readable, opened = picture.readable(), {}
         if readable:
             found = at_hand(self._vault, subject_id, keys)

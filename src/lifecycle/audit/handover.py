@@ -20,6 +20,7 @@ from lifecycle.ledger.envelope import Header, b64url, read_header
 from lifecycle.ledger.map_proofs import proof_text
 from lifecycle.ledger.tables import event_position
 from lifecycle.storage.database import taking_role
+from lifecycle.storage.lost_keys import Lacking, explained, explained_wholly
 from lifecycle.storage.tables import event_body, event_header
 from lifecycle.vault.custody import Custodian
 from lifecycle.vault.revealing import identifiers_of
@@ -109,10 +110,12 @@ def _disclosed(c: Connection, records: Mapping[UUID, Sequence[Event]], opening: 
     body = event_body.c
     bodies = c.execute(select(event_body).where(body.stream_id.in_(list(records)))).all()
     keys = opening.vault.keys_of(c, records)
+    for person in records.keys() - keys.keys():
+        explained_wholly(c, opening.vault, person)
     wanted: dict[Place, Wanted] = {}
     for row in bodies:
         events = records[row.stream_id]
-        if row.version <= len(events):
+        if row.version <= len(events) and row.stream_id in keys:
             header = events[row.version - 1].header
             place = (row.stream_id, row.version, row.part)
             wanted[place] = Wanted(keys[row.stream_id], header.sid, header.n, header.parts[row.part], bytes(row.ct))
@@ -122,6 +125,10 @@ def _disclosed(c: Connection, records: Mapping[UUID, Sequence[Event]], opening: 
         with taking_role(c, "custodian"):
             inside = opening.custodian.open_disclosures(c, [wanted[place] for place in stored_only])
         opened += zip(stored_only, inside, strict=True)
+    for place, said in opened:
+        if said is Withheld.ERASED:  # its body is here
+            part = wanted[place].part
+            explained(c, opening.vault, place[0], [Lacking(part.hid, part.kid)])
     return {place: said for place, said in opened if not isinstance(said, Withheld)}
 
 

@@ -32,6 +32,11 @@ class Picture:
     at: datetime
     now: datetime
 
+    @property
+    def projected(self) -> tuple[object, ...]:
+        """What the projections say, of a picture of now: to be compared with the record."""
+        return (*self.held, *self.given)
+
     def told(self) -> list[GivenTo]:
         """What was given, without that of which nobody may tell the person now: this view may be shown to them."""
         return [given for given in self.given if given.may_be_told(self.now)]

@@ -12,11 +12,11 @@ from sqlalchemy import Connection
 from lifecycle.domain.event import Personal, Withheld
 from lifecycle.ledger.envelope import Header, read_header
 from lifecycle.ledger.many_rows import rows_of
-from lifecycle.storage.failures import DAMAGED, Unavailable
 from lifecycle.storage.folding import RecordDamaged
+from lifecycle.storage.lost_keys import Lacking, explained
 from lifecycle.storage.packing import unpacked
 from lifecycle.vault.sealing import RECORD
-from lifecycle.vault.tables import chunks, data_key, subject_key
+from lifecycle.vault.tables import chunks
 from lifecycle.vault.vault import Vault, Wanted
 
 
@@ -32,26 +32,15 @@ def values_of(
 ) -> dict[str, Personal[JsonValue]]:
     """Open the value of each holding as the event of that version sealed it; as many queries for many as for one.
 
-    Errors: Tampered when bytes are not what was sealed, Unavailable when the file is damaged where keys are; neither
-    ever looks like an erasure.
+    Errors: Tampered when bytes are not what was sealed, KeyLost when a key is missing without an erasure; neither ever
+    looks like one.
     """
     if vault is None or not sealed_in:
         return dict.fromkeys(sealed_in, Withheld.SEALED)
     places = {holding: Place(version, holding) for holding, version in sealed_in.items()}
     headers = _headers(c, subject_id, sealed_in.values())
     opened = open_parts(c, vault, subject_id, headers, places.values())
-    if Withheld.ERASED in opened.values():  # though nobody recorded that
-        _look_for_damage(c)
     return {holding: opened[place] for holding, place in places.items()}
-
-
-def _look_for_damage(c: Connection) -> None:
-    """A changed bit in an index hides a key that is there. SQLite's pages have no checksums, a server's may."""
-    if c.dialect.name != "sqlite":
-        return
-    for table in (data_key, subject_key):
-        if c.exec_driver_sql(f"PRAGMA integrity_check({table.name})").scalar() != "ok":
-            raise Unavailable(*DAMAGED)
 
 
 def parts_of(
@@ -78,17 +67,25 @@ def actors_of(c: Connection, vault: Vault | None, subject_id: UUID, headers: Map
 def open_parts(
     c: Connection, vault: Vault, subject_id: UUID, headers: Mapping[int, Header], places: Collection[Place]
 ) -> dict[Place, Personal[JsonValue]]:
-    """What is sealed at these places of one person's stream; without the person's keys everything is erased."""
+    """What is sealed at these places of one person's stream; without the person's keys everything is erased.
+
+    Errors: Tampered, KeyLost.
+    """
     keys = vault.keys_of(c, [subject_id]).get(subject_id)
-    if keys is None:
-        return dict.fromkeys(places, Withheld.ERASED)
     index = {place: _index(headers[place.version], place.hid) for place in places}
+    sealed = {place: headers[place.version].parts[part] for place, part in index.items()}
+    if keys is None:
+        explained(c, vault, subject_id, [Lacking(part.hid, part.kid) for part in sealed.values()])
+        return dict.fromkeys(places, Withheld.ERASED)
     bodies = _bodies(c, subject_id, {(place.version, part) for place, part in index.items()})
     wanted = []
     for place, part in index.items():
         header = headers[place.version]
-        wanted.append(Wanted(keys, header.sid, header.n, header.parts[part], bodies.get((place.version, part))))
-    return dict(zip(index, vault.open_values(c, wanted), strict=True))
+        wanted.append(Wanted(keys, header.sid, header.n, sealed[place], bodies.get((place.version, part))))
+    opened = dict(zip(index, vault.open_values(c, wanted), strict=True))
+    lacking = [sealed[place] for place, value in opened.items() if value is Withheld.ERASED]
+    explained(c, vault, subject_id, [Lacking(part.hid, part.kid) for part in lacking])
+    return opened
 
 
 def _index(header: Header, hid: str) -> int:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from lifecycle.audit import lawful_acts, lawful_answers, records, requests
 from lifecycle.audit.at_once import AtOnce
+from lifecycle.audit.compared import Compared
 from lifecycle.audit.explaining import explained
 from lifecycle.audit.history import events_of, history
 from lifecycle.audit.holdings import Picture, shown
@@ -38,12 +39,12 @@ from lifecycle.policy.calendars import Calendars
 from lifecycle.policy.countries import STANDARD
 from lifecycle.policy.outside import out_of_scope
 from lifecycle.projections.consents import agreed_by, current_consents
-from lifecycle.projections.duties import Told, all_duties, duties_of, told
+from lifecycle.projections.duties import Told, all_duties, duties_of, told, told_about
 from lifecycle.projections.held import held_by
 from lifecycle.projections.holdings import current_holdings
 from lifecycle.projections.processing_register import processed_now
 from lifecycle.projections.recipients import current_recipients, given_by
-from lifecycle.projections.requests import all_requests, requests_of, whose
+from lifecycle.projections.requests import all_requests, asked_by, requests_of, whose
 from lifecycle.projections.retention_calendar import due
 from lifecycle.storage.appending import load_heads
 from lifecycle.storage.database import Database
@@ -88,7 +89,8 @@ class Views:
         self._clock = clock
         self._follower = follower
         self._calendars = calendars
-        self._at_once = AtOnce(database, vault, policies, follower) if vault and follower else None
+        self._compared = Compared()
+        self._at_once = AtOnce(database, vault, policies, follower, self._compared) if vault and follower else None
 
     def holdings(
         self,
@@ -100,28 +102,25 @@ class Views:
         """What is or was held. Values are masked; `clear_for` a purpose shows those that it may see now."""
         now = self._clock.now()
         if self._at_once is not None and as_of is None and as_known_at is None:
-            is_compared = clear_for is not None and self._database.is_sqlite
-            found = None if is_compared else self._at_once.holdings(subject_id, now, clear_for)
+            found = self._at_once.holdings(subject_id, now, clear_for)
             if found is not None:
                 return found
         with self._read_about(subject_id) as c:
             picture = self._picture(c, subject_id, now, as_of, as_known_at)
-            if clear_for is not None and self._database.is_sqlite:
-                self._compare(c, subject_id, list(picture.current.values()), held_by)
             values = values_of(c, self._vault, subject_id, picture.readable())
             policy = self._policies.in_force(now, c)
         return shown(picture, values, picture.cleared(clear_for), policy)
 
     def _compare(
         self, c: Connection, subject_id: UUID, projected: Sequence[object], by: Callable[[Subject], Sequence[object]]
-    ) -> None:
-        """What is projected is what the record says, before anything is shown in clear or a consent is answered for:
-        SQLite's pages have no checksums, and the record's events are committed to."""
-        follower = self._follower
-        if by(self._known(c, subject_id, None)) != projected and (
-            follower is None or follower.has_followed(c, [subject_id])
-        ):
+    ) -> bool:
+        """What is projected about one person is what the record says, before it is answered: SQLite's pages have no
+        checksums, and the record's events are committed to. False where the projections are behind."""
+        if not self._database.is_sqlite or by(self._known(c, subject_id, None)) == projected:
+            return True
+        if self._follower is None or self._follower.has_followed(c, [subject_id]):
             raise ProjectionDamaged("What is projected about a person is not what the record says.")
+        return False
 
     def _picture(
         self, c: Connection, subject_id: UUID, now: datetime, as_of: datetime | None, as_known_at: datetime | None
@@ -129,7 +128,13 @@ class Views:
         current = current_holdings(c, subject_id)
         by_id = {one.holding: one for one in current}
         if as_of is None and as_known_at is None:
-            return Picture(current, current_recipients(c, subject_id), by_id, now, now)
+            picture = Picture(current, current_recipients(c, subject_id), by_id, now, now)
+            if not self._compared.is_known(subject_id, picture.projected) and self._compare(
+                c, subject_id, picture.projected, _portrait
+            ):
+                self._compared.note(subject_id, picture.projected)
+            return picture
+        self._compare(c, subject_id, current, held_by)
         at = as_of or as_known_at or now
         then = self._known(c, subject_id, as_known_at)
         return Picture(held_by(then, at), given_by(then, at), by_id, at, now)
@@ -142,8 +147,7 @@ class Views:
         with self._read_about(subject_id) as c:
             if as_of is None and as_known_at is None:
                 agreed = current_consents(c, subject_id)
-                if self._database.is_sqlite:
-                    self._compare(c, subject_id, agreed, agreed_by)
+                self._compare(c, subject_id, agreed, agreed_by)
             else:
                 agreed = agreed_by(self._known(c, subject_id, as_known_at))
         return [records.consent(one, at) for one in agreed if one.since <= at]
@@ -156,6 +160,7 @@ class Views:
         with self._read_about(subject_id) as c:
             if as_of is None and as_known_at is None:
                 given = current_recipients(c, subject_id)
+                self._compare(c, subject_id, given, given_by)
             else:
                 given = given_by(self._known(c, subject_id, as_known_at), as_of or as_known_at)
             names = named(c, self._vault, self._policies, subject_id, given, self._clock.now())
@@ -166,6 +171,7 @@ class Views:
         with self._read_about(subject_id) as c:
             policy = self._policies.in_force(self._clock.now(), c)
             given = current_recipients(c, subject_id)
+            self._compare(c, subject_id, given, given_by)
         return [records.product(one, given) for one in (out_of_scope(policy) if policy else ())]
 
     def duties(
@@ -186,7 +192,9 @@ class Views:
             if subject_id is None:
                 found = all_duties(c, limit, recipient, only_open=only_open)
             else:
-                found = [each for each in duties_of(c, subject_id) if recipient in (None, each.recipient)]
+                theirs = duties_of(c, subject_id)
+                self._compare(c, subject_id, theirs, told_about)
+                found = [each for each in theirs if recipient in (None, each.recipient)]
         return [records.duty(each, now) for each in found if each.is_open or not only_open]
 
     def told(self, instruction: str) -> Told | None:
@@ -289,7 +297,11 @@ class Views:
             self._bring_up(subject_id)
         now = self._clock.now()
         with self._read() as c:
-            found = all_requests(c, limit, only_open=only_open) if subject_id is None else requests_of(c, subject_id)
+            if subject_id is None:
+                found = all_requests(c, limit, only_open=only_open)
+            else:
+                found = requests_of(c, subject_id)
+                self._compare(c, subject_id, found, asked_by)
             policy = self._policies.in_force(now, c)
         wanted = [each for each in found if each.is_open or not only_open]
         return [] if policy is None else [requests.shown(each, now, policy, self._calendars) for each in wanted]
@@ -352,6 +364,11 @@ class Views:
         """As far as events have their position; who asks about everybody is not kept waiting for the others."""
         if self._follower is not None:
             self._follower.catch_up()
+
+
+def _portrait(subject: Subject) -> tuple[object, ...]:
+    """As `Picture.projected`, by the record."""
+    return (*held_by(subject), *given_by(subject))
 
 
 def _engaged(c: Connection, name: str) -> Engaged:

@@ -30,6 +30,7 @@ from lifecycle.ledger.tables import event_position
 from lifecycle.policy.vocabulary import Role
 from lifecycle.storage.appending import Appending, load_heads
 from lifecycle.storage.folding import folded
+from lifecycle.storage.lost_keys import explained_wholly
 from lifecycle.storage.tables import event_header, stream_head
 
 if TYPE_CHECKING:
@@ -162,8 +163,11 @@ def _record_read(engine: Engine, subject_id: UUID | None, sid: bytes | None) -> 
     with engine.database.read() as c:
         record, *rest = streams_of(c, subject_id=subject_id, sid=sid)
         keys = engine.vault.keys_of(c, [record.id]).get(record.id) if record.id is not None else None
-        if record.id is None or keys is None:
-            return  # nobody, or nobody any more: there is nothing to disclose
+        if record.id is None:
+            return  # nobody
+        if keys is None:
+            explained_wholly(c, engine.vault, record.id)
+            return  # nobody any more: there is nothing to disclose
         head = load_heads(c, [rest[0].id])[rest[0].id] if rest[0].id is not None else None
     assert head is not None, "a known person's second stream has a head"
     subject = engine.streams.repository.get(record.id, projector_func=folded)
@@ -180,6 +184,8 @@ def _record_read(engine: Engine, subject_id: UUID | None, sid: bytes | None) -> 
 def _keys(engine: Engine, c: Connection, streams: list[Stream]) -> Keys | None:
     person = streams[0].id
     found = None if person is None else engine.vault.keys_of(c, [person]).get(person)
+    if person is not None and found is None:
+        explained_wholly(c, engine.vault, person)
     return None if found is None else Keys(engine.vault, found)
 
 

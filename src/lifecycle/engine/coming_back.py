@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select
 from lifecycle.domain.subject.transfer_events import SubjectReceived
 from lifecycle.ledger.envelope import read_header
 from lifecycle.storage.appending import in_chunks, load_heads
+from lifecycle.storage.lost_keys import explained_wholly
 from lifecycle.storage.tables import event_header
 from lifecycle.vault.vault import Vault
 
@@ -52,6 +53,8 @@ def here(c: Connection, vault: Vault, arrivals: Sequence[Arrival]) -> Here:
     known = set(load_heads(c, [each.subject for each in arrivals]))
     living = vault.keys_of(c, known)
     erased = [each for each in arrivals if each.subject in known and each.subject not in living]
+    for each in erased:
+        explained_wholly(c, vault, each.subject)
     before = _arrived_before(c, [each.subject for each in erased])
     back = {each: each.again() for each in erased if before.get(each.subject) != each}
     known |= set(load_heads(c, list(back.values())))

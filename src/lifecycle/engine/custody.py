@@ -25,6 +25,7 @@ from lifecycle.storage import custody_orders
 from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
 from lifecycle.storage.folding import folded
+from lifecycle.storage.lost_keys import Lacking, explained
 from lifecycle.storage.tables import event_body, event_header
 from lifecycle.vault.custody import Custodian
 from lifecycle.vault.sealing import Tampered
@@ -63,12 +64,14 @@ class OpeningCustody:
         head, body = event_header.c, event_body.c
         with self.database.read("custodian") as c:
             keys = self.vault.keys_of(c, [person]).get(person)
-            if keys is None:
-                return dict.fromkeys(holdings, Withheld.ERASED)
             found = c.execute(
                 select(head.version, head.header).where(among(head.stream_id, head.version, versions))
             ).all()
             headers = {row.version: read_header(row.header) for row in found}
+            if keys is None:
+                parts = (each for header in headers.values() for each in header.parts if each.hid in places)
+                explained(c, self.vault, person, [Lacking(each.hid, each.kid) for each in parts])
+                return dict.fromkeys(holdings, Withheld.ERASED)
             rows = c.execute(
                 select(body.version, body.part, body.ct).where(among(body.stream_id, body.version, versions))
             )

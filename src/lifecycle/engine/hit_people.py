@@ -23,6 +23,7 @@ from lifecycle.storage.appending import load_heads
 from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
 from lifecycle.storage.folding import folded
+from lifecycle.storage.lost_keys import explained_wholly
 from lifecycle.vault.vault import Vault
 
 PAGE = 1_000
@@ -102,6 +103,8 @@ class HitPeople:
             if (id := subject.birth_date) is not None and subject.holdings[id].erased_at is None
         ]
         keys = self._vault.keys_of(c, [subject_id for subject_id, _, _ in wanted])
+        for person in {person for person, _, _ in wanted} - keys.keys():
+            explained_wholly(c, self._vault, person)
         opened = open_sealed(c, self._vault, keys, [each for each in wanted if each[0] in keys])
         return {place[0]: born for place, value in opened.items() if (born := _day(value)) is not None}
 

@@ -29,6 +29,7 @@ from lifecycle.policy.model import Policy
 from lifecycle.policy.periods import age_on
 from lifecycle.policy.vocabulary import IdentifierType
 from lifecycle.storage.appending import Appending, Head
+from lifecycle.storage.lost_keys import KeyLost
 from lifecycle.vault.installation import Installation, SubjectRows
 from lifecycle.vault.sealing import OpenParts, SubjectKeys
 
@@ -77,8 +78,10 @@ class Person:
     def values_of(self, holdings: Sequence[str]) -> dict[str, Personal[str]]:
         found: dict[str, Personal[str]] = {}
         for id in holdings:
-            newest = self.subject.holdings[id].generations[-1].version
-            found[id] = self.values.get((id, newest), Withheld.ERASED)
+            holding = self.subject.holdings[id]
+            found[id] = self.values.get((id, holding.generations[-1].version), Withheld.ERASED)
+            if found[id] is Withheld.ERASED and holding.erased_at is None:
+                raise KeyLost(self.subject.id)
         return found
 
     def reference(self, what: str, text: str) -> str:
@@ -132,10 +135,10 @@ class Person:
         return age_on(date.fromisoformat(value), policy.day_of(at)) if isinstance(value, str) else None
 
     def own_keys(self) -> SubjectKeys:
-        """Made for somebody unknown. Raises SubjectErased for somebody whose keys are gone."""
+        """Made for somebody unknown. Raises SubjectErased for somebody whose keys are gone, KeyLost if by no order."""
         if self.keys is None:
             if self.is_known:  # the keys of everybody else were loaded
-                raise SubjectErased
+                raise KeyLost(self.subject.id) if self.subject.erasure is None else SubjectErased
             self.keys, self._key_rows = self.batch.installation.new_subject(self.subject.id)
         return self.keys
 

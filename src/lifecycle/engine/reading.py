@@ -21,11 +21,13 @@ from lifecycle.ledger.many_rows import rows_of
 from lifecycle.policy.values import normalise_identifier
 from lifecycle.projections.duties import Told
 from lifecycle.storage.database import Database
+from lifecycle.storage.failures import DAMAGED, Unavailable
 from lifecycle.vault.installation import EpochChanged, Found, Identifier
 from lifecycle.vault.vault import Vault
 
 Named = Mapping[str, str] | SubjectRef | UUID
 Json = dict[str, Any]
+_HIDDEN = "SELECT 1 FROM lookup NOT INDEXED WHERE token IN ({marks}) LIMIT 1"
 _HEAD = "SELECT version FROM stream_head WHERE stream_id = {mark}"
 
 
@@ -48,9 +50,23 @@ class Reading:
         type, value = reference.identifier
         identifier = (type, normalise_identifier(type, value))
         found = self._found(identifier)
+        if self._database.is_sqlite:
+            self._doubt(identifier, found)
         if identifier not in found:
             raise UnknownSubject
         return found[identifier][0]
+
+    def _doubt(self, identifier: Identifier, found: Found) -> None:
+        """A changed bit in a file makes somebody unknown, or another: whoever is found has a record, and whoever is not
+        found is not in the table either, past its index. Errors: Unavailable."""
+        with self._database.read() as c:
+            if identifier in found:
+                is_sound = bool(rows_of(c, _HEAD.format(mark="?"), (found[identifier][0].hex,)))
+            else:
+                tokens = tuple(self._vault.installation(c).tokens([identifier]))
+                is_sound = not rows_of(c, _HIDDEN.format(marks=", ".join("?" for _ in tokens)), tokens)
+        if not is_sound:
+            raise Unavailable(*DAMAGED)
 
     def _found(self, identifier: Identifier) -> Found:
         installation = self._vault.remembered

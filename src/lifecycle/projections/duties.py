@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -90,6 +90,13 @@ _values = attrgetter(*(column.name for column in recipient_duty.columns if colum
 def _describe(subject: Subject) -> list[list[Row]]:
     """Every duty of a folded state."""
     return [[(subject.id, *_values(duty)) for duty in subject.duties.values()]]
+
+
+def told_about(subject: Subject) -> list[Told]:
+    """The same as `duties_of`, by a folded state."""
+    found = [Told(subject.id, *_values(duty)) for duty in subject.duties.values()]
+    as_stored = (replace(one, holdings=list(one.holdings), purposes=list(one.purposes)) for one in found)
+    return sorted(as_stored, key=lambda one: (one.since, one.instruction))
 
 
 PORTRAIT = Portrait((recipient_duty,), ("duties",), _describe)

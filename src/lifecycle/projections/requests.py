@@ -80,8 +80,9 @@ class Asked:
 
 
 def asked_by(subject: Subject) -> list[Asked]:
-    """Every request of a folded state."""
-    return [_asked(subject.id, request) for request in subject.requests.values()]
+    """Every request of a folded state, as they came in."""
+    found = [_asked(subject.id, request) for request in subject.requests.values()]
+    return sorted(found, key=lambda one: (one.received, one.request))
 
 
 def _asked(subject_id: UUID, request: Request) -> Asked:

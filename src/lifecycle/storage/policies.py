@@ -15,6 +15,7 @@ from lifecycle.policy.loading import recall_policy
 from lifecycle.policy.model import Policy
 from lifecycle.policy.succession import in_force
 from lifecycle.storage.database import Database
+from lifecycle.storage.folding import RecordDamaged
 from lifecycle.storage.open_words import open_words
 from lifecycle.storage.tables import stream_head
 
@@ -28,7 +29,7 @@ class Policies:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = Lock()
-        self._known: tuple[int, tuple[Policy, ...]] = (0, ())
+        self._known: tuple[int | None, tuple[Policy, ...]] = (None, ())  # nothing was looked for yet
 
     def all(self, c: Connection | None = None) -> tuple[Policy, ...]:
         """Oldest first."""
@@ -42,10 +43,7 @@ class Policies:
         head = answer[0].version if answer else 0
         with self._lock:
             if self._known[0] != head:
-                self._known = (
-                    head,
-                    tuple(recall_policy(words["text"]) for words in open_words(c, policy_stream()).values()),
-                )
+                self._known = (head, _published(c, head))
             return self._known[1]
 
     def if_known(self, answer: Sequence[Any]) -> tuple[Policy, ...] | None:
@@ -74,3 +72,11 @@ class Policies:
 
     def version(self, version: str) -> Policy | None:
         return next((policy for policy in self.all() if policy.version == version), None)
+
+
+def _published(c: Connection, head: int) -> tuple[Policy, ...]:
+    """Every event of that stream publishes a version: one that is not found is damage, and no policy that never was."""
+    said = open_words(c, policy_stream())
+    if lost := [version for version in range(1, head + 1) if version not in said]:
+        raise RecordDamaged(policy_stream(), lost[0])
+    return tuple(recall_policy(words["text"]) for words in said.values())
