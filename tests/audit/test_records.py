@@ -68,7 +68,7 @@ def test_nothing_that_is_told_holds_a_value_or_a_caller_s_words_and_all_of_it_is
         views = town.views()
         everything = [
             views.history(person),
-            views.replay(person),
+            views.judging.replay(person),
             views.consents(person),
             views.recipients(person),
             views.audit_trail(person),
@@ -83,18 +83,18 @@ def test_nothing_that_is_told_holds_a_value_or_a_caller_s_words_and_all_of_it_is
 @given(lived=steps)
 def test_a_replay_ends_where_the_record_stands_and_is_the_same_every_time(town: Town, lived):
     for person in live(town, lived):
-        replayed = town.views(with_keys=False).replay(person)
+        replayed = town.views(with_keys=False).judging.replay(person)
         assert [row["version"] for row in replayed] == list(range(1, town.people[person].version + 1))
         assert replayed[-1]["state"] == told(town.people[person])
-        assert town.views().replay(person) == replayed
+        assert town.views().judging.replay(person) == replayed
 
 
 def test_a_replay_stops_where_it_is_told_to(town: Town):
     person = a_trial(town)
     town.clock.at += timedelta(days=1)
     town.act(person, corrects("name"))
-    assert len(town.views().replay(person)) == 5
-    assert len(town.views().replay(person, as_of=SUMMER)) == 4
+    assert len(town.views().judging.replay(person)) == 5
+    assert len(town.views().judging.replay(person, as_of=SUMMER)) == 4
 
 
 def test_sets_are_told_in_one_order_in_every_process():

@@ -461,7 +461,7 @@ def test_only_what_was_recorded_until_then_is_told(store: Store):
 def test_without_keys_it_says_that_values_are_sealed(store: Store):
     told(store, STORY)
     person, engine = store.engine.read.subject_id(ANN), store.engine
-    rows = Views(engine.database, None, engine.policies, engine.clock, None).re_decide(person)
+    rows = Views(engine.database, None, engine.policies, engine.clock, None).judging.re_decide(person)
     assert {row["because"] for row in rows} == {None, SEALED, UNSEEN}
     assert "different" not in {row["verdict"] for row in rows}
 

@@ -3,9 +3,10 @@ from datetime import date
 import pytest
 
 from lifecycle.policy.examples import example_policy_text
-from lifecycle.policy.loading import check_policy, parse_policy, recall_policy
+from lifecycle.policy.loading import check_policy, parse_policy
 from lifecycle.policy.parts import Assumable, AssumedPeriod
 from lifecycle.policy.periods import Period
+from lifecycle.policy.recalling import recall_policy
 from lifecycle.policy.vocabulary import CountsFrom, LegalBasis, RequestKind, Role
 
 COLLECTION, LAST_ACTIVITY = CountsFrom.COLLECTION, CountsFrom.LAST_ACTIVITY

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,9 +13,13 @@ from lifecycle.policy.emails import NotAnEmail, normal_email
 from lifecycle.policy.periods import Period, day_of, start_of
 
 LOCALS = st.one_of(st.text("ab1._+-!'\"@ é\u200b", max_size=12), st.sampled_from(["a" * 64, "a" * 65, "a" * 190]))
+LABEL = st.from_regex(r"\A[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z") | st.sampled_from(
+    ["a" * 63, "a" * 64, "-a", "a-", "a--b"]
+)
 LABELS = st.text("ab1-_é.", min_size=1, max_size=8)
 DOMAINS = st.one_of(
     st.builds("{}.{}".format, LABELS, st.sampled_from(["com", "org", "example", "local", "xn--p1ai", "c", "1"])),
+    st.lists(LABEL, min_size=1, max_size=5).map(".".join),
     st.sampled_from(["localhost", "xn--bcher-kva.ch", "xn--a.com", "a--b.com", "a" * 64 + ".com", "[127.0.0.1]", ""]),
 )
 
@@ -39,6 +43,10 @@ def test_an_address_is_judged_as_the_library_judges_it_whole(local: str, domain:
     except ValueError:
         found = None
     assert found == (wanted if wanted is None else wanted.removesuffix(stand_in))
+
+
+def test_the_special_domains_are_those_of_the_library():
+    assert sorted(emails.SPECIAL) == sorted(SPECIAL_USE_DOMAIN_NAMES)
 
 
 def test_of_an_address_only_the_domain_is_remembered():

@@ -8,8 +8,6 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from lifecycle.audit.reopened import opened
-from lifecycle.domain.subject.outgoing_events import PersonalDataDisclosed, PersonalDataProvided
 from lifecycle.policy.model import Policy
 from lifecycle.policy.vocabulary import RecipientKind
 from lifecycle.projections.recipients import GivenTo
@@ -46,6 +44,9 @@ def _declared(policy: Policy, wanted: Iterable[Key]) -> Iterable[tuple[Key, str]
 
 
 def _sealed(c: Connection, vault: Vault, policies: Policies, subject_id: UUID) -> dict[Key, str]:
+    from lifecycle.audit.reopened import opened  # noqa: PLC0415 -- seldom: most people's data goes to nobody by reference
+    from lifecycle.domain.subject.outgoing_events import PersonalDataDisclosed, PersonalDataProvided  # noqa: PLC0415
+
     names: dict[Key, str] = {}
     for each in opened(c, vault, policies, subject_id).events:
         match each.event:

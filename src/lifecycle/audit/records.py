@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lifecycle.audit.telling import instant, told
-from lifecycle.audit.trail import Asked
-from lifecycle.audit.why import Reason, Why
-from lifecycle.policy.outside import OutOfScope
 from lifecycle.policy.vocabulary import RecipientKind
-from lifecycle.projections.consents import Agreed
-from lifecycle.projections.duties import Told
-from lifecycle.projections.recipients import GivenTo
-from lifecycle.projections.retention_calendar import Falling
+
+if TYPE_CHECKING:
+    from lifecycle.audit.trail import Asked
+    from lifecycle.audit.why import Reason, Why
+    from lifecycle.policy.outside import OutOfScope
+    from lifecycle.projections.consents import Agreed
+    from lifecycle.projections.duties import Told
+    from lifecycle.projections.recipients import GivenTo
+    from lifecycle.projections.retention_calendar import Falling
 
 
 def consent(agreed: Agreed, at: datetime) -> dict[str, Any]:

@@ -5,32 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import Connection
 
-from lifecycle.audit import lawful_acts, lawful_answers, records, requests
+from lifecycle.audit import records, requests
 from lifecycle.audit.at_once import AtOnce
 from lifecycle.audit.compared import Compared
-from lifecycle.audit.explaining import explained
-from lifecycle.audit.history import events_of, history
+from lifecycle.audit.history import events_of, history, state_of
 from lifecycle.audit.holdings import Picture, shown
 from lifecycle.audit.incidents import incidents_of
-from lifecycle.audit.lawful_evidence import Evidence
 from lifecycle.audit.opening import values_of
 from lifecycle.audit.recipients import named
-from lifecycle.audit.redeciding import re_decided
 from lifecycle.audit.register import Engaged, register
-from lifecycle.audit.reopened import opened
-from lifecycle.audit.replay import known_at, states
-from lifecycle.audit.telling import instant
 from lifecycle.audit.trail import trail
-from lifecycle.audit.why import why
 from lifecycle.clock import Clock
 from lifecycle.domain.streams import access_stream_of, trustee_stream
-from lifecycle.domain.subject.events import PersonalDataShared
-from lifecycle.domain.subject.fold import born
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.trustee import trustee as trustees
 from lifecycle.domain.trustee.events import AgreementSigned
@@ -48,11 +40,13 @@ from lifecycle.projections.requests import all_requests, asked_by, requests_of, 
 from lifecycle.projections.retention_calendar import due
 from lifecycle.storage.appending import load_heads
 from lifecycle.storage.database import Database
-from lifecycle.storage.folding import folded
 from lifecycle.storage.following import Follower
 from lifecycle.storage.open_words import open_words
 from lifecycle.storage.policies import Policies
 from lifecycle.vault.vault import Vault
+
+if TYPE_CHECKING:
+    from lifecycle.audit.judging import Judging
 
 MANY = 1_000  # rows of a list that has no natural end
 Json = dict[str, Any]
@@ -92,6 +86,13 @@ class Views:
         self._compared = Compared()
         self._at_once = AtOnce(database, vault, policies, follower, self._compared) if vault and follower else None
 
+    @cached_property
+    def judging(self) -> Judging:
+        """What an auditor asks."""
+        from lifecycle.audit.judging import Judging  # noqa: PLC0415
+
+        return Judging(self._read, self._vault, self._policies, self._clock)
+
     def holdings(
         self,
         subject_id: UUID,
@@ -116,7 +117,7 @@ class Views:
     ) -> bool:
         """What is projected about one person is what the record says, before it is answered: SQLite's pages have no
         checksums, and the record's events are committed to. False where the projections are behind."""
-        if not self._database.is_sqlite or by(self._known(c, subject_id, None)) == projected:
+        if not self._database.is_sqlite or by(state_of(c, subject_id)) == projected:
             return True
         if self._follower is None or self._follower.has_followed(c, [subject_id]):
             raise ProjectionDamaged("What is projected about a person is not what the record says.")
@@ -136,7 +137,7 @@ class Views:
             return picture
         self._compare(c, subject_id, current, held_by)
         at = as_of or as_known_at or now
-        then = self._known(c, subject_id, as_known_at)
+        then = state_of(c, subject_id, as_known_at)
         return Picture(held_by(then, at), given_by(then, at), by_id, at, now)
 
     def consents(
@@ -149,7 +150,7 @@ class Views:
                 agreed = current_consents(c, subject_id)
                 self._compare(c, subject_id, agreed, agreed_by)
             else:
-                agreed = agreed_by(self._known(c, subject_id, as_known_at))
+                agreed = agreed_by(state_of(c, subject_id, as_known_at))
         return [records.consent(one, at) for one in agreed if one.since <= at]
 
     def recipients(
@@ -162,7 +163,7 @@ class Views:
                 given = current_recipients(c, subject_id)
                 self._compare(c, subject_id, given, given_by)
             else:
-                given = given_by(self._known(c, subject_id, as_known_at), as_of or as_known_at)
+                given = given_by(state_of(c, subject_id, as_known_at), as_of or as_known_at)
             names = named(c, self._vault, self._policies, subject_id, given, self._clock.now())
         return [records.recipient(one, names.get((one.kind, one.recipient))) for one in given]
 
@@ -203,64 +204,10 @@ class Views:
         with self._read() as c:
             return told(c, instruction)
 
-    def explain(self, subject_id: UUID | None, at: datetime | None, language: str) -> Json:
-        """The rules of processing in force at a moment, in general or for one person."""
-        now = self._clock.now()
-        with self._read() as c:
-            subject = self._known(c, subject_id, None) if subject_id is not None else None
-            return explained(self._policies.all(c), subject, at or now, now, language)
-
     def history(self, subject_id: UUID) -> list[Json]:
         """Every event of the person's record in order, without values."""
         with self._read() as c:
             return list(history(c, self._vault, subject_id))
-
-    def replay(self, subject_id: UUID, as_of: datetime | None = None) -> list[Json]:
-        """The state after every event that was recorded until `as_of`."""
-        with self._read() as c:
-            events = [event for event, _ in events_of(c, subject_id)]
-        return list(states(known_at(events, as_of)))
-
-    def re_decide(self, subject_id: UUID, as_of: datetime | None = None) -> list[Json]:
-        """Every decision that was recorded until `as_of`, made again: the same, different, or why nobody can tell."""
-        with self._read() as c:
-            return list(re_decided(opened(c, self._vault, self._policies, subject_id), as_of))
-
-    def lawful(
-        self,
-        subject_id: UUID,
-        holding: str,
-        at: datetime,
-        as_known_at: datetime | None = None,
-        purpose: str | None = None,
-    ) -> Json:
-        """Was processing of this holding lawful at `at`? By what is known, and by what was known then."""
-        now = self._clock.now()
-        with self._read() as c:
-            evidence = self._evidence(c, subject_id)
-        answer = lawful_answers.of_an_instant(evidence, holding, at, as_known_at or now, now, purpose)
-        return {"subject": str(subject_id)} | answer
-
-    def lawful_act(self, subject_id: UUID, version: int, as_known_at: datetime | None = None) -> Json:
-        """Was the act of this version lawful when it happened?"""
-        with self._read() as c:
-            evidence = self._evidence(c, subject_id)
-        answer = lawful_acts.of_an_act(evidence, version, as_known_at or self._clock.now())
-        return {"subject": str(subject_id)} | answer
-
-    def lawful_read(self, subject_id: UUID, version: int, as_known_at: datetime | None = None) -> Json:
-        """Was this reading of values, of that version of the person's second stream, lawful when it happened?"""
-        with self._read() as c:
-            evidence = self._evidence(c, subject_id)
-        answer = lawful_acts.of_a_read(evidence, version, as_known_at or self._clock.now())
-        return {"subject": str(subject_id)} | answer
-
-    def why(self, subject_id: UUID) -> Json:
-        """Every reason why something of this person is still held, and the earliest lawful instant of its deletion."""
-        now = self._clock.now()
-        with self._read() as c:
-            subject, policies = self._known(c, subject_id, None), self._policies.all(c)
-        return {"subject": str(subject_id), "at": instant(now)} | records.why_held(why(subject, policies, now))
 
     def register(self) -> Json:
         """The register of processing activities, as of now."""
@@ -271,14 +218,6 @@ class Views:
             named = {name for policy in policies for name in policy.trustees}
             engaged = {name: _engaged(c, name) for name in named}
             return register(policies, processed_now(c, now), engaged, now)
-
-    def _evidence(self, c: Connection, subject_id: UUID) -> Evidence:
-        """All that is read lazily is kept: it is asked for after the snapshot is over."""
-        events = events_of(c, subject_id)
-        shared = {each.event.trustee for each, _ in events if isinstance(each.event, PersonalDataShared)}
-        known = {name: [event for event, _ in events_of(c, trustee_stream(name))] for name in shared}
-        reads = events_of(c, access_stream_of(subject_id))
-        return Evidence(subject_id, events, known.__getitem__, self._policies.all(c), reads)
 
     def audit_trail(self, subject_id: UUID | None = None, limit: int = MANY, after: int = -1) -> list[Json]:
         """Who asked what, when and with what outcome, refusals included; of one person or of everybody."""
@@ -315,12 +254,12 @@ class Views:
     def requests_in_words(self, subject_id: UUID) -> list[Json]:
         """What the person asked and was answered, in clear: for their own package, nowhere else."""
         with self._read() as c:
-            return requests.in_words(c, self._vault, self._known(c, subject_id, None))
+            return requests.in_words(c, self._vault, state_of(c, subject_id))
 
     def incidents(self, subject_id: UUID) -> list[Json]:
         """The incidents of which the person was told."""
         with self._read() as c:
-            return incidents_of(self._known(c, subject_id, None))
+            return incidents_of(state_of(c, subject_id))
 
     def retention_due(self, now: datetime, limit: int = MANY) -> list[Json]:
         """What falls due by `now`: the selector of the sweep."""
@@ -345,10 +284,6 @@ class Views:
             self._bring_up(subject_id)
         with self._read() as c:
             yield c
-
-    def _known(self, c: Connection, subject_id: UUID, as_known_at: datetime | None) -> Subject:
-        events = [event for event, _ in events_of(c, subject_id)]
-        return folded(None, known_at(events, as_known_at)) or born(subject_id)
 
     def _bring_up(self, subject_id: UUID) -> None:
         """A read about one person sees everything recorded about that person (settled rule 13)."""

@@ -65,7 +65,9 @@ def run() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that lacks a character shows its code
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(answer(sys.argv[1:]))
+    code = answer(sys.argv[1:])
+    gc.freeze()  # the interpreter looks for circles among all that was loaded several times before it ends
+    sys.exit(code)
 
 
 def answer(arguments: list[str]) -> int:

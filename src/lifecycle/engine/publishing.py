@@ -19,7 +19,6 @@ from lifecycle.ledger.log_keys import LogKeys
 from lifecycle.ledger.note import Note, Signature, VerifyingKey, read_note
 from lifecycle.ledger.publisher import Publisher
 from lifecycle.ledger.tables import checkpoint, log_entry
-from lifecycle.ledger.timestamps import stamped_bytes
 from lifecycle.storage.database import Database
 from lifecycle.storage.map_facts import facts_of
 from lifecycle.vault.vault import Vault
@@ -96,6 +95,8 @@ class Publishing:
 
     def token(self, note: bytes) -> bytes | None:
         """The timestamp, if it is over this checkpoint: its request had this digest, so the token has it too."""
+        from lifecycle.ledger.timestamps import stamped_bytes  # noqa: PLC0415 -- with it comes what asks others by HTTP
+
         token = self.folder.read(TOKEN)
         if token is None or sha256(stamped_bytes(note, self.known_keys())).digest() not in token:
             return None

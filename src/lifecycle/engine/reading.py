@@ -150,7 +150,7 @@ class Reading:
 
     def explain(self, at: datetime | None = None, subject: Named | None = None, language: str = "en") -> Json:
         """The rules of processing in force at a moment, in general or for this person; in plain words under `text`."""
-        return self._views.explain(self.subject_id(subject) if subject is not None else None, at, language)
+        return self._views.judging.explain(self.subject_id(subject) if subject is not None else None, at, language)
 
     def requests(self, subject: Named | None = None, limit: int = MANY, *, only_open: bool = False) -> list[Json]:
         """Requests with their states, deadlines and the working days left; of one person, or of everybody."""
@@ -177,11 +177,11 @@ class Reading:
 
     def replay(self, subject: Named, as_of: datetime | None = None) -> list[Json]:
         """The state after every event."""
-        return self._views.replay(self.subject_id(subject), as_of=as_of)
+        return self._views.judging.replay(self.subject_id(subject), as_of=as_of)
 
     def re_decide(self, subject: Named, as_of: datetime | None = None) -> list[Json]:
         """Every past decision, made again under the policy version that it names."""
-        return self._views.re_decide(self.subject_id(subject), as_of=as_of)
+        return self._views.judging.re_decide(self.subject_id(subject), as_of=as_of)
 
     def lawful(
         self,
@@ -192,20 +192,20 @@ class Reading:
         purpose: str | None = None,
     ) -> Json:
         """Was processing of this holding lawful at `at`, for this purpose or for any?"""
-        return self._views.lawful(self.subject_id(subject), holding, at, as_known_at, purpose)
+        return self._views.judging.lawful(self.subject_id(subject), holding, at, as_known_at, purpose)
 
     def lawful_act(self, subject: Named, version: int, as_known_at: datetime | None = None) -> Json:
         """Was this act, a collection, a share, a disclosure or a transfer, lawful when it happened?"""
-        return self._views.lawful_act(self.subject_id(subject), version, as_known_at)
+        return self._views.judging.lawful_act(self.subject_id(subject), version, as_known_at)
 
     def lawful_read(self, subject: Named, version: int, as_known_at: datetime | None = None) -> Json:
         """Was this reading of values, or opening of custody, lawful when it happened? `version` as the audit trail
         tells it."""
-        return self._views.lawful_read(self.subject_id(subject), version, as_known_at)
+        return self._views.judging.lawful_read(self.subject_id(subject), version, as_known_at)
 
     def why(self, subject: Named) -> Json:
         """Why each item is still held, and the earliest lawful instant of its deletion."""
-        return self._views.why(self.subject_id(subject))
+        return self._views.judging.why(self.subject_id(subject))
 
     def register(self) -> Json:
         """The register of processing activities: per purpose what, why, for whom, how long, and of how many people."""

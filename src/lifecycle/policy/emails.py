@@ -12,6 +12,11 @@ _PLAIN_DOMAIN = re.compile(r"\A(?!.*--)[a-z0-9.-]+\Z")
 _LONGEST_PLAIN = 200
 """Of addresses written like these the library judges the local part by its letters alone, which every one of them
 passes, and the length of the whole. The rest goes to it whole."""
+_OF_HOSTS = re.compile(r"\A(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z0-9][a-z0-9-]{0,61})?[a-z]\Z")
+"""Domains of labels as hosts have them (RFC 1123), the last of which ends with a letter: the library lets every one of
+them pass as it is, but for the special ones; so nearly no process has to load it."""
+SPECIAL = frozenset({"arpa", "invalid", "local", "localhost", "onion", "test"})
+"""Its special-use domains: all of them are the last label of a name."""
 LONGEST = 320  # characters of local part and domain together
 
 
@@ -54,18 +59,15 @@ def _checked(local: str, domain: str) -> str:
     return _domain_of(whole).removesuffix(stand_in)
 
 
-@lru_cache(maxsize=1_024)
 def _is_special(name: str) -> bool:
-    from email_validator import SPECIAL_USE_DOMAIN_NAMES  # noqa: PLC0415
-
-    return any(name == each or name.endswith(f".{each}") for each in SPECIAL_USE_DOMAIN_NAMES)
+    return name.rpartition(".")[2] in SPECIAL
 
 
 @lru_cache(maxsize=1_024)
 def _plain_domain(name: str) -> str:
     """The library's judgement of a domain, remembered: many addresses share few. Never remember an address, which is
     personal: it would outlive its erasure in this process's memory."""
-    return _domain_of(f"a@{name}")
+    return name if _OF_HOSTS.match(name) and not _is_special(name) else _domain_of(f"a@{name}")
 
 
 def _domain_of(address: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -60,15 +59,6 @@ def load_policy(path: str | Path) -> Policy:
 def parse_policy(text: str, *, file: str = TEXT) -> Policy:
     """Read a policy's text. Raises PolicyFaulty, naming every fault."""
     return _or_raise(check_policy(text, file=file))
-
-
-@lru_cache(maxsize=32)
-def recall_policy(text: str) -> Policy:
-    """Read a version that was published, for judging again what was judged by it.
-
-    Without the cross-checks: a later program may check more, and the past must stay readable.
-    """
-    return Policy.model_validate(tomllib.loads(text))
 
 
 def check_file(path: str | Path) -> Findings:

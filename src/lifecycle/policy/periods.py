@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
 from typing import Self
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dateutil.relativedelta import relativedelta
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -14,14 +14,17 @@ from lifecycle.policy.vocabulary import CountsFrom
 
 
 def is_zone(name: str) -> bool:
-    """Whether the IANA database knows this zone."""
-    return name in _zones()
+    """Whether the IANA database knows this zone, by its name and not by that of a folder of variants (`right/…`).
 
-
-@cache
-def _zones() -> set[str]:
-    """Listing them reads six hundred files; they change with the operating system, not while we run."""
-    return available_timezones()
+    It is opened rather than looked for in a list: to list them all reads six hundred files.
+    """
+    if name == "posixrules" or name.startswith(("posix/", "right/")):
+        return False
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, ZoneInfoNotFoundError):
+        return False
+    return True
 
 
 def day_of(instant: datetime, zone: str) -> date:

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, bindparam, select
 
 from lifecycle.columns import Ask, ask_together
 from lifecycle.domain.streams import policy_stream
-from lifecycle.policy.loading import recall_policy
 from lifecycle.policy.model import Policy
+from lifecycle.policy.recalling import recall_policy
 from lifecycle.policy.succession import in_force
 from lifecycle.storage.database import Database
 from lifecycle.storage.folding import RecordDamaged
