@@ -42,6 +42,7 @@ SMALL = {
     "trustee_agreement": "a row an agreement",
     "incident": "a row an incident",
     "json_each": "the parameter",
+    "wanted": "the parameters",
     "sqlite_master": "a row a table; once a process",
 }
 _FIRST = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b", re.IGNORECASE)

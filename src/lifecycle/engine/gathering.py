@@ -11,9 +11,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Select, bindparam, select
 
-from lifecycle.columns import Ask, among, ask_together
+from lifecycle.columns import Ask, ask_together
 from lifecycle.storage import idempotency
 from lifecycle.storage.appending import Head, heads_asked, heads_in
+from lifecycle.storage.headers import bodies_at, headers_at
 from lifecycle.storage.idempotency import Seen
 from lifecycle.storage.tables import event_body, event_header
 from lifecycle.vault import spent
@@ -21,7 +22,6 @@ from lifecycle.vault.sealing import SubjectKeys
 from lifecycle.vault.vault import Vault
 
 FEW = 32  # pairs that are asked for by their parts
-_MANY = 5_000  # pairs in one query
 T = TypeVar("T")
 Place = tuple[UUID, int]  # an event
 Before = tuple[UUID, str]  # whose stream, which command
@@ -109,24 +109,13 @@ class Gathered:
         if few_events:
             self._take_events(next(answers), next(answers))
         elif new_events:
-            self._ask_for_events(c, new_events)
+            self._take_events(headers_at(c, new_events), bodies_at(c, new_events))
         self.spent |= spent.untils_in(next(answers)) if few_cmds else spent.spent_of(c, new_cmds)
         return told
 
     def _take_events(self, headers: Iterable[Any], bodies: Iterable[Any]) -> None:
         self.headers |= {(row[0], row[1]): row[2] for row in headers}
         self.bodies |= {(row[0], row[1], row[2]): row[3] for row in bodies}
-
-    def _ask_for_events(self, c: Connection, events: Sequence[Place]) -> None:
-        head, body = event_header.c, event_body.c
-        for start in range(0, len(events), _MANY):
-            some = events[start : start + _MANY]
-            headers = select(head.stream_id, head.version, head.header)
-            bodies = select(body.stream_id, body.version, body.part, body.ct)
-            self._take_events(
-                c.execute(headers.where(among(head.stream_id, head.version, some))),
-                c.execute(bodies.where(among(body.stream_id, body.version, some))),
-            )
 
 
 def _new(wanted: Iterable[T], asked: set[T]) -> list[T]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 from uuid import UUID
 
@@ -44,6 +44,28 @@ def rows_with(
             yield from rows_of(c, f"{query} = ANY (%s::{kind}[])", (f"{{{','.join(map(str, some))}}}",))
         else:
             yield from rows_of(c, f"{query} IN (SELECT value FROM json_each(?))", (json.dumps(some),))  # noqa: S608
+
+
+def rows_at(
+    c: Connection, columns: str, table: str, key: Mapping[str, str], pairs: Sequence[tuple[Any, Any]]
+) -> Iterator[tuple[Any, ...]]:
+    """These columns of the rows whose key, or what it begins with, is one of the pairs; each is found by the key.
+
+    `key`: two columns, and their types on PostgreSQL. By lists of the one and of the other both engines would look for
+    each of the one with each of the other; and a mark for each value made SQLAlchemy work longer than the database.
+    """
+    (first, second), server = key, c.dialect.name == "postgresql"
+    for start in range(0, len(pairs), _IN_A_QUERY):
+        some = pairs[start : start + _IN_A_QUERY]
+        if server:
+            wanted = f"unnest({', '.join(f'%b::{kind}[]' for kind in key.values())}) AS wanted(a, b)"
+            given = tuple(list(each) for each in zip(*some, strict=True))
+        else:
+            marks = ",".join(["(?,?)"] * len(some))
+            wanted = f"(WITH wanted(a, b) AS (VALUES {marks}) SELECT a, b FROM wanted) AS wanted"  # noqa: S608
+            given = tuple(chain.from_iterable(some))
+        query = f"SELECT {columns} FROM {wanted} CROSS JOIN {table} WHERE {first} = wanted.a AND {second} = wanted.b"  # noqa: S608
+        yield from rows_of(c, query, given)
 
 
 def insert_many(c: Connection, table: Table, columns: Columns) -> None:

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
-from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, delete, select
 
-from lifecycle.columns import Ask, among
+from lifecycle.columns import Ask, instant_of
+from lifecycle.ledger.many_rows import rows_at
 from lifecycle.storage.tables import command_seen
 
 KEPT = timedelta(days=90)
 _STRANGER = b"stranger|"
-_MANY = 5_000  # pairs in one query
 
 column = command_seen.c
 
@@ -49,6 +48,7 @@ def stranger_stream(token: bytes) -> UUID:
 
 
 _SEEN = select(*(column[name] for name in Seen._fields))
+_COLUMNS, _KEY = ", ".join(Seen._fields), {"stream_id": "uuid", "cmd": "bytea"}
 _FEW = _SEEN.where(
     column.stream_id.in_(bindparam("ids", expanding=True)), column.cmd.in_(bindparam("cmds", expanding=True))
 )
@@ -66,13 +66,21 @@ def few_in(rows: Iterable[Any]) -> dict[tuple[UUID, str], Seen]:
 
 
 def seen(c: Connection, commands: Iterable[tuple[UUID, str]]) -> dict[tuple[UUID, str], Seen]:
-    """Those of the (stream, cmd) pairs that were answered already, in one query."""
-    found: dict[tuple[UUID, str], Seen] = {}
-    pairs = iter(dict.fromkeys(commands))
-    while some := list(islice(pairs, _MANY)):
-        rows = c.execute(_SEEN.where(among(column.stream_id, column.cmd, some)))
-        found |= {(row.stream_id, row.cmd): Seen(*row) for row in rows}
-    return found
+    """Those of the (stream, cmd) pairs that were answered already."""
+    on_sqlite = c.dialect.name == "sqlite"
+    pairs = [(stream.hex if on_sqlite else stream, bytes.fromhex(cmd)) for stream, cmd in dict.fromkeys(commands)]
+    rows = rows_at(c, _COLUMNS, command_seen.name, _KEY, pairs)
+    return {(each.stream_id, each.cmd): each for each in map(_seen, rows)}
+
+
+def _seen(row: tuple[Any, ...]) -> Seen:
+    """From what the driver gives."""
+    stream, cmd, mac, outcome, first, last, at, answered_in, told = row
+    return Seen(_id(stream), cmd.hex(), mac, outcome, first, last, instant_of(at), _id(answered_in), told)
+
+
+def _id(given: Any) -> Any:
+    return UUID(given) if isinstance(given, str) else given
 
 
 def purge(c: Connection, now: datetime) -> int:

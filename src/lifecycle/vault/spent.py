@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from lifecycle.columns import Ask, insert_of
+from lifecycle.columns import Ask, ask_together, insert_of
 from lifecycle.vault.installation import Installation, Names
 from lifecycle.vault.tables import chunks, lookup, spent_command
 
@@ -84,9 +84,8 @@ def untils_in(rows: Iterable[tuple[str, datetime]]) -> dict[str, datetime]:
 
 def spent_of(db: Connection, cmds: Iterable[str]) -> dict[str, datetime]:
     """Until when each of these ids is spent, of those that are; by the id alone."""
-    return {
-        row.cmd: row.until for some in chunks(list(dict.fromkeys(cmds))) for row in db.execute(_UNTIL, {"cmds": some})
-    }
+    asked = [few_asked(some) for some in chunks(list(dict.fromkeys(cmds)))]
+    return untils_in(row for rows in (ask_together(db, asked) if asked else ()) for row in rows)
 
 
 def spent_by(
