@@ -97,7 +97,7 @@ def a_seen_command(stream_id: UUID, number: int = 1, at: datetime = MONDAY) -> d
     return {
         "stream_id": stream_id,
         "cmd": f"{number:064x}",
-        "content_mac": bytes(32),
+        "content_mac": bytes(16),
         "outcome": "done",
         "first_version": 1,
         "last_version": 1,

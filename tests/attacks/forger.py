@@ -82,11 +82,11 @@ class Forger:
             committed = envelope.commitment(salt, header)
             entry = envelope.event_entry(committed, tag or envelope.tag(key, n))
             id = EventIds().after(head.event_id)
-            place = {"stream_id": stream_id, "version": n, "event_id": id}
+            place = {"stream_id": stream_id, "version": n}
             c.execute(insert(event_header).values(**place, kind=f"{kind}/1", header=header, salt=salt))
             for number, ct in enumerate(bodies):
                 c.execute(insert(event_body).values(stream_id=stream_id, version=n, part=number, ct=ct))
-            c.execute(insert(ledger_queue).values(**place, entry=entry))
+            c.execute(insert(ledger_queue).values(**place, event_id=id, entry=entry))
             said = envelope.read_header(header).at
             moved = {"version": n, "commitment": committed, "stream_key": key, "event_id": id, "at": said}
             c.execute(update(stream_head).where(stream_head.c.stream_id == stream_id).values(moved))
@@ -128,7 +128,6 @@ class Forger:
             moved = {
                 "version": before.version,
                 "commitment": envelope.commitment(before.salt, before.header),
-                "event_id": before.event_id,
                 "at": envelope.read_header(before.header).at,
             }
             c.execute(update(stream_head).where(stream_head.c.stream_id == stream_id).values(moved))

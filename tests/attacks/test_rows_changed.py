@@ -16,7 +16,6 @@ from whole.stores import ANN
 from lifecycle.ledger import envelope
 from lifecycle.ledger.integration import LogDamaged
 from lifecycle.ledger.tables import event_position
-from lifecycle.storage.event_ids import EventIds
 from lifecycle.storage.tables import command_seen, event_body, event_header, stream_head
 from lifecycle.vault.sealing import RECORD, Tampered
 from lifecycle.vault.tables import data_key
@@ -274,7 +273,7 @@ def test_attack_21_an_event_row_that_bypasses_the_ledger_is_no_evidence(scene: S
     with scene.dba() as c:
         newest = forger.headers(c, ann.id)[-1]
         said = json.loads(newest.header) | {"n": newest.version + 1, "prev": envelope.b64url(bytes(32))}
-        row = {"stream_id": ann.id, "version": newest.version + 1, "event_id": EventIds().after(None)}
+        row = {"stream_id": ann.id, "version": newest.version + 1}
         header = envelope.canonical(said)
         c.execute(insert(event_header).values(**row, kind=newest.kind, header=header, salt=bytes(64)))
     said = scene.auditor.verify(scene.written("ann"), mirrored=True)
@@ -290,7 +289,7 @@ def test_attack_21_an_event_row_that_a_later_event_follows_breaks_the_bundle(sce
         said = json.loads(newest.header)
         said |= {"n": newest.version + 1, "prev": envelope.b64url(envelope.commitment(newest.salt, newest.header))}
         header, salt = envelope.canonical(said), bytes(64)
-        place = {"stream_id": ann.id, "version": newest.version + 1, "event_id": EventIds().after(newest.event_id)}
+        place = {"stream_id": ann.id, "version": newest.version + 1}
         c.execute(insert(event_header).values(**place, kind=newest.kind, header=header, salt=salt))
         moved = {**place, "commitment": envelope.commitment(salt, header)}
         c.execute(update(stream_head).where(stream_head.c.stream_id == ann.id).values(moved))

@@ -199,7 +199,6 @@ def attack_6_delete_the_newest_event(c: Connection, town: Town) -> None:
     values = {
         "version": last - 1,
         "commitment": envelope.commitment(before.salt, before.header),
-        "event_id": before.event_id,
         "at": envelope.read_header(before.header).at,
     }
     c.execute(update(stream_head).where(head.stream_id == stream).values(values))
@@ -227,7 +226,7 @@ def attack_12_swap_the_ciphertexts_of_two_people(c: Connection, town: Town) -> N
 def attack_15_record_an_old_event_again(c: Connection, town: Town) -> None:
     its = town.head(c, town.person(BEN))
     old = town.event(c, its.stream_id, 2)
-    c.execute(insert(event_header).values(**{**old._mapping, "version": its.version + 1, "event_id": uuid7()}))
+    c.execute(insert(event_header).values(**{**old._mapping, "version": its.version + 1}))
 
 
 def attack_20_a_leaf_for_no_event(c: Connection, town: Town) -> None:
@@ -250,7 +249,7 @@ def attack_21_an_event_that_bypassed_the_log(c: Connection, town: Town) -> None:
         prev=envelope.b64url(its.commitment), sid=its.sid, kind="notice-given/1",
     )  # fmt: skip
     salt, event_id = bytes(64), UUID(int=its.event_id.int + 1)
-    row = {"stream_id": its.stream_id, "version": its.version + 1, "event_id": event_id, "kind": "notice-given/1"}
+    row = {"stream_id": its.stream_id, "version": its.version + 1, "kind": "notice-given/1"}
     c.execute(insert(event_header).values(header=forged, salt=salt, **row))
     moved = {"version": its.version + 1, "commitment": envelope.commitment(salt, forged), "event_id": event_id}
     c.execute(update(stream_head).where(head.stream_id == its.stream_id).values(moved))
@@ -258,7 +257,7 @@ def attack_21_an_event_that_bypassed_the_log(c: Connection, town: Town) -> None:
 
 def attack_21_a_stream_that_bypassed_the_log(c: Connection, town: Town) -> None:
     event = town.event(c, town.person(ANN), 1)
-    c.execute(insert(event_header).values(**{**event._mapping, "stream_id": uuid7(), "event_id": uuid7()}))
+    c.execute(insert(event_header).values(**{**event._mapping, "stream_id": uuid7()}))
 
 
 def attack_22_destroy_a_ciphertext(c: Connection, town: Town) -> None:
@@ -434,10 +433,10 @@ def append(
     ) + behind  # fmt: skip
     salt, event_id = bytes(64), UUID(int=max(its.event_id.int, uuid7().int) + 1)
     commitment = envelope.commitment(salt, header)
-    key = {"stream_id": stream, "version": n, "event_id": event_id}
+    key = {"stream_id": stream, "version": n}
     own = envelope.event_entry(commitment, tag or envelope.tag(its.stream_key, n))
     c.execute(insert(event_header).values(**key, kind=kind, header=header, salt=salt))
-    c.execute(insert(ledger_queue).values(**key, entry=entry or own))
+    c.execute(insert(ledger_queue).values(**key, event_id=event_id, entry=entry or own))
     moved = {"version": n, "commitment": commitment, "event_id": event_id}
     c.execute(update(stream_head).where(head.stream_id == stream).values(moved))
     if entry is None:
@@ -479,6 +478,12 @@ def an_event_hides_from_the_scan_for_its_tag(c: Connection, town: Town) -> None:
 
 def an_entry_that_waits_is_another(c: Connection, town: Town) -> None:
     append(c, town, town.person(ANN), entry=b"\x01" + bytes(48))
+
+
+def a_head_has_another_id_than_the_event_that_waits(c: Connection, town: Town) -> None:
+    """The next event would be placed before it."""
+    an_entry_that_waits_is_another(c, town)
+    c.execute(update(stream_head).where(head.stream_id == town.person(ANN)).values(event_id=UUID(int=1)))
 
 
 def two_events_trade_places_in_the_log(c: Connection, town: Town) -> None:
@@ -620,6 +625,7 @@ FOUND_BY: dict[Attack, set[str]] = {
     a_header_is_not_canonical: {"header-malformed"},
     an_event_hides_from_the_scan_for_its_tag: {"tag-differs"},
     an_entry_that_waits_is_another: {"queue-differs"},
+    a_head_has_another_id_than_the_event_that_waits: {"queue-differs", "head-differs"},
     two_events_trade_places_in_the_log: {"order-differs", "root-differs", "file-differs"},
     a_map_entry_counts_other_events: {"map-entry-differs"},
     a_leaf_is_no_entry: {"leaf-malformed"},

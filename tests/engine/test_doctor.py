@@ -134,7 +134,7 @@ def test_what_nobody_sequences_or_follows_is_told_and_so_is_what_nobody_signs(
         name = "projection_position" if c.dialect.name == "sqlite" else "projection.projection_position"
         c.execute(text(f"UPDATE {name} SET position = 1"))
         c.execute(
-            text("INSERT INTO ledger_queue SELECT stream_id, 99, event_id, salt FROM event_header WHERE version = 1")
+            text("INSERT INTO ledger_queue SELECT stream_id, 99, event_id, sid FROM stream_head WHERE version > 0")
         )
     later = datetime.now(UTC) + LONG_AGO
     with monkeypatch.context() as patched:

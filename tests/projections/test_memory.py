@@ -1,4 +1,4 @@
-"""What a rebuild keeps in memory does not grow with what is stored."""
+"""What a rebuild and a replay of everybody keep in memory does not grow with what is stored, on either engine."""
 
 from __future__ import annotations
 
@@ -10,29 +10,47 @@ import pytest
 
 from lifecycle.bench.crowds import crowd
 from lifecycle.bench.stores import Place
+from lifecycle.engine import Engine
 from lifecycle.storage.changes import REMEMBERED
 
 # Not `ru_maxrss`: a child begins with that of its parent.
-REBUILD = """
+AT_MOST = 'print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))'
+REBUILD = "engine.follower.rebuild()"
+REPLAY = """from lifecycle.storage.tables import stream_head
+    from sqlalchemy import select
+    from lifecycle.domain.streams import is_person_stream
+    with engine.database.read() as c:
+        people = [id for id in c.execute(select(stream_head.c.stream_id)).scalars() if is_person_stream(id)]
+    assert all(engine.subject_state(person).version for person in people)"""
+OPENED = """
 import sys
 from lifecycle.engine import open_engine
 with open_engine(sys.argv[1], keys=sys.argv[2]) as engine:
-    engine.follower.rebuild()
-print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+    {work}
 """
 MORE = 10 << 10  # kilobytes: what is known of as many further people takes three times that
 
 
-def peak(url: str, keys: Path) -> int:
+def peak(engine: Engine, work: str) -> int:
     """Kilobytes that a process of its own had at most."""
-    told = subprocess.run([sys.executable, "-c", REBUILD, url, str(keys)], check=True, capture_output=True, text=True)
+    said = OPENED.format(work=work) + AT_MOST
+    url, keys = engine.database.url, str(engine.keys)
+    told = subprocess.run([sys.executable, "-c", said, url, keys], check=True, capture_output=True, text=True)
     return int(told.stdout)
 
 
+@pytest.fixture
+def place(kind_of_database: str, request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if kind_of_database == "sqlite":
+        return Place(tmp_path)
+    return Place(tmp_path, request.getfixturevalue("postgresql").url("postgres"))
+
+
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux says what a process had at most")
-def test_a_rebuild_of_more_than_it_remembers_takes_no_more_memory(tmp_path: Path):
-    with Place(tmp_path).store() as engine:
+@pytest.mark.parametrize("work", [REBUILD, REPLAY], ids=["rebuild", "replay"])
+def test_of_more_people_than_are_remembered_no_more_memory_is_taken(place: Place, work: str):
+    with place.store() as engine:
         crowd(engine, REMEMBERED)
-        few = peak(engine.database.url, engine.keys)
+        few = peak(engine, work)
         crowd(engine, REMEMBERED)
-        assert peak(engine.database.url, engine.keys) - few < MORE
+        assert peak(engine, work) - few < MORE

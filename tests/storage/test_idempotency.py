@@ -101,3 +101,13 @@ def test_exactly_the_pairs_asked_for_are_found(
             c.execute(insert(command_seen), [a_seen_command(UUID(int=one), two) for one, two in stored])
         assert set(seen(c, map(pair, asked))) == set(map(pair, stored & asked))
         c.rollback()
+
+
+def test_half_of_what_tells_contents_apart_is_stored_and_compared():
+    said, other = bytes(range(32)), bytes(range(1, 33))
+    answer = Seen(ANN, a_cmd(1), said, "done", 1, 1, MONDAY)
+    stored = answer.row()["content_mac"]
+    assert stored == said[:16]
+    for seen_as in (answer, answer._replace(content_mac=stored)):
+        assert seen_as.is_of(said)
+        assert not seen_as.is_of(other)

@@ -29,7 +29,7 @@ Key = tuple[UUID, int]
 
 _header, _position, _queue = event_header.c, event_position.c, ledger_queue.c
 _EVENTS = (
-    select(event_header, _position.position, log_entry.c.entry, _queue.entry.label("queued"))
+    select(event_header, _position.position, log_entry.c.entry, _queue.entry.label("queued"), _queue.event_id)
     .outerjoin(event_position, (_position.stream_id == _header.stream_id) & (_position.version == _header.version))
     .outerjoin(log_entry, log_entry.c.position == _position.position)
     .outerjoin(ledger_queue, (_queue.stream_id == _header.stream_id) & (_queue.version == _header.version))
@@ -50,7 +50,7 @@ class _Stream:
     commitment: bytes = b""
     key: bytes | None = None
     at: datetime | None = None
-    event_id: UUID | None = None
+    event_id: UUID | None = None  # of the last one, while it waits for its place
     position: int | None = -1  # None: this one, and so every later one, still waits
     cmd: str = ""
     cmds: set[int] = field(default_factory=set)
@@ -111,8 +111,8 @@ class Events:
         if its is None or its.head is None:
             return
         head = its.head
-        kept = (head.version, head.commitment, head.stream_key, head.event_id, head.at)
-        if kept != (its.n, its.commitment, its.key, its.event_id, its.at):
+        kept = (head.version, head.commitment, head.stream_key, head.at)
+        if kept != (its.n, its.commitment, its.key, its.at) or its.event_id not in (None, head.event_id):
             self._add("head-differs", its, its.n)
 
     # -- one event ---------------------------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ class Events:
     def _follows(self, its: _Stream, row: Row[Any], header: Header) -> None:
         if (header.n, header.prev) != (its.n + 1, its.prev) or (its.at is not None and header.at < its.at):
             self._add("chain-broken", its, row.version)
-        if its.event_id is not None and row.event_id <= its.event_id:
+        if its.event_id is not None and row.event_id is not None and row.event_id <= its.event_id:
             self._add("columns-differ", its, row.version)
         cmd = header.meta["cmd"]
         if cmd != its.cmd and hash(cmd) in its.cmds and not _by_a_stranger(its, header):

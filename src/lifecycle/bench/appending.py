@@ -94,7 +94,6 @@ def _without(c: Any, recorded: list[Recorded], rows: AppendRows) -> None:
             {
                 "stream_id": stored.originator_id,
                 "version": stored.originator_version,
-                "event_id": placed.event_id,
                 "kind": stored.topic,
                 "header": stored.state,
                 "salt": placed.salt,

@@ -80,11 +80,11 @@ class AboutPeople:
         if before is not None and person.keys is None:  # told after the erasure of the person
             return self.decided.reused(question, before) or self.decided.repeated(question, before)
         if before is not None and person.keys is not None:
-            if before.content_mac != person.keys.content_mac(question.content):
+            if not before.is_of(person.keys.content_mac(question.content)):
                 return self._refuse_reuse(question, person)
             return self.decided.repeated(question, before)
         for told, mac in self._told_strangers(question):
-            if told.content_mac != mac:
+            if not told.is_of(mac):
                 return self._refuse_reuse(question, person)
             return self.decided.repeated(question, told)
         # The id of a second life is the second life's.

@@ -141,7 +141,7 @@ class Decided:
 
     def reused(self, question: Question, before: Seen) -> Outcome | None:
         """Where there is no person: the refusal of other content under the same id (settled rule 10)."""
-        if before.content_mac == self.open_mac(question):
+        if before.is_of(self.open_mac(question)):
             return None
         self.append_attempt(question, IdReused())
         return answers.refused(question.command.id, IdReused(), None, None)

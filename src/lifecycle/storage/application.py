@@ -17,6 +17,7 @@ from lifecycle.storage.database import Database
 from lifecycle.storage.factory import StreamsFactory
 from lifecycle.storage.mapper import HeaderMapper
 from lifecycle.storage.recorder import EventRecorder
+from lifecycle.storage.remembered import Remembered
 
 
 class Streams(Application[UUID]):
@@ -27,7 +28,6 @@ class Streams(Application[UUID]):
     """
 
     env: ClassVar[dict[str, str]] = {
-        "AGGREGATE_CACHE_MAXSIZE": "4096",
         "DEEPCOPY_FROM_AGGREGATE_CACHE": "n",
     }
     recorder: EventRecorder
@@ -35,6 +35,7 @@ class Streams(Application[UUID]):
     def __init__(self, database: Database, env: EnvType | None = None) -> None:
         self.database = database
         super().__init__(env)
+        self.repository.cache = Remembered()
 
     def construct_factory(self, env: Environment) -> StreamsFactory:
         return StreamsFactory(env, self.database)

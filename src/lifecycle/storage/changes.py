@@ -20,8 +20,9 @@ from lifecycle.projections.projection import Change, Said, Sequenced
 from lifecycle.storage.application import Streams
 from lifecycle.storage.folding import folded
 from lifecycle.storage.mapper import as_stored
+from lifecycle.storage.remembered import STREAMS, Remembered
 
-REMEMBERED = 4_096  # people whose state is kept between batches
+REMEMBERED = STREAMS  # people whose state is kept between batches
 RECORDS = 64  # records about no person that are kept in the same way
 
 _WINDOW = (
@@ -47,8 +48,7 @@ class ChangeReader:
 
     def __init__(self, streams: Streams, remember: int = REMEMBERED) -> None:
         self._streams = streams
-        self._remember = remember
-        self._people: OrderedDict[UUID, Known] = OrderedDict()
+        self._people = Remembered[UUID, Known](remember, events=lambda known: known.state.version)
         self._records: OrderedDict[UUID, OpenRecord] = OrderedDict()
 
     def window(self, start: int, stop: int) -> list[Change]:
@@ -116,17 +116,17 @@ class ChangeReader:
     def know(self, states: Iterable[Subject]) -> None:
         """States folded by somebody else. What is remembered already is what the next window goes on from."""
         for state in states:
-            if state.version and state.id not in self._people:
+            if state.version and self._people.peek(state.id) is None:
                 self._keep(Known(state, {}))
 
     def forget(self, people: Iterable[UUID]) -> None:
         for person in people:
-            self._people.pop(person, None)
+            self._people.forget(person)
 
     def _before(self, first: dict[UUID, int]) -> dict[UUID, Known]:
         """What is known of each person just before version `first`; of who was expunged since the window was read,
         nothing."""
-        known = {id: one for id in first if (one := self._people.get(id)) and one.state.version < first[id]}
+        known = {id: one for id in first if (one := self._people.peek(id)) and one.state.version < first[id]}
         behind = [id for id in first if (known[id].state.version if id in known else 0) < first[id] - 1]
         if behind:
             known |= self._read(behind, known, first)
@@ -151,11 +151,7 @@ class ChangeReader:
         return cast(Recorded, self._streams.mapper.to_domain_event(stored))
 
     def _keep(self, known: Known) -> None:
-        id = known.state.id
-        self._people[id] = known
-        self._people.move_to_end(id)
-        if len(self._people) > self._remember:
-            self._people.popitem(last=False)
+        self._people.put(known.state.id, known)
 
 
 class _AsId(dict[Any, UUID]):

@@ -16,12 +16,14 @@ from lifecycle.storage.tables import command_seen
 
 KEPT = timedelta(days=90)
 _STRANGER = b"stranger|"
+_HALF = 16  # bytes
 
 column = command_seen.c
 
 
 class Seen(NamedTuple):
-    """A command that was answered: by which events, or by none. `cmd` and `content_mac` are keyed hashes.
+    """A command that was answered: by which events, or by none. `cmd` and `content_mac` are keyed hashes; of the second
+    half is kept, which tells contents apart as well.
 
     `answer_stream` is where its events are, when that is not the stream that was asked (a refusal is on the access
     stream).
@@ -38,7 +40,11 @@ class Seen(NamedTuple):
     told: bytes | None = None  # JSON: what the events do not say of the answer, without any value
 
     def row(self) -> dict[str, Any]:
-        return self._asdict()
+        return self._asdict() | {"content_mac": self.content_mac[:_HALF]}
+
+    def is_of(self, content_mac: bytes) -> bool:
+        """Whether the content was the same, stored or not."""
+        return self.content_mac[:_HALF] == content_mac[:_HALF]
 
 
 def stranger_stream(token: bytes) -> UUID:

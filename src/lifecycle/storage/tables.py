@@ -28,7 +28,6 @@ event_header = Table(
     metadata,
     Column("stream_id", Uuid, primary_key=True),
     Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("event_id", Uuid, nullable=False),
     Column("kind", Text, nullable=False),
     Column("header", PackedHeader, nullable=False),
     Column("salt", LargeBinary, nullable=False),
@@ -62,8 +61,8 @@ stream_head = Table(
     sqlite_with_rowid=False,
 )
 
-# Which commands a stream has seen, for 90 days. `cmd` and `content_mac` are keyed hashes. No index by time: forgetting
-# goes through the table a few times a day, and an index would be kept at every append.
+# Which commands a stream has seen, for 90 days. `cmd` is a keyed hash, `content_mac` the first half of another. No
+# index by time: forgetting goes through the table a few times a day, and an index would be kept at every append.
 command_seen = Table(
     "command_seen",
     metadata,

@@ -97,7 +97,6 @@ def _headers(stored_events: Sequence[StoredEvent], rows: AppendRows) -> list[dic
         {
             "stream_id": stored.originator_id,
             "version": stored.originator_version,
-            "event_id": placed.event_id,
             "kind": stored.topic,
             "header": stored.state,
             "salt": placed.salt,
