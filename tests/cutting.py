@@ -57,8 +57,9 @@ class Wire:
         writes = False
         with suppress(OSError):
             while said := client.recv(65_536):
-                wrote, writes = writes, writes or (self._cut is not None and b"lifecycle_writer" in said)
-                if not wrote or b"COMMIT\0" not in said:  # an end of reading goes along with what begins to write
+                begins, ends = said.rfind(b"lifecycle_writer"), said.rfind(b"COMMIT\0")
+                writes = writes or (self._cut is not None and begins >= 0)
+                if not writes or ends <= begins:  # an end of reading goes along with what begins to write
                     server.sendall(said)
                     continue
                 cut, self._cut = self._cut, None

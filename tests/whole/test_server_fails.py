@@ -180,12 +180,12 @@ def committing(database: Database, act: Callable[[int], None]) -> Iterator[None]
         if "INTO event_header" in said and not event.contains(database.engine, "commit", commits):
             event.listen(database.engine, "commit", commits)
 
-    event.listen(database.engine, "after_cursor_execute", writes)
+    event.listen(database.engine, "before_cursor_execute", writes)
     try:
         yield
         assert acted
     finally:
-        event.remove(database.engine, "after_cursor_execute", writes)
+        event.remove(database.engine, "before_cursor_execute", writes)
         if event.contains(database.engine, "commit", commits):
             event.remove(database.engine, "commit", commits)
 

@@ -98,11 +98,11 @@ class Snapshot:
         self._vault = vault
         self._policies = policies
         self._records = RecordStates(streams)
-        self._met = Met()
+        self.people_met = Met()
 
     def met(self, lookups: Iterable[Mapping[str, Any]]) -> None:
         """Rows of look-ups that were appended."""
-        self._met.note((row["token"], row["subject_id"]) for row in lookups)
+        self.people_met.note((row["token"], (row["subject_id"], row["identifier_id"])) for row in lookups)
 
     def read(self, c: Connection, questions: Sequence[Question], now: datetime) -> Known:
         changing = {q.command.named for q in questions if isinstance(q.command, OpenRecordCommand)}
@@ -143,7 +143,7 @@ class Snapshot:
         identifiers = {each for question in questions for each in question.identifiers}
         if (installation := self._vault.remembered) is not None:
             by_token, names = installation.tokens(identifiers), _names(installation, questions)
-            supposed = {of: (person, "") for token, of in by_token.items() if (person := self._met.get(token))}
+            supposed = {of: owner for token, of in by_token.items() if (owner := self.people_met.get(token))}
             people = _people(questions, supposed)
             states = {id: state for id in people if (state := self._streams.remembered(id)) is not None}
             *answers, how_many = gathered.gather(
@@ -157,7 +157,7 @@ class Snapshot:
             )
             with suppress(EpochChanged):
                 found = installation.found_in(by_token, answers)
-                self._met.note((token, found[of][0] if of in found else None) for token, of in by_token.items())
+                self.people_met.note((token, found.get(of)) for token, of in by_token.items())
                 return installation, found, names, how_many
         installation = self._vault.installation(c)
         found = installation.find(c, identifiers)
@@ -297,11 +297,12 @@ def _to_open(
     for question in questions:
         subject = states.get(question.person(found) or UUID(int=0))
         if subject is not None and subject.id in keys:
-            wanted.update(dict.fromkeys(_to_compare(question.command, subject)))
+            wanted.update(dict.fromkeys(values_to_compare(question.command, subject)))
     return list(wanted)
 
 
-def _to_compare(command: Command, subject: Subject) -> Iterable[SealedAt]:
+def values_to_compare(command: Command, subject: Subject) -> Iterable[SealedAt]:
+    """Those of the person's that a command has to be compared with."""
     to_open = entry_of(command).to_open
     holdings = list(to_open(command, subject)) if to_open is not None else []
     if subject.birth_date is not None:
@@ -335,4 +336,4 @@ def _opened(
     return dict(zip(wanted, gathered.vault.open_values(c, values), strict=True))  # type: ignore[arg-type]
 
 
-__all__ = ["Known", "Question", "Snapshot", "attempts_on", "open_sealed", "question_of"]
+__all__ = ["Known", "Question", "Snapshot", "attempts_on", "open_sealed", "question_of", "values_to_compare"]

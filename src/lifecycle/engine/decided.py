@@ -44,7 +44,7 @@ class Decided:
 
     known: Known = field(repr=False)
     now: datetime
-    connection: Connection  # the snapshot, for answers that have to be rebuilt
+    connection: Connection | None  # the snapshot, for answers that have to be rebuilt; None where none was given before
     calendars: Calendars = STANDARD
     appending: Appending = field(default_factory=Appending)
     heads: dict[UUID, Head] = field(init=False)
@@ -149,11 +149,13 @@ class Decided:
     def repeated(self, question: Question, before: Seen) -> Outcome:
         """The first answer again."""
         given = self.given.get((before.stream_id, question.cmd))
-        again = given or answers.again(self.connection, question.command.id, before)
+        if given is None:
+            assert self.connection is not None, "who reads no snapshot knows of no answer"
+            given = answers.again(self.connection, question.command.id, before)
         self.to_resume = self.to_resume or bool(
-            {ErasureOrdered.kind, IdentifierUnlinked.kind}.intersection(again.events)
+            {ErasureOrdered.kind, IdentifierUnlinked.kind}.intersection(given.events)
         )
-        return again
+        return given
 
     def remember(self, seen: Seen, given: Outcome) -> None:
         self.seen[(seen.stream_id, seen.cmd)] = seen

@@ -123,7 +123,11 @@ class Deciding:
 
 
 def decide_all(
-    known: Known, questions: Sequence[Question], now: datetime, c: Connection, calendars: Calendars = STANDARD
+    known: Known,
+    questions: Sequence[Question],
+    now: datetime,
+    c: Connection | None,
+    calendars: Calendars = STANDARD,
 ) -> tuple[Deciding, list[Outcome]]:
     """Decide from the front; fewer outcomes than questions mean that the rest has to wait for another snapshot."""
     deciding = Deciding(Decided(known, now, c, calendars))

@@ -99,7 +99,7 @@ class Engine(Parts):
         return outcomes
 
     def _together(self, questions: Sequence[Question]) -> list[Outcome]:
-        outcomes = self.executing.together(questions)
+        outcomes = self.executing.for_callers(questions)
         self.follow()
         return outcomes
 

@@ -21,6 +21,7 @@ from lifecycle.domain.subject.state import Subject
 from lifecycle.engine import answers
 from lifecycle.engine.asking import Question, Snapshot, question_of
 from lifecycle.engine.deciding import Deciding, decide_all
+from lifecycle.engine.recalling import Recalled, Recalling
 from lifecycle.errors import Conflict, Invalid, StoreUnavailable
 from lifecycle.one_message import send_now
 from lifecycle.policy.calendars import Calendars
@@ -71,6 +72,7 @@ class Executing:
         self._resume = resume
         self._about_to_change = about_to_change
         self.snapshot = Snapshot(streams, vault, policies)
+        self._recalling = Recalling(vault, policies, self.snapshot.people_met)
 
     def question(self, command: Command | Mapping[str, Any]) -> Question | Outcome:
         return self.questions([command])[0]
@@ -98,6 +100,37 @@ class Executing:
         """One outcome for each; what is malformed has its own already."""
         answered = iter(self.together([q for q in questions if isinstance(q, Question)]))
         return [next(answered) if isinstance(question, Question) else question for question in questions]
+
+    def for_callers(self, questions: Sequence[Question]) -> list[Outcome]:
+        """One outcome for each of some callers who wait beside each other, so in any order: about people at hand first,
+        which takes one message; then the others."""
+        recalled = self._recalling.recalled(questions) if self._database.writes_at_once else None
+        answered = {} if recalled is None else self._at_once(recalled)
+        others = iter(self.together([question for question in questions if id(question) not in answered]))
+        return [answered.get(id(question)) or next(others) for question in questions]
+
+    def _at_once(self, recalled: Recalled) -> dict[int, Outcome]:
+        """Decide on what is recalled, and append it if that is still so; nothing, if it is not."""
+        questions = recalled.questions
+        deciding, outcomes = decide_all(recalled.known, questions, self._clock.now(), None, self._calendars)
+        relied = recalled.relied(deciding)
+        if relied is None:
+            return {}
+        appending = deciding.decided.appending
+
+        def append(c: Connection) -> None:
+            self._streams.save(*appending.recorded, rows=appending.rows, connection=c, relied=relied)
+
+        try:
+            self._database.write_at_once("writer", append)
+        except BaseException as error:
+            self._recalling.was_wrong(recalled.known.states)
+            if isinstance(error, IntegrityError | Conflict):
+                return {}
+            raise
+        self._recalling.was_right()
+        self._remember(deciding)
+        return {id(question): outcome for question, outcome in zip(questions, outcomes, strict=True)}
 
     def together(self, questions: Sequence[Question]) -> list[Outcome]:
         outcomes: list[Outcome] = []
@@ -130,8 +163,13 @@ class Executing:
                     self.append(c, deciding)
         self.snapshot.met(appending.rows.lookups)
         self._about_to_change(known.states.values())
-        self._streams.remember(person.subject for person in deciding.people.persons.values())
+        self._remember(deciding)
         return deciding, outcomes
+
+    def _remember(self, deciding: Deciding) -> None:
+        self._streams.remember(person.subject for person in deciding.people.persons.values())
+        if not self._database.is_sqlite:
+            self._recalling.note(deciding)
 
     def append(self, c: Connection, deciding: Deciding) -> None:
         """Write what was decided in the caller's transaction, in the role of a writer."""

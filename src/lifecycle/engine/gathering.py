@@ -25,6 +25,7 @@ FEW = 32  # pairs that are asked for by their parts
 T = TypeVar("T")
 Place = tuple[UUID, int]  # an event
 Before = tuple[UUID, str]  # whose stream, which command
+Owner = tuple[UUID, str]  # of an identifier: the person, and the id of the identifier
 
 
 class Met:
@@ -35,13 +36,13 @@ class Met:
 
     def __init__(self, at_most: int = 10_000) -> None:
         self._at_most = at_most
-        self._people: dict[bytes, UUID] = {}
+        self._people: dict[bytes, Owner] = {}
         self._lock = Lock()
 
-    def get(self, token: bytes) -> UUID | None:
+    def get(self, token: bytes) -> Owner | None:
         return self._people.get(token)
 
-    def note(self, found: Iterable[tuple[bytes, UUID | None]]) -> None:
+    def note(self, found: Iterable[tuple[bytes, Owner | None]]) -> None:
         with self._lock:
             for token, person in found:
                 if person is None:

@@ -17,6 +17,7 @@ from lifecycle.columns import Ask, Counted, after_statement, ask_together, befor
 from lifecycle.one_message import Sent, hold_back, is_held_back, send_now
 from lifecycle.storage.engines import BEGIN, LATER, TO_READ, TO_WRITE, address_of, server_engine, sqlite_engine, told
 from lifecycle.storage.failures import CANNOT_OPEN, READ_ONLY, Unavailable, spoken
+from lifecycle.storage.kept import Kept
 
 Role = Literal["writer", "sequencer", "eraser", "expunger", "projector"]
 Fence = Callable[[Connection], None]
@@ -28,6 +29,9 @@ _TAKE_ROLE = (
     " set_config('idle_in_transaction_session_timeout', %s, true)"
 )
 _SENT_TAKE_ROLE = Sent.of(_TAKE_ROLE)
+# By their costs the server would plan anew at each execution what takes lists: longer than it takes to carry it out.
+_TAKE_ROLE_PLANNED = f"{_TAKE_ROLE}, set_config('plan_cache_mode', 'force_generic_plan', true)"
+_SENT_TAKE_ROLE_PLANNED = Sent.of(_TAKE_ROLE_PLANNED)
 
 
 class Watching(Protocol):
@@ -79,6 +83,7 @@ class Database:
             self.engine = server_engine(address, options)
             self._writing = self.engine.execution_options(**{BEGIN: TO_WRITE, LATER: True})
             self._reading = self.engine.execution_options(**{BEGIN: TO_READ})
+        self._kept = Kept(self._writing)
         self._reading_later = self._reading.execution_options(**{LATER: True})
 
     @contextmanager
@@ -157,6 +162,24 @@ class Database:
         assert self.is_sqlite or not is_held_back(c), "nothing was written, or by other ways and in no role"
         self._ask_fence(c)
 
+    @property
+    def writes_at_once(self) -> bool:
+        """Whether `write_at_once` may be: this is PostgreSQL, and nobody's fence has to be asked before the end."""
+        return not self.is_sqlite and self._fence.get() is None
+
+    def write_at_once(self, role: Role, write: Callable[[Connection], object]) -> None:
+        """One transaction as `role` that is one message, its end included: that of `write_together` with a `last`,
+        which `write` has to send. It goes past SQLAlchemy's transactions."""
+
+        def in_role(c: Connection) -> None:
+            self._take(c, role, TO_WRITE, by=(_TAKE_ROLE_PLANNED, _SENT_TAKE_ROLE_PLANNED))
+            write(c)
+            assert not is_held_back(c), "nothing was written, or by other ways and in no role"
+
+        self._look()
+        with self._spoken():
+            self._kept.use(in_role)
+
     @contextmanager
     def fenced(self, fence: Fence) -> Iterator[None]:
         """In this thread every write asks `fence` last, in its own transaction, and is undone if that raises."""
@@ -166,10 +189,12 @@ class Database:
         finally:
             self._fence.reset(before)
 
-    def _take(self, c: Connection, role: Role, *words: bytes) -> None:
+    def _take(
+        self, c: Connection, role: Role, *words: bytes, by: tuple[str, Sent] = (_TAKE_ROLE, _SENT_TAKE_ROLE)
+    ) -> None:
         given = (f"lifecycle_{role}", *self._patience)
-        before_statement(c, None, _TAKE_ROLE, given)
-        hold_back(c, *words, with_=[(_SENT_TAKE_ROLE, [value.encode() for value in given])])
+        before_statement(c, None, by[0], given)
+        hold_back(c, *words, with_=[(by[1], [value.encode() for value in given])])
 
     def _ask_fence(self, c: Connection) -> None:
         fence = self._fence.get()
@@ -239,6 +264,7 @@ class Database:
     def close(self) -> None:
         if self.watching is not None:
             self.watching.close()
+        self._kept.close()
         self.engine.dispose()
 
 

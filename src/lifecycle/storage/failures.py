@@ -62,7 +62,8 @@ _POSTGRESQL = {
     "57014": ("The server cancelled the statement.", "raise its time limit, then try again"),
 }
 _UNREACHABLE = ("The database cannot be reached.", "check the URL, and that the server runs")
-_CONFLICTS = {"40001", "40P01"}  # serialization failure, deadlock: whoever decides again will succeed
+# Serialization failure, deadlock, what was relied on is not so (relied.py): whoever decides again will succeed.
+_CONFLICTS = {"40001", "40P01", "22012"}
 _LOST = {"OperationalError", "InterfaceError"}  # of psycopg itself
 _MISSING_TABLE = "no such table"
 _MISSING_COLUMN = "no such column"

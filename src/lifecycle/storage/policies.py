@@ -57,6 +57,11 @@ class Policies:
         """What was known last; there may be more."""
         return self._known[1]
 
+    @property
+    def known(self) -> tuple[int | None, tuple[Policy, ...]]:
+        """The same, behind the version of their stream; None before anything was looked for."""
+        return self._known
+
     def in_force(self, at: datetime, c: Connection | None = None) -> Policy | None:
         """The version that took effect last at `at`; of several on one day, the one published last."""
         return in_force(self.all(c), at)

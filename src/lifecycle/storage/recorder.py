@@ -19,6 +19,7 @@ from lifecycle.storage.appending import AppendRows, Placed, in_chunks
 from lifecycle.storage.database import Database
 from lifecycle.storage.event_ids import EventIds
 from lifecycle.storage.headers import headers_of
+from lifecycle.storage.relied import Relied
 from lifecycle.storage.tables import event_header, stream_head
 from lifecycle.storage.writing import write_append
 
@@ -58,19 +59,21 @@ class StreamRecorder(AggregateRecorder):
         *,
         rows: AppendRows | None = None,
         connection: Connection | None = None,
+        relied: Relied | None = None,
         **kwargs: Any,
     ) -> None:
         """Write events and everything that belongs to them, or nothing.
 
         `rows` comes from `Appending`. Without it (the library's own users and its conformance cases) the events get
         an entry of their own and no head: the version alone guards them. With `connection` the append joins a
-        transaction of the caller's. Positions are given later, by the sequencer: so this returns None.
+        transaction of the caller's, and ends it if it says what it was decided on without reading it (`relied`).
+        Positions are given later, by the sequencer: so this returns None.
 
         Errors: WroteFirst, an IntegrityError of the library, when a version exists, a head has moved or was fenced,
         or an identifier has been registered meanwhile.
         """
         with self.database.write("writer") if connection is None else nullcontext(connection) as c:
-            write_append(c, stored_events, rows if rows is not None else _rows_for(stored_events))
+            write_append(c, stored_events, rows if rows is not None else _rows_for(stored_events), relied)
             self._also(c, **kwargs)
 
     def _also(self, c: Connection, **kwargs: Any) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Delete, Dialect, Insert, LargeBinary, Table, 
 from sqlalchemy.types import TypeDecorator
 
 from lifecycle.columns import Counted, after_statement, before_statement, insert_of, is_watched
-from lifecycle.one_message import Sent, encoder_of, exchange, send_now
+from lifecycle.one_message import Message, Sent, bound_encoder_of, exchange, send_now
 
 Row = Mapping[str, Any]
 Statement = Insert | Update | Delete
@@ -20,6 +20,17 @@ Values = Callable[[Iterable[Row]], list[tuple[Any, ...]]]
 
 
 Step = tuple[Statement, Sequence[Row]]
+
+
+class Last(NamedTuple):
+    """What a transaction ends with, COMMIT apart: a look that fails if the rows must not be. `sql` and `given` are what
+    whoever watches statements is told of it."""
+
+    message: Message
+    sql: str
+    given: Sequence[Any]
+
+
 BULK = 50
 """Rows of one table from which PostgreSQL is given them by COPY."""
 
@@ -28,12 +39,12 @@ class _Compiled(NamedTuple):
     sql: str
     values: Values
     sent: Sent
-    encoders: tuple[Callable[[Any], bytes], ...]
+    encoders: tuple[tuple[str, Callable[[Any], bytes]], ...]
     copy: str | None = None  # PostgreSQL's other way to insert
     types: tuple[str, ...] = ()
 
-    def encoded(self, row: tuple[Any, ...]) -> list[bytes | None]:
-        return [None if value is None else encode(value) for value, encode in zip(row, self.encoders, strict=True)]
+    def encoded(self, row: Row) -> list[bytes | None]:
+        return [None if (value := row[name]) is None else encode(value) for name, encode in self.encoders]
 
 
 _compiled: dict[tuple[Statement, str], _Compiled] = {}
@@ -44,30 +55,42 @@ def write_rows(c: Connection, statement: Statement, rows: Iterable[Row]) -> int:
     return write_together(c, [(statement, list(rows))])[0]
 
 
-def write_together(c: Connection, steps: Sequence[Step]) -> list[int]:
-    """Carry out the steps in order, each as `write_rows` does; return how many rows each of them touched.
+def write_together(c: Connection, steps: Sequence[Step], last: Last | None = None) -> list[int]:
+    """Carry out the steps in order, each as `write_rows` does; return how many rows each of them touched. With
+    `last` PostgreSQL's transaction ends with them.
 
     PostgreSQL is given them all at once and answers once: a single command waits for the network twice instead of once
     for each table. Many rows go by COPY, which cannot be sent along with others.
     """
-    given = [(compiled := _compiled_for(c, statement), compiled.values(rows)) for statement, rows in steps]
+    given = [(_compiled_for(c, statement), rows) for statement, rows in steps]
     if c.dialect.name == "sqlite":
-        return [_executed(c, compiled.sql, many) for compiled, many in given]
-    if any(compiled.copy is not None and len(many) >= BULK for compiled, many in given):
+        return [_executed(c, compiled.sql, compiled.values(rows)) for compiled, rows in given]
+    if last is None and any(compiled.copy is not None and len(rows) >= BULK for compiled, rows in given):
         send_now(c)
-        return [_written(c, compiled, many) for compiled, many in given]
-    return _in_one_message(c, given)
+        return [_written(c, compiled, rows) for compiled, rows in given]
+    return _in_one_message(c, given, last)
 
 
-def _in_one_message(c: Connection, given: Sequence[tuple[_Compiled, list[tuple[Any, ...]]]]) -> list[int]:
+def _in_one_message(
+    c: Connection, given: Sequence[tuple[_Compiled, Sequence[Row]]], last: Last | None = None
+) -> list[int]:
     watched = is_watched(c)
-    for compiled, many in given:
-        if watched and many:
+    for compiled, rows in given:
+        if watched and rows:
+            many = compiled.values(rows)
             before_statement(c, None, compiled.sql, many[0] if len(many) == 1 else many, many=len(many) > 1)
-    results = iter(exchange(c, [(compiled.sent, compiled.encoded(row)) for compiled, many in given for row in many]))
-    touched = [sum(next(results).command_tuples or 0 for _ in many) for _, many in given]
-    for (compiled, many), count in zip(given, touched, strict=True):
-        if watched and many:
+    messages = [(compiled.sent, compiled.encoded(row)) for compiled, rows in given for row in rows]
+    if last is None:
+        results = iter(exchange(c, messages))
+    else:
+        if watched:
+            before_statement(c, None, last.sql, tuple(last.given))
+        for observe in c.dispatch.commit:
+            observe(c)
+        results = iter(exchange(c, [*messages, last.message], b"COMMIT"))
+    touched = [sum([next(results).command_tuples or 0 for _ in rows]) for _, rows in given]
+    for (compiled, rows), count in zip(given, touched, strict=True):
+        if watched and rows:
             after_statement(c, Counted(count), compiled.sql)
     return touched
 
@@ -78,11 +101,11 @@ def _executed(c: Connection, sql: str, many: list[tuple[Any, ...]]) -> int:
     return c.exec_driver_sql(sql, many, execution_options={"preserve_rowcount": True}).rowcount
 
 
-def _written(c: Connection, compiled: _Compiled, many: list[tuple[Any, ...]]) -> int:
-    if compiled.copy is None or len(many) < BULK:
-        return _in_one_message(c, [(compiled, many)])[0] if many else 0
+def _written(c: Connection, compiled: _Compiled, rows: Sequence[Row]) -> int:
+    if compiled.copy is None or len(rows) < BULK:
+        return _in_one_message(c, [(compiled, rows)])[0] if rows else 0
     driver: Any = c.connection.driver_connection
-    cursor = driver.cursor()
+    cursor, many = driver.cursor(), compiled.values(rows)
     before_statement(c, cursor, compiled.copy, many, many=True)
     with cursor.copy(compiled.copy) as copy:
         copy.set_types(compiled.types)
@@ -114,7 +137,10 @@ def _compile(statement: Statement, dialect: Dialect) -> _Compiled:
     )
     order = compiled.positiontup or []
     values = _values_of(order, [_processor(compiled.binds[name].type, dialect) for name in order])
-    sent = Sent.of(compiled.string), tuple(encoder_of(compiled.binds[name].type) for name in order)
+    sent = (
+        Sent.of(compiled.string),
+        tuple((name, bound_encoder_of(compiled.binds[name].type, dialect)) for name in order),
+    )
     if dialect.name == "sqlite" or not isinstance(statement, Insert):
         return _Compiled(compiled.string, values, *sent)
     table = compiled.preparer.format_table(statement.table)

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Table, bindparam, insert, update
 from lifecycle.ledger.tables import ledger_queue
 from lifecycle.storage.appending import AppendRows, Head, head_row
 from lifecycle.storage.failures import WroteFirst
-from lifecycle.storage.rows import write_together
+from lifecycle.storage.relied import Relied
+from lifecycle.storage.rows import Step, write_together
 from lifecycle.storage.tables import (
     command_seen,
     epoch_erasure,
@@ -52,10 +53,13 @@ _INSERT = {
 }  # fmt: skip
 
 
-def write_append(c: Connection, stored_events: Sequence[StoredEvent], rows: AppendRows) -> None:
+def write_append(
+    c: Connection, stored_events: Sequence[StoredEvent], rows: AppendRows, relied: Relied | None = None
+) -> None:
     """Write one append. Contended rows come first and sorted: heads, then look-ups, then what nobody else writes.
 
-    So that two appends over the same streams meet at their first common head, and the later one fails there.
+    So that two appends over the same streams meet at their first common head, and the later one fails there. With
+    `relied` the append is the whole of PostgreSQL's transaction, and is committed if that is so.
     """
     moves = sorted(rows.moves.values(), key=lambda move: move[0].stream_id.int)
     moved = [_move(was, becomes) for was, becomes in moves if was.has_row]
@@ -72,8 +76,9 @@ def write_append(c: Connection, stored_events: Sequence[StoredEvent], rows: Appe
         (pending_custody, rows.pending_custody),
         (epoch_erasure, rows.epoch_erasures),
     ]
-    touched = write_together(c, [(_MOVE, moved), *((_INSERT[table], some) for table, some in inserted if some)])
-    if touched[0] != len(moved):
+    steps: list[Step] = [(_MOVE, moved), *((_INSERT[table], some) for table, some in inserted if some)]
+    touched = write_together(c, steps, None if relied is None else relied.look(c.dialect))
+    if relied is None and touched[0] != len(moved):
         raise WroteFirst(stream_head.name)
 
 

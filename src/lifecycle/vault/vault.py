@@ -174,6 +174,11 @@ class Vault:
         kek = next((one.kek for one in installation.open if one.epoch == row.epoch), None) if installation else None
         return None if kek is None else self._unwrapped(kek, row)
 
+    def wrapped(self, keys: SubjectKeys | None) -> tuple[bytes, bytes] | None:
+        """What the rows hold that these keys were unwrapped from: the person's key, and that of the record."""
+        known = self._known.get(keys.subject_id) if keys is not None else None
+        return known[0][2:] if known is not None and known[1] is keys else None
+
     def open_values(self, db: Connection, wanted: Sequence[Wanted]) -> list[Personal[JsonValue]]:
         """Open many values of any number of people with one query for their keys."""
         opened = zip(wanted, self.open_disclosures(db, wanted), strict=True)
