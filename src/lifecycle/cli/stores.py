@@ -141,6 +141,7 @@ def import_(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="Command documents, one a line")],
     rejects: Annotated[Path | None, typer.Option(help="Where to write what was not carried out, with reasons")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="How many processes decide, each about other people")] = 1,
 ) -> None:
     """Apply many documents, a thousand to a transaction. Stopped, it can be started again: nothing is doubled."""
     from lifecycle.engine.documents import Reject, import_file, reject_line  # noqa: PLC0415
@@ -155,7 +156,7 @@ def import_(
             if len(first) < SHOWN:
                 first.append(reject)
 
-        imported = import_file(engine, file, rejected=rejected, progress=bar)
+        imported = import_file(engine, file, rejected=rejected, progress=bar, workers=workers)
     counts = {name: imported.counts.get(name, 0) for name in ("done", "nothing", "refused", "invalid", "conflict")}
     if here(context).json:
         json_line({**counts, "rejects": sum(counts[name] for name in ("refused", "invalid", "conflict"))})

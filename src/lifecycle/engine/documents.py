@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
@@ -23,6 +24,7 @@ from lifecycle.storage.uncollected import uncollected
 
 ADVANCE = "advance-clock"
 _INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
+Told: TypeAlias = str | Outcome  # "done", "nothing", or in full why not
 
 
 def apply_lines(
@@ -108,21 +110,23 @@ def import_file(
     rejected: Callable[[Reject], None],
     progress: Callable[[int, int], None] | None = None,
     batch: int = BATCH,
+    workers: int = 1,
 ) -> Imported:
     """Import a file of documents, `batch` to a transaction; `progress` is told bytes read and bytes in all.
 
     It may be stopped at any moment and started again: what was committed answers by its id as the first time, so
-    nothing is doubled and the rejects are the same.
+    nothing is doubled and the rejects are the same. `workers` is how many processes decide, this one included; the
+    others are started as `multiprocessing` starts them ("spawn"), which runs the caller's main module once more.
     """
     imported = Imported()
-    total = path.stat().st_size
     number = read = 0
-    with path.open("rb") as file:
-        while lines := list(islice(file, batch)):
-            for number, outcome in enumerate(carry_out(engine, lines, path.parent), start=number + 1):  # noqa: B020
-                imported.count(outcome.outcome)
-                if outcome.outcome not in ("done", "nothing"):
-                    rejected(Reject(number, outcome))
+    with _carrying(engine, workers, path.parent, batch) as (at_once, carried_out), path.open("rb") as file:
+        total = path.stat().st_size
+        while lines := list(islice(file, at_once)):
+            for number, told in enumerate(carried_out(lines), start=number + 1):  # noqa: B020
+                imported.count(told if isinstance(told, str) else told.outcome)
+                if not isinstance(told, str):
+                    rejected(Reject(number, told))
             read += sum(map(len, lines))
             if progress is not None:
                 progress(read, total)
@@ -130,14 +134,34 @@ def import_file(
     return imported
 
 
+@contextmanager
+def _carrying(
+    engine: Engine, workers: int, folder: Path, batch: int
+) -> Iterator[tuple[int, Callable[[Sequence[bytes]], list[Told]]]]:
+    """How many lines to take at once, and what carries them out."""
+    if workers == 1:
+        yield batch, lambda lines: [told_of(outcome) for outcome in carry_out(engine, lines, folder)]
+        return
+    from lifecycle.engine.import_workers import TRANSACTIONS, ImportWorkers  # noqa: PLC0415
+
+    with ImportWorkers(engine, workers) as several:
+        yield workers * batch * TRANSACTIONS, lambda lines: several.carry_out(lines, folder, batch)
+
+
 def carry_out(engine: Engine, lines: Sequence[bytes], folder: Path) -> list[Outcome]:
     """Outcomes of the lines, empty ones as `nothing`, in one transaction. Positions and projections come later."""
     with uncollected():
-        documents = [_document(line, folder) for line in lines]
+        documents = [document_of(line, folder) for line in lines]
         return engine.executing.answer_all(engine.executing.questions(documents))
 
 
-def _document(line: bytes, folder: Path) -> dict[str, Any] | Outcome:
+def told_of(outcome: Outcome) -> Told:
+    """Of what was carried out an import tells how much it was, and nothing else."""
+    return outcome.outcome if outcome.outcome in ("done", "nothing") else outcome
+
+
+def document_of(line: bytes, folder: Path) -> dict[str, Any] | Outcome:
+    """A document, or why the line is none."""
     if not line.strip():
         return Outcome(id=None, outcome="nothing")
     try:

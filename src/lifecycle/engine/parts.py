@@ -82,7 +82,7 @@ class Parts(ABC):
         self.journal.check()  # missing or broken, it would not be known what a restored store has to erase again
         self.custody_keys = CustodyKeys(custody or keys)
         self._ledger = ledger or ledger_beside(keys)
-        self._sinks, self._outbox, self._notices = sinks, outbox, notices
+        self.sinks, self._outbox, self._notices = sinks, outbox, notices
         if not even_sealed_off:
             anchor = Anchor(keys)
             compare(database, self.journal, anchor).refuse()
@@ -173,7 +173,7 @@ class Parts(ABC):
     def erasing(self) -> EraseWhatWasOrdered:
         from lifecycle.processes.erase_what_was_ordered import EraseWhatWasOrdered  # noqa: PLC0415
 
-        return EraseWhatWasOrdered(self.database, self.streams, self.vault, self.journal, self.policies, self._sinks)
+        return EraseWhatWasOrdered(self.database, self.streams, self.vault, self.journal, self.policies, self.sinks)
 
     @cached_property
     def ending(self) -> FinaliseWhenAnEpochEnds:
