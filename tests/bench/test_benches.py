@@ -56,6 +56,22 @@ def test_the_command_line_prints_a_list_and_tells_progress_on_the_other_stream(c
     assert "import" in printed.err
 
 
+def test_an_import_is_measured_by_several_processes_too_in_the_same_rounds(place: Place):
+    found = [measured.as_json() for measured in run("import", [place], SMALL, 1, workers=2)]
+    assert [each["bench"] for each in found[:2]] == ["import", "import-two-workers"]
+    assert [each["bench"].removesuffix("-two-workers") for each in found[1::2]] == [
+        each["bench"] for each in found[::2]
+    ]
+    assert all(alone["floor"] == shared["floor"] for alone, shared in zip(found[::2], found[1::2], strict=True))
+    assert list(place.folder.iterdir()) == []
+
+
+def test_the_command_line_takes_the_number_of_processes(capsys):
+    asked = ["bench", "import", "--engine", "sqlite", "--size", "16", "--runs", "1", "--workers", "2", "--json"]
+    assert answer(asked) == 0
+    assert "import-strangers-two-workers" in {each["bench"] for each in json.loads(capsys.readouterr().out)}
+
+
 @pytest.mark.parametrize(("size", "runs"), [(0, 1), (1, 0)])
 def test_nothing_cannot_be_measured(tmp_path: Path, size: int, runs: int):
     with pytest.raises(TooSmall):

@@ -18,10 +18,12 @@ from lifecycle.bench.peers import Person, peer
 from lifecycle.bench.stores import Place, copy_in
 from lifecycle.bench.workload import POLICY, imported, known, lines, people
 from lifecycle.engine.engine import BATCH, Engine
+from lifecycle.engine.import_workers import ImportWorkers
 from lifecycle.ledger.tables import ledger_queue
 from lifecycle.storage.tables import command_seen, event_body, event_header, stream_head
 from lifecycle.vault.tables import data_key, lookup, subject_key
 
+_IN_WORDS = {2: "two", 3: "three", 4: "four"}
 TOGETHER = 8  # commands about one person, one after the other
 _WRITTEN = (stream_head, event_header, event_body, ledger_queue, command_seen, subject_key, data_key, lookup)
 
@@ -48,20 +50,38 @@ LOADS = (
 )
 
 
-def bench(place: Place, size: int, runs: int) -> Iterator[Measured]:
-    """Commands a second."""
-    with place.store(POLICY) as engine, peer(place) as library:
+def bench(place: Place, size: int, runs: int, workers: int = 1) -> Iterator[Measured]:
+    """Commands a second; with more than one worker each load also by so many processes, in the same rounds."""
+    with place.store(POLICY) as engine, peer(place) as library, ImportWorkers(engine, workers) as several:
         for load in LOADS:
             tell(f"{place.engine}: {load.bench}, {size:,} commands")
-            # What an interpreter and a server do only once is done by this too.
-            floor = Bare(engine, bytes_a_command(engine, load, min(size, BATCH)))
-            works = (partial(ours, engine, load, size), partial(floor, size), partial(theirs, library, load, size))
-            yield Measured(load.bench, place.engine, size, "commands/s", *interleaved(runs, *works))
+            # What an interpreter and a server do only once is done by these too.
+            bare = Bare(engine, bytes_a_command(engine, load, min(size, BATCH)))
+            several.carry_out(lines(load.about(engine, BATCH), load.held), engine.keys, BATCH)
+            works = [partial(bare, size), partial(theirs, library, load, size), partial(ours, engine, load, size)]
+            shared = [partial(ours_shared, several, engine, load, size)] if workers > 1 else []
+            floor, peers, alone, *together = interleaved(runs, *works, *shared)
+            yield Measured(load.bench, place.engine, size, "commands/s", alone, floor, peers)
+            for figures in together:
+                yield Measured(_shared(load, workers), place.engine, size, "commands/s", figures, floor, peers)
+
+
+def _shared(load: Load, workers: int) -> str:
+    return f"{load.bench}-{_IN_WORDS.get(workers, workers)}-workers"
 
 
 def ours(engine: Engine, load: Load, size: int) -> float:
     given = lines(load.about(engine, size), load.held)
     return size / seconds(lambda: imported(engine, given))
+
+
+def ours_shared(several: ImportWorkers, engine: Engine, load: Load, size: int) -> float:
+    """As `lifecycle import --workers` does it, without starting the other processes."""
+    given = lines(load.about(engine, size), load.held)
+    told: list[Any] = []
+    spent = seconds(lambda: told.extend(several.carry_out(given, engine.keys, BATCH)))
+    assert told == ["done"] * size, "a bench asks only what is permitted"
+    return size / spent
 
 
 def theirs(library: Application[UUID], load: Load, size: int) -> float:

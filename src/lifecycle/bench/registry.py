@@ -12,8 +12,9 @@ from lifecycle.errors import Invalid
 if TYPE_CHECKING:
     from lifecycle.bench.stores import Place
 
-    Bench = Callable[[Place, int, int], Iterator[Measured]]
-    """`bench(place, size, runs)` makes stores of its own in `place` and gives its figures one after the other."""
+    Bench = Callable[..., Iterator[Measured]]
+    """`bench(place, size, runs)` makes stores of its own in `place` and gives its figures one after the other. One
+    that can be run by several processes takes `workers` too."""
 
 
 class Entry(NamedTuple):
@@ -23,11 +24,14 @@ class Entry(NamedTuple):
     size: int
     of: str
     told: str
+    has_workers: bool = False
 
 
 BENCHES: dict[str, Entry] = {
     "append": Entry("single_appends", 1_000, "commands", "Single durable commands from 1, 8 and 32 threads."),
-    "import": Entry("importing", 10_000, "commands", "Commands in bulk, from lines of a file to the commit."),
+    "import": Entry(
+        "importing", 10_000, "commands", "Commands in bulk, from lines of a file to the commit.", has_workers=True
+    ),
     "replay": Entry("replaying", 1_000, "events", "One person's state, from the first event on."),
     "project": Entry("projecting", 8_000, "events", "All projections: following the log, and rebuilding."),
     "erase": Entry("erasing", 30_000, "people stored", "One person's whole erasure, among few people and many."),
@@ -46,10 +50,12 @@ class TooSmall(Invalid):
         super().__init__("Nothing would be measured.")
 
 
-def run(name: str, places: Collection[Place], size: int | None = None, runs: int = RUNS) -> Iterator[Measured]:
+def run(
+    name: str, places: Collection[Place], size: int | None = None, runs: int = RUNS, workers: int = 1
+) -> Iterator[Measured]:
     entry = BENCHES[name]
     if runs < 1 or (size is not None and size < 1):
         raise TooSmall
     bench: Bench = import_module(f"lifecycle.bench.{entry.module}").bench
     for place in places:
-        yield from bench(place, size or entry.size, runs)
+        yield from bench(place, size or entry.size, runs, *((workers,) if entry.has_workers else ()))

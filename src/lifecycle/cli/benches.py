@@ -32,6 +32,7 @@ Engine = Annotated[OnEngine | None, typer.Option(help="By default SQLite, and Po
 Size = Annotated[int | None, typer.Option(help="How many leaves and keys")]
 Many = Annotated[int | None, typer.Option("--size", help="How many")]
 Runs = Annotated[int | None, typer.Option(help="How many rounds; figures are medians")]
+Workers = Annotated[int, typer.Option(min=1, help="Measured by so many processes too")]
 Only = Annotated[list[str] | None, typer.Option(help="integration, append, proofs, verify or rotation; repeatable")]
 
 
@@ -52,12 +53,22 @@ def ledger(
 def _add(name: str, entry: registry.Entry) -> None:
     """A command for a line of the registry."""
 
-    @app.command(name, help=f"{entry.told} Without --size it is {entry.size:,} {entry.of}. {BESIDE}")
-    def bench(context: typer.Context, engine: Engine = None, size: Many = None, runs: Runs = None) -> None:
+    def run(context: typer.Context, engine: OnEngine | None, **told: int | None) -> None:
         def measured(places: list[Place]) -> Iterator[Measured]:
-            return registry.run(name, places, size, *(() if runs is None else (runs,)))
+            return registry.run(name, places, **{option: each for option, each in told.items() if each is not None})
 
         _print(context, name.capitalize(), engine, measured)
+
+    def bench(context: typer.Context, engine: Engine = None, size: Many = None, runs: Runs = None) -> None:
+        run(context, engine, size=size, runs=runs)
+
+    def with_workers(
+        context: typer.Context, engine: Engine = None, size: Many = None, runs: Runs = None, workers: Workers = 1
+    ) -> None:
+        run(context, engine, size=size, runs=runs, workers=workers)
+
+    told = f"{entry.told} Without --size it is {entry.size:,} {entry.of}. {BESIDE}"
+    app.command(name, help=told)(with_workers if entry.has_workers else bench)
 
 
 for name, entry in registry.BENCHES.items():
