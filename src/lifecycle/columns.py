@@ -6,10 +6,21 @@ import re
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Dialect, LargeBinary, Select, Table, tuple_
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Engine,
+    LargeBinary,
+    Select,
+    Table,
+    tuple_,
+)
 from sqlalchemy.types import TypeDecorator
 
 from lifecycle.one_message import Sent, array_encoder_of, bound_encoder_of, decoder_of, exchange, rows_in
@@ -112,9 +123,9 @@ class Counted(NamedTuple):
     rowcount: int
 
 
-def is_watched(c: Connection) -> bool:
+def is_watched(c: Connection | Engine) -> bool:
     """Asked once a message: to ask for each statement took a tenth of a command."""
-    return any(True for on in (c.dispatch.before_cursor_execute, c.dispatch.after_cursor_execute) for _ in on)
+    return bool(c.dispatch.before_cursor_execute) or bool(c.dispatch.after_cursor_execute)
 
 
 def before_statement(c: Connection, cursor: Any, sql: str, given: Any, *, many: bool = False) -> None:
@@ -135,7 +146,7 @@ class _Prepared(NamedTuple):
     order: list[str]
     lists: set[str]
     encoders: list[Callable[[Any], bytes]]
-    row: Any
+    row: Callable[[Any], Any]
     decoders: list[Callable[[bytes], Any]]
 
     def encoded(self, values: Mapping[str, Any]) -> list[bytes | None]:
@@ -145,7 +156,12 @@ class _Prepared(NamedTuple):
         return tuple(list(values[name]) if name in self.lists else values[name] for name in self.order)
 
     def read(self, result: PGresult) -> list[Any]:
-        return [self.row(*row) for row in rows_in(result, self.decoders)]
+        return list(map(self.row, rows_in(result, self.decoders)))
+
+
+def _row_of(names: Sequence[str]) -> Callable[[Any], Any]:
+    """From a row as a driver has it to one whose columns are attributes; the class's own way is written in Python."""
+    return partial(tuple.__new__, namedtuple("_Row", names, rename=True))
 
 
 _EXPANDING = re.compile(r"IN \(__\[POSTCOMPILE_\w+\]\)")
@@ -167,7 +183,7 @@ def _prepared(statement: Select[Any], dialect: Dialect) -> _Prepared:
             (array_encoder_of if name in lists else bound_encoder_of)(compiled.binds[name].type, dialect)
             for name in order
         ],
-        namedtuple("_Row", columns.keys(), rename=True),
+        _row_of(columns.keys()),
         [decoder_of(column.type, dialect) for column in columns],
     )
 
@@ -177,7 +193,7 @@ class _PreparedForSqlite(NamedTuple):
     order: list[str]
     lists: set[str]
     encoders: list[Callable[[Any], Any] | None]
-    row: Any
+    row: Callable[[Any], Any]
     decoders: list[tuple[int, Callable[[Any], Any]]]
 
     def filled(self, values: Mapping[str, Any]) -> tuple[str, tuple[Any, ...]]:
@@ -202,9 +218,7 @@ class _PreparedForSqlite(NamedTuple):
         return "".join(sql), tuple(given)
 
     def read(self, rows: Sequence[tuple[Any, ...]]) -> list[Any]:
-        if not self.decoders:
-            return [self.row(*row) for row in rows]
-        return [self.row(*self._decoded(row)) for row in rows]
+        return list(map(self.row, map(self._decoded, rows) if self.decoders else rows))
 
     def _decoded(self, row: tuple[Any, ...]) -> list[Any]:
         values = list(row)
@@ -226,7 +240,7 @@ def _prepared_for_sqlite(statement: Select[Any], dialect: Dialect) -> _PreparedF
         order,
         {name for name in order if compiled.binds[name].expanding},
         [_binds(compiled.binds[name].type, dialect) for name in order],
-        namedtuple("_Row", columns.keys(), rename=True),
+        _row_of(columns.keys()),
         [(place, processor) for place, processor in enumerate(found) if processor is not None],
     )
 

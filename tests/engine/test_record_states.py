@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from clauses.successor import DAY, NEWCO, done
@@ -39,13 +40,13 @@ def test_a_record_that_went_on_is_read_behind_what_was_known(store: Store, monke
     states, asked = RecordStates(store.engine.streams), []
     assert read(states).status is Status.ANNOUNCED
     done(store.do("begin-transfer", transfer="newco"))
-    real = EventRecorder.select_events
+    real = EventRecorder.states
 
-    def watched(self: EventRecorder, **bounds: Any) -> Any:
-        asked.append(bounds.get("gt"))
-        return real(self, **bounds)
+    def watched(self: EventRecorder, stream_id: UUID, gt: int | None, lte: int | None) -> Any:
+        asked.append(gt)
+        return real(self, stream_id, gt, lte)
 
-    monkeypatch.setattr(EventRecorder, "select_events", watched)
+    monkeypatch.setattr(EventRecorder, "states", watched)
     assert read(states).status is Status.BEGUN
     assert asked == [1]
 

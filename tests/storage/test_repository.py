@@ -174,6 +174,22 @@ def test_what_was_read_ahead_answers_like_the_database(streams: Streams, people:
         assert [streams.recorder.select_events(ann.subject_id, **window) for window in windows] == plain
 
 
+def test_states_are_what_the_library_is_given_without_its_objects(streams: Streams):
+    ann = Person()
+    ann.append(streams, *[an_activity()] * 6)
+    recorder, id = streams.recorder, ann.subject_id
+    for gt, lte in ((None, None), (2, None), (9, None), (None, 4), (1, 5)):
+        told = [(event.originator_version, event.state) for event in recorder.select_events(id, gt=gt, lte=lte)]
+        assert list(recorder.states(id, gt, lte)) == told
+        with recorder.prefetched([id]):
+            assert recorder.states(id, gt, lte) == told
+        with recorder.prefetched([id], gt={id: 3}):
+            assert list(recorder.states(id, gt, lte)) == told
+        by_mapper = [streams.mapper.to_domain_event(each) for each in recorder.select_events(id, gt=gt, lte=lte)]
+        assert list(streams.events.get(id, gt=gt, lte=lte)) == by_mapper
+    assert [each.originator_version for each in streams.events.get(id, desc=True, limit=2)] == [6, 5]
+
+
 def test_a_batch_can_be_read_in_a_transaction_of_the_caller(
     streams: Streams, database: Database, people: list[Person], queries: list[str]
 ):

@@ -48,6 +48,9 @@ class DomainEvent(BaseModel):
     after_erasure: ClassVar[bool] = False
     """Whether it may follow the whole erasure of the person, then without words and values (settled rule 6)."""
 
+    says_alike: ClassVar[bool] = False
+    """Whether what it says beside its time is said of many people, and no field is one person's: no id of theirs."""
+
     occurred_at: datetime
     values: Mapping[str, Personal[JsonValue]] = Field(default_factory=dict, exclude=True, repr=False)
 
@@ -70,6 +73,15 @@ class DomainEvent(BaseModel):
         ours: what RFC 8785 writes as every fast encoder does."""
         return _is_plain_model(cls)
 
+    def again(self, at: datetime) -> Self:
+        """The same at another time: as `model_copy`, in a fraction of the time that it takes."""
+        event = object.__new__(type(self))
+        _set(event, "__dict__", {**self.__dict__, "occurred_at": at})
+        _set(event, "__pydantic_fields_set__", self.__pydantic_fields_set__)
+        _set(event, "__pydantic_extra__", None)
+        _set(event, "__pydantic_private__", None)
+        return event
+
     def without_words(self) -> Self:
         """The same fact where no key is left to seal words under."""
         return self.model_copy(update=dict.fromkeys(self.record_fields))
@@ -77,6 +89,9 @@ class DomainEvent(BaseModel):
     def record_words(self) -> dict[str, Any]:
         """What the caller wrote in words, to be sealed under the record key."""
         return {name: value for name in self.record_fields if (value := getattr(self, name)) is not None}
+
+
+_set = object.__setattr__  # an event is frozen for everybody else
 
 
 def _is_plain_model(model: type[BaseModel]) -> bool:

@@ -4,20 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
+from itertools import starmap
 from types import MappingProxyType
 from typing import Any, ClassVar
 from uuid import UUID
 
 from eventsourcing.application import Application
-from eventsourcing.persistence import Mapper, Recording
+from eventsourcing.domain import DomainEventProtocol
+from eventsourcing.persistence import EventStore, Mapper, Recording
 from eventsourcing.utils import Environment, EnvType
 from sqlalchemy import Connection
 
 from lifecycle.storage.database import Database
 from lifecycle.storage.factory import StreamsFactory
-from lifecycle.storage.mapper import HeaderMapper
+from lifecycle.storage.mapper import HeaderMapper, as_stored
 from lifecycle.storage.recorder import EventRecorder
 from lifecycle.storage.remembered import Remembered
+
+
+class HeaderStore(EventStore[UUID]):
+    """Reads the events of a stream right from their rows."""
+
+    recorder: EventRecorder
+
+    def get(
+        self,
+        originator_id: UUID,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[DomainEventProtocol[UUID]]:
+        if desc or limit is not None:
+            return super().get(originator_id, gt=gt, lte=lte, desc=desc, limit=limit)
+        return starmap(partial(as_stored, originator_id), self.recorder.states(originator_id, gt, lte))
 
 
 class Streams(Application[UUID]):
@@ -42,6 +64,9 @@ class Streams(Application[UUID]):
 
     def construct_mapper(self) -> Mapper[UUID]:
         return self.factory.mapper(transcoder=self.construct_transcoder(), mapper_class=HeaderMapper)
+
+    def construct_event_store(self) -> EventStore[UUID]:
+        return HeaderStore(self.mapper, self.recorder)
 
     def save(self, *objs: Any, **kwargs: Any) -> list[Recording[UUID]]:
         """Write events, and with `rows` what belongs to them, in one transaction.

@@ -13,9 +13,19 @@ from typing import Any, Literal, Protocol, cast
 
 from sqlalchemy import Connection, Engine
 
-from lifecycle.columns import Ask, Counted, after_statement, ask_together, before_statement
+from lifecycle.columns import Ask, Counted, after_statement, ask_together, before_statement, is_watched
 from lifecycle.one_message import Sent, hold_back, is_held_back, send_now
-from lifecycle.storage.engines import BEGIN, LATER, TO_READ, TO_WRITE, address_of, server_engine, sqlite_engine, told
+from lifecycle.storage.engines import (
+    BEGIN,
+    LATER,
+    TO_READ,
+    TO_WRITE,
+    Borrowed,
+    address_of,
+    server_engine,
+    sqlite_engine,
+    told,
+)
 from lifecycle.storage.failures import CANNOT_OPEN, READ_ONLY, Unavailable, spoken
 from lifecycle.storage.kept import Kept
 
@@ -111,7 +121,7 @@ class Database:
         It goes past SQLAlchemy's transactions, which took a fifth of a read of one person. Questions write nothing.
         """
         self._look()
-        with self._spoken(), self._reading.connect() as c:
+        with self._spoken(), self._reading.connect() if is_watched(self._reading) else Borrowed(self._reading) as c:
             if not self.is_sqlite:
                 hold_back(c, TO_READ)
                 return ask_together(c, asked, last=b"COMMIT")

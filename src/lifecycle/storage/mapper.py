@@ -11,8 +11,9 @@ from eventsourcing.persistence import Mapper, StoredEvent
 from lifecycle.domain.catalogue import decode_sealed
 from lifecycle.domain.event import Judged, Recorded, Withheld
 from lifecycle.ledger.envelope import MalformedHeader, read_fact
+from lifecycle.storage.alike import remember, told_again
 from lifecycle.storage.folding import UNFIT, RecordDamaged
-from lifecycle.storage.packing import form_of, unpacked
+from lifecycle.storage.packing import form_of, inflated, unpacked
 from lifecycle.vault.sealing import RECORD
 
 
@@ -35,11 +36,18 @@ class HeaderMapper(Mapper[UUID]):
 def as_stored(stream_id: UUID, version: int, stored: bytes) -> Recorded:
     """As `recorded`, from the bytes that the column holds. Where they are packed the header's own bytes are not put
     together: the event has none, for nobody who folds it looks at them."""
-    form = form_of(stored)
+    there = inflated(stored)
+    if there is None:
+        return recorded(stream_id, version, unpacked(stored))
+    again = told_again(stream_id, version, *there)
+    if again is not None:
+        return again
+    form = form_of(*there)
     if form is None:
         return recorded(stream_id, version, unpacked(stored))
-    said, cmd = form
-    return _read(stream_id, version, said, cmd, b"")
+    read = _read(stream_id, version, *form, b"")
+    remember(there[0], there[1], read)
+    return read
 
 
 def recorded(stream_id: UUID, version: int, header: bytes) -> Recorded:

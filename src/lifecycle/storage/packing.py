@@ -79,13 +79,8 @@ def unpacked(stored: bytes) -> bytes:
         return stored
 
 
-def form_of(stored: bytes) -> tuple[bytes, str] | None:
-    """A header for whoever needs no digest of it, and the command's id: JSON that says %b where these stand.
-
-    That is half as long, and nothing has to be put together. None wherever the bytes themselves are to be read: of what
-    nobody packed, or damaged, of what has a % of its own, and where a word that tells what happened has the length of a
-    digest and was taken for one.
-    """
+def inflated(stored: bytes) -> tuple[bytes, bytes, bytes] | None:
+    """The form, how long the texts of its marks are, and what stands behind it; None of what nobody packed."""
     if stored[:1] != FORM_1:
         return None
     inflate = zlib.decompressobj(-_WINDOW, WORDS_1)
@@ -93,19 +88,34 @@ def form_of(stored: bytes) -> tuple[bytes, str] | None:
         form, _, lengths = inflate.decompress(stored[1:], MOST).rpartition(b"\0")
     except zlib.error:
         return None
-    raw = inflate.unused_data
+    return form, lengths, inflate.unused_data
+
+
+def form_of(form: bytes, lengths: bytes, raw: bytes) -> tuple[bytes, str] | None:
+    """A header for whoever needs no digest of it, and the command's id: JSON that says %b where these stand.
+
+    That is half as long, and nothing has to be put together. None wherever the bytes themselves are to be read: of what
+    is damaged, of what has a % of its own, and where a word that tells what happened has the length of a digest and was
+    taken for one.
+    """
     cmd = form.find(_CMD)
-    number = form.find(_NUMBER, cmd)
-    parts = form.find(_PARTS, number)
-    if not form[number + len(_NUMBER) : parts].isdigit() or b"%" in form[:cmd]:  # none in what was recorded
+    number = form.find(NUMBER, cmd)
+    parts = form.find(PARTS, number)
+    if not is_number(form, number, parts) or b"%" in form[:cmd]:  # none in what was recorded
         return None
     # The first of the lengths is that of the id.
-    if len(raw) != _raw_size(lengths) or _marks(form[cmd:number], form[parts:]) != len(lengths):
+    if len(raw) != raw_size(lengths) or _marks(form[cmd:number], form[parts:]) != len(lengths):
         return None
     return form, raw[:32].hex()
 
 
-_NUMBER, _PARTS = b',"n":', b',"parts":['
+def is_number(form: bytes, number: int, parts: int) -> bool:
+    """Whether nothing but an event's number stands between the places of its name and of what follows."""
+    digits = form[number + len(NUMBER) : parts]
+    return digits.isdigit() and digits[:1] != b"0"
+
+
+NUMBER, PARTS = b',"n":', b',"parts":['
 _NAMED = tuple(b'"%b":"%%b"' % name for name in (b"hid", b"policy", b"role", b"type"))
 
 
@@ -120,7 +130,7 @@ def _marks(meta: bytes, rest: bytes) -> int:
 
 
 @lru_cache(maxsize=256)
-def _raw_size(lengths: bytes) -> int:
+def raw_size(lengths: bytes) -> int:
     """Bytes of the command's id and of texts of these lengths."""
     return 32 + (sum(lengths[1:]) * 3 + 3) // 4
 

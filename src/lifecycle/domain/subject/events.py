@@ -90,6 +90,7 @@ class NoticeGiven(DomainEvent):
     """The person was shown a policy version. Policy clauses 9.1, 9.2; PIPL Art. 17."""
 
     kind: ClassVar[str] = "notice-given/1"
+    says_alike: ClassVar[bool] = True
     notice: str
     channel: str
 
@@ -98,6 +99,7 @@ class PolicyAccepted(DomainEvent):
     """The person went on using the service after a revision. Never counts as consent. Policy clause 9.2."""
 
     kind: ClassVar[str] = "policy-accepted/1"
+    says_alike: ClassVar[bool] = True
     notice: str
     channel: str
 
@@ -106,6 +108,7 @@ class LanguageStated(DomainEvent):
     """In which language the person wants to be written to, from then on. Policy clause 7.4."""
 
     kind: ClassVar[str] = "language-stated/1"
+    says_alike: ClassVar[bool] = True
     language: Language
 
 
@@ -117,6 +120,7 @@ class ConsentGiven(DomainEvent):
     """
 
     kind: ClassVar[str] = "consent-given/1"
+    says_alike: ClassVar[bool] = True
     purposes: tuple[str, ...]
     technologies: tuple[str, ...] | None = None
     scopes: dict[str, ConsentScope]
@@ -132,6 +136,7 @@ class ConsentRefused(DomainEvent):
     """The person said no: to the purposes, or only to the named technologies for them."""
 
     kind: ClassVar[str] = "consent-refused/1"
+    says_alike: ClassVar[bool] = True
     purposes: tuple[str, ...]
     technologies: tuple[str, ...] | None = None
     notice: str
@@ -198,6 +203,7 @@ class ActivityRecorded(DomainEvent):
     """The person used the service for one purpose; moves retention that counts from last activity."""
 
     kind: ClassVar[str] = "activity-recorded/1"
+    says_alike: ClassVar[bool] = True
     purpose: str
 
 
