@@ -11,7 +11,6 @@ from sqlalchemy import Connection, Table, Uuid
 from lifecycle.bench.lives import with_one_value
 from lifecycle.bench.stores import copy_in, driver_id
 from lifecycle.bench.workload import people
-from lifecycle.columns import microseconds
 from lifecycle.engine.engine import Engine
 from lifecycle.ledger.many_rows import rows_of
 from lifecycle.ledger.tables import event_position, log_entry
@@ -32,7 +31,7 @@ class _Someone(NamedTuple):
     events: int
     first: int  # position
     size: int | None  # of the log, behind which the copies have their places; None: they have none
-    due: int | None  # microseconds; None: as theirs
+    later: int  # microseconds by which what falls due does so later
 
 
 def crowd(engine: Engine, number: int) -> None:
@@ -55,8 +54,8 @@ def idle_crowd(engine: Engine, like: UUID, number: int) -> None:
     """So many people who have what `like` has and of whom nothing falls due in a bench; without places in the log."""
     engine.drain()
     with engine.database.own() as c:
-        due = microseconds(engine.clock.now() + FAR)
-        _copies(engine, c, _someone(engine, c, like)._replace(due=due), number)
+        later = FAR // timedelta(microseconds=1)
+        _copies(engine, c, _someone(engine, c, like)._replace(later=later), number)
     _tidied(engine)
 
 
@@ -83,7 +82,7 @@ def _someone(engine: Engine, c: Connection, person: UUID) -> _Someone:
     mark = "?" if c.dialect.name == "sqlite" else "%s"
     query = f"SELECT count(*), min(position) FROM event_position WHERE stream_id = {mark}"  # noqa: S608
     events, first = rows_of(c, query, (driver_id(engine.database, person),))[0]
-    return _Someone(person, events, first, None, None)
+    return _Someone(person, events, first, None, 0)
 
 
 def _copy(engine: Engine, c: Connection, table: Table, someone: _Someone) -> None:
@@ -106,8 +105,8 @@ def _value(c: Connection, table: Table, name: str, owner: str, someone: _Someone
         return "sha256(convert_to(crowd.id::text || random()::text, 'UTF8'))"
     if name == "position" and someone.size is not None:
         return _place(someone)
-    if name == "due" and someone.due is not None:
-        return str(someone.due)
+    if name == "due" and someone.later:
+        return f't."due" + {someone.later}'
     return f't."{name}"'
 
 
