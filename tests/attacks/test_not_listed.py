@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pytest
 from attacks.drafts import taken_apart
 from attacks.forger import Forger
 from attacks.full_audit import LEAF_WITHOUT_EVENT, full_audit
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import select, update
 from whole.stores import ANN
 
+from lifecycle.audit.views import ProjectionDamaged
 from lifecycle.ledger.checkpoint import Checkpoint
 from lifecycle.ledger.log_keys import LogKeys
 from lifecycle.ledger.note import SigningKey, read_note, sign
@@ -40,7 +42,11 @@ def test_attack_29_a_projection_tampered_with_is_no_evidence_and_made_anew_it_is
     with scene.dba() as c:
         mine = current_holding.c.subject_id == scene.person("ann").id
         assert c.execute(update(current_holding).where(mine).values(category="phone")).rowcount
-    assert scene.engine.read.holdings(ANN) != honest  # whoever asks a projection only, is lied to
+    if scene.engine.database.is_sqlite:
+        with pytest.raises(ProjectionDamaged):
+            scene.engine.read.holdings(ANN)
+    else:
+        assert scene.engine.read.holdings(ANN) != honest  # whoever asks a projection only, is lied to
     assert projected(scene) != before
     said = scene.auditor.verify(scene.written("ann"), mirrored=True)
     assert said.is_accepted("L3")  # a bundle is made from headers and bodies

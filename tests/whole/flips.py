@@ -20,7 +20,10 @@ from whole.stores import ANN, BEN, Store
 
 from lifecycle.domain.subject.refusals import UnknownSubject
 from lifecycle.engine import Engine, open_engine
+from lifecycle.engine.creation import create
 from lifecycle.errors import LifecycleError
+from lifecycle.policy.examples import example_policy_text
+from lifecycle.settings import Settings
 
 PEOPLE = (ANN, BEN)
 PAGE, _INTERIOR = 4096, (2, 5)  # as the format of SQLite's files has it
@@ -59,7 +62,9 @@ _QUESTIONS: Mapping[str, Callable[[Engine, Any], Any]] = {
 
 def made(folder: Path) -> Store:
     """Two people with consents, values and a request; everything published and in one file."""
-    store = Store(f"sqlite:///{folder / 'store.db'}", folder / "keys")
+    settings = Settings(f"sqlite:///{folder / 'store.db'}", folder / "keys")
+    create(settings, example_policy_text())[0].close()  # by the clock of the machine, as stores are
+    store = Store.opened(settings.db, settings.keys)
     for person in PEOPLE:
         store.consent(subject=person)
         store.collect(subject=person)

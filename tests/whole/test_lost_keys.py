@@ -78,9 +78,10 @@ def test_who_acted_is_not_taken_for_forgotten_because_a_key_became_anothers(stor
         store.consent("quotation")
 
 
-def test_a_bundle_does_not_leave_out_what_lost_its_key(store: Store, tmp_path: Path):
+def test_no_bundle_is_made_in_clear_of_somebody_who_lost_their_keys(store: Store, tmp_path: Path):
+    """Of one key that is lost the bundle itself tells: to its verifier nothing explains what is missing."""
     ann = a_person(store)
-    becomes_anothers(store, data_key, ann)
+    becomes_anothers(store, subject_key, ann)
     store.engine.publish()
     with pytest.raises(KeyLost):
         write_bundle(store.engine, tmp_path / "b.zip", subject_id=ann, disclosed=True)
@@ -188,6 +189,31 @@ def test_a_policy_whose_text_became_anothers_is_not_taken_for_none(store: Store)
 
 
 @on_sqlite
+def test_an_event_is_not_told_at_the_place_of_another(store: Store):
+    """Its entry in the index leads to another row."""
+    ann = a_person(store)
+    assert [row["position"] for row in store.engine.read.history(ann)][2] is not None
+    third = ann.hex.encode() + b"\x03"
+    changed(store, "sqlite_autoindex_event_position_1", third, len(third))
+    with pytest.raises(RecordDamaged, match="Event 3 "):
+        store.engine.read.history(ann)
+
+
+def changed(store: Store, name: str, entry: bytes, at: int = 0) -> None:
+    """In the file, the lowest bit of a byte of this entry of an index."""
+    with store.engine.database.own() as c:
+        named = f"SELECT rootpage FROM sqlite_master WHERE name = '{name}'"
+        root: int = c.exec_driver_sql(named).scalar_one()
+    store.engine.database.truncate_wal()
+    store.engine.close()
+    file = Path(store.settings.db.removeprefix("sqlite:///"))
+    whole = bytearray(file.read_bytes())
+    whole[whole.index(entry, (root - 1) * 4096, root * 4096) + at] ^= 1
+    file.write_bytes(whole)
+    store.engine = open_engine(store.settings.db, keys=store.settings.keys)
+
+
+@on_sqlite
 def test_an_identifier_that_leads_to_somebody_without_a_record_is_damage(store: Store):
     ann = a_person(store)
     becomes_anothers(store, lookup, ann)
@@ -200,16 +226,7 @@ def test_somebody_whom_an_index_has_lost_is_not_taken_for_unknown(store: Store):
     a_person(store)
     with store.engine.database.own() as c:
         token = bytes(c.execute(select(lookup.c.token)).scalars().first() or b"")
-        named = "SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_lookup_1'"
-        root: int = c.exec_driver_sql(named).scalar_one()
-    store.engine.database.truncate_wal()
-    store.engine.close()
-    file = Path(store.settings.db.removeprefix("sqlite:///"))
-    whole = bytearray(file.read_bytes())
-    place = whole.index(token, (root - 1) * 4096, root * 4096)
-    whole[place] ^= 1
-    file.write_bytes(whole)
-    store.engine = open_engine(store.settings.db, keys=store.settings.keys)
+    changed(store, "sqlite_autoindex_lookup_1", token)
     with pytest.raises(StoreUnavailable, match="The database file is damaged"):
         store.engine.read.holdings(ANN)
     with pytest.raises(UnknownSubject):

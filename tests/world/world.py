@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
@@ -29,6 +29,7 @@ from lifecycle.storage.tables import pending_erasure
 T = TypeVar("T")
 WORKERS = 3
 ERASED = ("erased altogether",)
+PROMISED = timedelta(days=90)  # how long an id answers as the first time
 
 
 @dataclass
@@ -60,6 +61,7 @@ class Answered:
     said: Said
     outcome: Outcome
     epochs: int
+    at: datetime
 
 
 def found(settings: Settings) -> None:
@@ -145,7 +147,7 @@ class World:
             self.lived.outcomes[outcome.id or ""] = _told(outcome)
             self.watch.heard(said, outcome, self.clock.at)
             if said.person >= 0:
-                self._answered.append(Answered(said, outcome, self._epochs))
+                self._answered.append(Answered(said, outcome, self._epochs, self.clock.at))
         if self.random.random() < 0.2:
             self.lived.repeats += 1
             again = self.random.choice(self.workers).execute_many(documents)
@@ -168,15 +170,18 @@ class World:
                 self._look(engine)
 
     def _repeat(self, before: Answered) -> None:
-        """Whoever they are by now: of somebody erased since, the id is spent. What was told a stranger is forgotten when
-        the epoch ends (ADR 0063)."""
+        """Whoever they are by now: of somebody erased since, the id is spent, for as long as ids are promised to be. What
+        was told a stranger is forgotten when the epoch ends (ADR 0063)."""
         said, outcome = before.said, before.outcome
         if outcome.subject is None and before.epochs != self._epochs:
+            return
+        is_another = outcome.subject is not None and self.watch.newest(said.person) != outcome.subject
+        if is_another and self.clock.at > before.at + PROMISED:
             return
         self.lived.repeats += 1
         (again,) = self._whatever_happens(lambda engine: engine.execute_many([said.document]))
         expected = {_told(outcome)} if outcome.subject is None else {_told(outcome), ERASED}
-        if outcome.subject is not None and self.watch.newest(said.person) != outcome.subject:
+        if is_another:
             expected = {ERASED}
         assert _told(again) in expected, (self.plan.seed, again, before)
 

@@ -52,7 +52,7 @@ class AtOnce:
     """Needs the vault and whoever lets the projections follow; a reader without them goes the long way."""
 
     def __init__(
-        self, database: Database, vault: Vault, policies: Policies, follower: Follower, compared: Compared
+        self, database: Database, vault: Vault, policies: Policies, follower: Follower, compared: Compared | None = None
     ) -> None:
         self._database = database
         self._compared = compared
@@ -78,7 +78,7 @@ class AtOnce:
             return None
         current = holdings_in(with_grounds, keepers)
         picture = Picture(current, recipients_in(given), {one.holding: one for one in current}, now, now)
-        if self._database.is_sqlite and not self._compared.is_known(subject_id, picture.projected):
+        if self._compared is not None and not self._compared.is_known(subject_id, picture.projected):
             return None
         readable, opened = picture.readable(), {}
         if readable:

@@ -21,7 +21,6 @@ from lifecycle.ledger.system_records import EPOCH_DESTROYED, EXPUNGED
 from lifecycle.ledger.tables import event_position, final_record, log_entry, log_system
 from lifecycle.ledger.tree import inclusion_proof, leaf_hash
 from lifecycle.storage.database import taking_role
-from lifecycle.storage.lost_keys import Lacking, explained
 from lifecycle.storage.tables import event_body, event_header
 from lifecycle.vault.custody import Custodian
 from lifecycle.vault.sealing import SubjectKeys
@@ -178,8 +177,6 @@ def _opened(
         with taking_role(c, "custodian"):
             inside = keys.custodian.open_disclosures(c, [wanted[place] for place in stored_only])
         opened += zip(stored_only, inside, strict=True)
-    lacking = [wanted[place].part for place, said in opened if said is Withheld.ERASED]
-    explained(c, keys.vault, keys.of.subject_id, [Lacking(part.hid, part.kid) for part in lacking])
     return {place: said for place, said in opened if not isinstance(said, Withheld)}
 
 

@@ -20,6 +20,7 @@ from lifecycle.ledger.tables import event_position, ledger_queue
 from lifecycle.storage.folding import RecordDamaged, folded
 from lifecycle.storage.mapper import recorded
 from lifecycle.storage.tables import event_header, stream_head
+from lifecycle.vault.tables import chunks
 from lifecycle.vault.vault import Vault
 
 _EVENTS = (
@@ -87,9 +88,22 @@ def _await_their_places(c: Connection, stream_id: UUID, rows: Sequence[Any]) -> 
             raise RecordDamaged(stream_id, lost[0])
 
 
+def _find_by_their_places(c: Connection, stream_id: UUID, events: Sequence[tuple[Recorded, int | None]]) -> None:
+    """In a file the way to a place is an index, in which a bit may have changed: at each place stands the event."""
+    if c.dialect.name != "sqlite":
+        return
+    placed = [(event.originator_version, position) for event, position in events if position is not None]
+    for some in chunks(placed):
+        asked = select(event_position).where(event_position.c.position.in_([position for _, position in some]))
+        there = {row.position: (row.stream_id, row.version) for row in c.execute(asked)}
+        if lost := [version for version, position in some if there.get(position) != (stream_id, version)]:
+            raise RecordDamaged(stream_id, lost[0])
+
+
 def history(c: Connection, vault: Vault | None, subject_id: UUID) -> Iterator[dict[str, Any]]:
     """The events as contract.md's JSON."""
     events = events_of(c, subject_id)
+    _find_by_their_places(c, subject_id, events)
     headers = {event.originator_version: read_header(event.header) for event, _ in events}
     actors = actors_of(c, vault, subject_id, headers)
     return (_told(event, position, actors.get(event.originator_version)) for event, position in events)

@@ -83,7 +83,7 @@ class Views:
         self._clock = clock
         self._follower = follower
         self._calendars = calendars
-        self._compared = Compared()
+        self._compared = Compared() if database.is_sqlite else None
         self._at_once = AtOnce(database, vault, policies, follower, self._compared) if vault and follower else None
 
     @cached_property
@@ -123,6 +123,15 @@ class Views:
             raise ProjectionDamaged("What is projected about a person is not what the record says.")
         return False
 
+    def _compare_once(self, c: Connection, subject_id: UUID, projected: tuple[object, ...]) -> None:
+        compared = self._compared
+        if (
+            compared is not None
+            and not compared.is_known(subject_id, projected)
+            and self._compare(c, subject_id, projected, _portrait)
+        ):
+            compared.note(subject_id, projected)
+
     def _picture(
         self, c: Connection, subject_id: UUID, now: datetime, as_of: datetime | None, as_known_at: datetime | None
     ) -> Picture:
@@ -130,10 +139,7 @@ class Views:
         by_id = {one.holding: one for one in current}
         if as_of is None and as_known_at is None:
             picture = Picture(current, current_recipients(c, subject_id), by_id, now, now)
-            if not self._compared.is_known(subject_id, picture.projected) and self._compare(
-                c, subject_id, picture.projected, _portrait
-            ):
-                self._compared.note(subject_id, picture.projected)
+            self._compare_once(c, subject_id, picture.projected)
             return picture
         self._compare(c, subject_id, current, held_by)
         at = as_of or as_known_at or now
