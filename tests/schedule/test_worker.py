@@ -31,6 +31,9 @@ class Alone(Leader):
             raise self.answer
         return self.answer
 
+    def await_vacancy(self) -> bool:
+        return True
+
     def acting(self) -> AbstractContextManager[None]:
         return nullcontext()
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -140,7 +140,9 @@ def main() -> int:
         truth = told(store.engine)
         store.engine.database.truncate_wal()
         store.engine.close()
-        verdicts = flip(Path(folder), store.settings.keys, truth, Random(options.seed), options.bits)
+        verdicts = Verdicts(truth)
+        with suppress(KeyboardInterrupt):  # what came so far is told
+            flip(Path(folder), store.settings.keys, verdicts, Random(options.seed), options.bits)
     for came, times in verdicts.came.most_common():
         print(f"{times:6} {came}")  # noqa: T201
     for each in verdicts.silent:
@@ -148,8 +150,7 @@ def main() -> int:
     return 1 if verdicts.silent else 0
 
 
-def flip(folder: Path, keys: Path, truth: Answers, chance: Random, bits: int) -> Verdicts:
-    verdicts = Verdicts(truth)
+def flip(folder: Path, keys: Path, verdicts: Verdicts, chance: Random, bits: int) -> None:
     whole = (folder / "store.db").read_bytes()
     tables = tables_of(folder / "store.db")
     written = [place for place, byte in enumerate(whole) if byte]
@@ -160,7 +161,6 @@ def flip(folder: Path, keys: Path, truth: Answers, chance: Random, bits: int) ->
             shutil.rmtree(kept, ignore_errors=True)
             shutil.copytree(keys, kept)
             verdicts.judge(url, kept, f"{tables.get(place // PAGE + 1, 'a long row')}, byte {place}, bit {bit}")
-    return verdicts
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from engine.stores import COLLECT, CONSENT, document, lift_triggers, times_of
 from forked import Forks, wait_until
 from postgres import on_sqlite
 from sqlalchemy import event, select, text, update
-from whole.flips import flip, made, told
+from whole.flips import Verdicts, flip, made, told
 from whole.stores import ANN, BEN, TRIAL, Store
 
 from lifecycle.engine import Engine, open_engine
@@ -174,10 +174,10 @@ FLIPS = 1_500 if os.environ.get("LIFECYCLE_EXAMPLES") == "soak" else 24
 def test_a_bit_that_the_disk_changed_is_refused_or_changes_no_answer(tmp_path: Path):
     """Of everything that may be asked of two people."""
     store = made(tmp_path)
-    truth = told(store.engine)
+    verdicts = Verdicts(told(store.engine))
     store.engine.database.truncate_wal()
     store.engine.close()
-    verdicts = flip(tmp_path, store.settings.keys, truth, random.Random(8), FLIPS)
+    flip(tmp_path, store.settings.keys, verdicts, random.Random(8), FLIPS)
     assert not verdicts.silent
     assert sum(times for came, times in verdicts.came.items() if came.startswith("refused"))
     assert not any(value in said for said in verdicts.said for value in TRIAL.values())

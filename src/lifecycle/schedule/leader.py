@@ -31,6 +31,10 @@ class Leader(Protocol):
         """Whether this worker may act now; asked before every tick. It takes the lead where nobody has it."""
         ...
 
+    def await_vacancy(self) -> bool:
+        """Wait a while for the lead to be free, while another has it; whether it is."""
+        ...
+
     def acting(self) -> AbstractContextManager[None]:
         """What this thread writes in here is written as the leader, or refused with LeadLost."""
         ...
@@ -48,6 +52,7 @@ class LeaseLeader:
         self._presence: Presence = presence_in(database)
         self._term: Term | None = None
         self._renewed = 0.0
+        self._is_vacant = False  # as it was seen last; whoever takes the lead looks again in the same transaction
         self._one_at_a_time = threading.Lock()
 
     @property
@@ -62,6 +67,12 @@ class LeaseLeader:
             self._forget()
             self._term = self._take()
             return self._term is not None
+
+    def await_vacancy(self) -> bool:
+        with self._database.read() as c:
+            now = leases.standing(c, DUTY)
+        self._is_vacant = now is None or now.is_over(self._lasts) or self._presence.await_end(now.number)
+        return self._is_vacant
 
     @contextmanager
     def acting(self) -> Iterator[None]:
@@ -85,6 +96,10 @@ class LeaseLeader:
                 with suppress(StoreUnavailable), self._database.write("sequencer") as c:
                     leases.give_back(c, term)
 
+    def close(self) -> None:
+        self.step_down()
+        self._presence.close()
+
     def _goes_on(self, term: Term) -> bool:
         with self._database.read() as c:
             now = leases.standing(c, DUTY)
@@ -100,10 +115,9 @@ class LeaseLeader:
         return is_mine
 
     def _take(self) -> Term | None:
-        with self._database.read() as c:
-            now = leases.standing(c, DUTY)
-            if now is not None and not now.is_over(self._lasts) and not self._presence.is_gone(c, now.number):
-                return None
+        if not self._is_vacant and self._is_held():
+            return None
+        self._is_vacant = False  # seen once, taken or lost once
         began = time.monotonic()
         try:
             with self._database.write("sequencer") as c:
@@ -114,6 +128,11 @@ class LeaseLeader:
             self._presence.end()
         self._renewed = began
         return term
+
+    def _is_held(self) -> bool:
+        with self._database.read() as c:
+            now = leases.standing(c, DUTY)
+            return now is not None and not now.is_over(self._lasts) and not self._presence.is_gone(c, now.number)
 
     def _begin(self, c: Connection) -> Term | None:
         term = leases.take(c, DUTY, self._name, self._lasts, self._presence.is_gone)
@@ -139,4 +158,4 @@ def leader_of(database: Database, lasts: timedelta = LEASE) -> Iterator[LeaseLea
     try:
         yield leader
     finally:
-        leader.step_down()
+        leader.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +14,8 @@ from lifecycle.schedule.leader import Leader
 SWEEP_EVERY = timedelta(seconds=60)
 DRAIN_EVERY = timedelta(seconds=1)
 PUBLISH_EVERY = timedelta(seconds=5)
-LOOK_EVERY = timedelta(milliseconds=250)  # at who leads, while standing by
+PAUSE = 0.25  # seconds between two looks at whether this worker still leads
+AFTER_A_FAILURE = 1.0  # seconds
 STANDS_BACK = 5.0  # seconds: long enough for the next look of whoever stands by
 VOUCH_EVERY = timedelta(seconds=60)
 
@@ -54,20 +54,34 @@ class Worker:
         for duty in self._duties:
             at_once = {"next_run_time": datetime.now(UTC)} if duty.waits else {}
             seconds = duty.every.total_seconds()
-            scheduler.add_job(self.tick, "interval", args=[duty], seconds=seconds, id=duty.name, **at_once)
-        scheduler.add_job(self._stand_by, "interval", args=[stop], seconds=LOOK_EVERY.total_seconds(), id="stand by")
+            scheduler.add_job(self._turn, "interval", args=[duty], seconds=seconds, id=duty.name, **at_once)
         self._tick_own()
         scheduler.start()
+        standing_by = threading.Thread(target=self._stand_by, args=[stop], name="stand by", daemon=True)
+        standing_by.start()
         try:
             stop.wait()
         finally:
             scheduler.shutdown(wait=True)
+            standing_by.join()
+
+    def _turn(self, duty: Duty) -> None:
+        """Of whoever stands by no duty has a turn: it waits for the lead, and asks for nothing else."""
+        if self._is_leading:
+            self.tick(duty)
 
     def _stand_by(self, stop: threading.Event) -> None:
-        """Whoever takes over does everything at once, not only when its turn comes."""
-        with suppress(Exception):  # the next tick tells of it
-            if not self._is_leading and not stop.is_set() and self._may_lead():
-                self._tick_own()
+        """Wait for the lead. Whoever takes over does everything at once, not only when its turn comes."""
+        while not stop.is_set():
+            try:
+                if self._is_leading or time.monotonic() < self._back_at:
+                    stop.wait(PAUSE)
+                elif self._leader.await_vacancy() and not stop.is_set():
+                    self._tick_own()
+                    stop.wait(0 if self._is_leading else PAUSE)
+            except Exception as error:  # noqa: BLE001 -- whatever it is, somebody has to lead again
+                self._failed("stand by", error)
+                stop.wait(AFTER_A_FAILURE)
 
     def tick_all(self) -> None:
         """Each once; what waits for others comes last."""
