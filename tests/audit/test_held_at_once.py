@@ -13,7 +13,6 @@ from lives import Town, asks_erasure, consents, corrects, gives, is_held, is_res
 from sqlalchemy import delete, event, select, text, update
 from uuid_utils.compat import uuid7
 
-from lifecycle.audit.at_once import AtOnce
 from lifecycle.audit.views import Views
 from lifecycle.policy.examples import example_policy_text
 from lifecycle.policy.vocabulary import ErasureGround
@@ -33,20 +32,21 @@ FREE_TRIAL = "free-trial"
 
 
 class Reader:
-    """A process that has read before: it knows policy and epoch."""
+    """A process that has read this person before: it knows policy and epoch, and what was compared with the record."""
 
-    def __init__(self, town: Town) -> None:
+    def __init__(self, town: Town, person: UUID) -> None:
         self.town = town
         vault, policies, follower = Vault(EpochKeys(town.folder)), Policies(town.database), town.follower()
         with town.database.read() as c:
             vault.installation(c)
             policies.all(c)
         follower.catch_up()
-        self._at_once = AtOnce(town.database, vault, policies, follower)
         self.views = Views(town.database, vault, policies, town.clock, follower)
+        self.views.holdings(person)
 
     def at_once(self, person: UUID, clear_for: str | None = None) -> Rows | None:
-        return self._at_once.holdings(person, self.town.clock.now(), clear_for)
+        assert self.views.at_once is not None
+        return self.views.at_once.holdings(person, self.town.clock.now(), clear_for)
 
     def the_long_way(self, person: UUID, clear_for: str | None = None) -> Rows:
         return self.views.holdings(person, as_of=self.town.clock.now(), clear_for=clear_for)
@@ -82,7 +82,7 @@ def as_owner(town: Town, table: str, *statements: Any) -> None:
 @pytest.mark.parametrize("clear_for", [None, FREE_TRIAL, "quotation"])
 def test_the_answer_is_that_of_the_long_way(town: Town, clear_for: str | None):
     person = somebody(town)
-    reader = Reader(town)
+    reader = Reader(town, person)
     found = reader.at_once(person, clear_for)
     assert found == reader.the_long_way(person, clear_for)
     assert {row["state"] for row in found} == {"held", "restricted", "erased"}
@@ -93,7 +93,7 @@ def test_the_answer_is_that_of_the_long_way(town: Town, clear_for: str | None):
 
 def test_a_read_asks_seven_questions_however_much_is_held(town: Town):
     person = somebody(town)
-    reader = Reader(town)
+    reader = Reader(town, person)
     assert reader.views.holdings(person)
     sent: list[str] = []
 
@@ -110,7 +110,7 @@ def test_a_read_asks_seven_questions_however_much_is_held(town: Town):
 
 def test_of_whom_nothing_is_recorded_or_followed_yet_the_long_way_tells(town: Town):
     person = somebody(town)
-    reader = Reader(town)
+    reader = Reader(town, person)
     assert reader.at_once(uuid7()) is None
     town.act(person, corrects("name", "Ben"))
     assert reader.at_once(person) is None
@@ -122,7 +122,7 @@ def test_of_whom_nothing_is_recorded_or_followed_yet_the_long_way_tells(town: To
 
 def test_another_s_policy_version_is_read_first(town: Town):
     person = somebody(town)
-    reader = Reader(town)
+    reader = Reader(town, person)
     before = reader.at_once(person)
     town.publish(example_policy_text().replace('version = "1.0"', 'version = "1.1"', 1))
     assert reader.at_once(person) is None
@@ -165,7 +165,7 @@ def of_the_subject_key(town: Town, person: UUID) -> None:
 )
 def test_damage_is_an_error_and_never_looks_like_an_erasure(town: Town, damage: Callable[[Town, UUID], None]):
     person = somebody(town)
-    reader = Reader(town)
+    reader = Reader(town, person)
     assert reader.at_once(person)
     damage(town, person)
     with pytest.raises(Tampered):
@@ -176,7 +176,7 @@ def test_damage_is_an_error_and_never_looks_like_an_erasure(town: Town, damage: 
 
 def test_a_header_that_says_something_else_is_an_error(town: Town):
     person = somebody(town)
-    reader = Reader(town)
+    reader = Reader(town, person)
     with town.database.own() as c:
         rows = c.execute(
             select(event_header.c.version, event_header.c.header).where(event_header.c.stream_id == person)
@@ -195,7 +195,7 @@ def test_a_header_that_says_something_else_is_an_error(town: Town):
 
 def test_a_key_that_is_gone_without_a_record_of_it_takes_the_long_way_which_says_so(town: Town):
     person = somebody(town)
-    reader = Reader(town)
+    reader = Reader(town, person)
     as_owner(town, "data_key", delete(data_key).where(data_key.c.subject_id == person, data_key.c.hid != "record"))
     assert reader.at_once(person) is None
     ErasureJournal(town.folder).create()  # it says nothing of this key, either
@@ -206,7 +206,7 @@ def test_a_key_that_is_gone_without_a_record_of_it_takes_the_long_way_which_says
 
 def test_keys_that_another_process_wrapped_anew_are_read_all_the_same(town: Town):
     person = somebody(town)
-    reader = Reader(town)
+    reader = Reader(town, person)
     before = reader.at_once(person)
     rotated(town)
     assert reader.views.holdings(person) == before
@@ -227,7 +227,7 @@ def rotated(town: Town) -> None:
 
 def test_projections_of_a_newer_program_are_not_read(town: Town):
     person = somebody(town)
-    reader = Reader(town)
+    reader = Reader(town, person)
     newer = update(projection_position).where(projection_position.c.name == "holdings").values(version=99)
     as_owner(town, "projection_position", newer)
     assert reader.at_once(person) is None

@@ -13,9 +13,9 @@ from sqlalchemy import delete, update
 from whole.stores import ACTOR, ANN, BEN, Store
 
 from lifecycle.commands.outcome import Outcome
-from lifecycle.domain.subject.refusals import SubjectErased
 from lifecycle.engine import Engine, open_engine
 from lifecycle.policy.examples import example_policy_text
+from lifecycle.storage.lost_keys import KeyLost
 from lifecycle.storage.tables import event_body
 from lifecycle.vault.sealing import Tampered
 from lifecycle.vault.tables import subject_key
@@ -155,7 +155,7 @@ def test_a_ciphertext_that_was_changed_in_the_store_is_noticed(store: Store, ann
 @on_postgresql
 def test_keys_that_the_store_has_no_more_seal_nothing_more(store: Store, ann: Outcome):
     _lose(store, lambda c: c.execute(delete(subject_key).where(subject_key.c.subject_id == ann.subject)))
-    with pytest.raises(SubjectErased):
+    with pytest.raises(KeyLost):
         store.engine.execute(document("give-consent", "c-later", ANN, **CONSENT | {"purposes": ["quotation"]}))
     assert len(headers_of(store.engine.database, ann.subject)) == 4
 

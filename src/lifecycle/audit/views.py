@@ -84,7 +84,7 @@ class Views:
         self._follower = follower
         self._calendars = calendars
         self._compared = Compared() if database.is_sqlite else None
-        self._at_once = AtOnce(database, vault, policies, follower, self._compared) if vault and follower else None
+        self.at_once = AtOnce(database, vault, policies, follower, self._compared) if vault and follower else None
 
     @cached_property
     def judging(self) -> Judging:
@@ -102,8 +102,8 @@ class Views:
     ) -> list[Json]:
         """What is or was held. Values are masked; `clear_for` a purpose shows those that it may see now."""
         now = self._clock.now()
-        if self._at_once is not None and as_of is None and as_known_at is None:
-            found = self._at_once.holdings(subject_id, now, clear_for)
+        if self.at_once is not None and as_of is None and as_known_at is None:
+            found = self.at_once.holdings(subject_id, now, clear_for)
             if found is not None:
                 return found
         with self._read_about(subject_id) as c:
