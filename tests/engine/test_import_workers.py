@@ -23,7 +23,7 @@ from whole.stores import Store
 from lifecycle.commands.outcome import Outcome
 from lifecycle.domain.streams import is_person_stream
 from lifecycle.engine.documents import Told, carry_out, import_file, told_of
-from lifecycle.engine.import_workers import CannotShare, ImportWorkers, WorkerGone
+from lifecycle.engine.import_workers import CannotShare, ImportWorkers, Opening, WorkerFailed, WorkerGone, _Worker
 from lifecycle.errors import Invalid
 from lifecycle.storage.tables import event_header, stream_head
 
@@ -162,6 +162,15 @@ def test_a_worker_that_was_killed_is_told_of_and_the_import_can_go_on(store: Sto
     assert "import the file again" in told.value.remedy
     assert imported(store, path).counts == {"done": 40}
     assert count_of(store.engine.database, event_header, event_header.c.kind.startswith("personal-data-col")) == 40
+
+
+def test_a_worker_that_cannot_open_the_store_says_why(store: Store, tmp_path: Path):
+    worker = _Worker(Opening(f"sqlite:///{tmp_path / 'gone.db'}", tmp_path, tmp_path, store.engine.calendars))
+    with pytest.raises(WorkerFailed) as told:
+        worker.take()
+    worker.end(at_once=True)
+    assert told.value.message == "The database file cannot be opened."
+    assert told.value.remedy
 
 
 class Sinks:

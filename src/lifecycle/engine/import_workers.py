@@ -218,7 +218,8 @@ def work(pipe: Connection, opening: Opening) -> None:
                 share: Share = pipe.recv()
                 pipe.send(_carried_out(engine, share))
     except LifecycleError as error:
-        pipe.send(Failed(error.message, error.remedy))
+        with suppress(OSError):  # nobody may be there any more
+            pipe.send(Failed(error.message, error.remedy))
     except (EOFError, OSError):
         return
 
