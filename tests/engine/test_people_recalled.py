@@ -70,6 +70,18 @@ def test_a_repeat_is_read_for_and_answered_as_the_first_time(store: Store, ann: 
 
 
 @on_postgresql
+def test_a_value_that_was_read_once_to_be_compared_is_at_hand_the_next_time(store: Store, other: Engine, ann: Outcome):
+    with statements(other.database) as executed:
+        versions = [other.execute(named(f"o-{number}", f"Ann {number}")).version for number in range(3)]
+    assert versions == [5, 6, 7]
+    assert looks(executed) == 2
+    with statements(other.database) as executed:
+        assert other.execute(named("c-equal", "Ann")).outcome == "done"
+    assert (looks(executed), reads(executed)) == (1, 0)
+    assert len(other.read.holdings(ANN)) == 4
+
+
+@on_postgresql
 def test_after_it_was_wrong_a_process_reads_for_a_while(store: Store, other: Engine, ann: Outcome):
     tried = []
     for number in range(8):

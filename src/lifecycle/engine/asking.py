@@ -88,6 +88,7 @@ class Known:
     names: Mapping[Identifier, Names] = field(repr=False)
     spent: Mapping[tuple[str, Names], Spent]
     values: Mapping[UUID, dict[Part, Personal[str]]] = field(repr=False)
+    read: Gathered | None = field(default=None, repr=False)  # what it comes from, if it was read
 
 
 class Snapshot:
@@ -133,6 +134,7 @@ class Snapshot:
             names,
             _spent(c, questions, names, gathered.spent),
             self._values(c, gathered, _to_open(questions, found, states, keys), keys),
+            gathered,
         )
 
     def _whom(
@@ -333,7 +335,7 @@ def _opened(
         index, part = next((i, part) for i, part in enumerate(header.parts) if part.hid == holding)
         ciphertext = gathered.bodies.get((subject_id, version, index))
         values.append(Wanted(keys[subject_id], header.sid, header.n, part, ciphertext))
-    return dict(zip(wanted, gathered.vault.open_values(c, values), strict=True))  # type: ignore[arg-type]
+    return dict(zip(wanted, gathered.vault.open_values(c, values, gathered.data_keys), strict=True))  # type: ignore[arg-type]
 
 
 __all__ = ["Known", "Question", "Snapshot", "attempts_on", "open_sealed", "question_of", "values_to_compare"]

@@ -64,6 +64,7 @@ class Gathered:
     spent: dict[str, datetime] = field(default_factory=dict)
     headers: dict[Place, bytes] = field(default_factory=dict)
     bodies: dict[tuple[UUID, int, int], bytes] = field(default_factory=dict, repr=False)
+    data_keys: dict[tuple[UUID, str], Any] = field(default_factory=dict, repr=False)  # of what was opened
     _was_asked: bool = False
     _streams: set[UUID] = field(default_factory=set)
     _people: set[UUID] = field(default_factory=set)

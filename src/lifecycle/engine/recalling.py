@@ -24,7 +24,7 @@ from lifecycle.engine.asking import Known, Part, Question, values_to_compare
 from lifecycle.engine.deciding import Deciding
 from lifecycle.engine.gathering import Met, Owner
 from lifecycle.engine.person import Person
-from lifecycle.engine.sealed_values import Sealed, sealed_in
+from lifecycle.engine.sealed_values import Sealed, sealed_as_read, sealed_in
 from lifecycle.ledger.envelope import read_header
 from lifecycle.storage.appending import Head
 from lifecycle.storage.idempotency import stranger_stream
@@ -165,6 +165,7 @@ class Recalling:
     def note(self, deciding: Deciding) -> None:
         """People as what was just committed leaves them."""
         rows, sealed = deciding.decided.appending.rows, sealed_in(deciding.decided.appending)
+        read = {} if (gathered := deciding.decided.known.read) is None else sealed_as_read(gathered)
         unsettled = {row["stream_id"] for row in (*rows.pending_erasures, *rows.pending_custody)}
         registered = {row["subject_id"]: row["wrapped"] for row in rows.subject_keys}
         records = {row["subject_id"]: row["wrapped"] for row in rows.data_keys if row["hid"] == RECORD}
@@ -181,7 +182,7 @@ class Recalling:
                     continue
                 if id in unsettled:
                     continue
-                if (now := _left(deciding, person, wrapped, before, sealed.get(id))) is not None:
+                if (now := _left(deciding, person, wrapped, before, [read.get(id), sealed.get(id)])) is not None:
                     self._people[id] = now
             while len(self._people) > AT_MOST:
                 self._people.popitem(last=False)
@@ -197,7 +198,11 @@ def _columns(number: int, rows: Sequence[tuple[Any, ...]]) -> Columns:
 
 
 def _left(
-    deciding: Deciding, person: Person, wrapped: tuple[bytes, bytes], before: _Person | None, new: Sealed | None
+    deciding: Deciding,
+    person: Person,
+    wrapped: tuple[bytes, bytes],
+    before: _Person | None,
+    new: Sequence[Sealed | None],
 ) -> _Person | None:
     """None for whom nothing more is sealed for, and whose record did not go the way it was decided."""
     moves, known, id = deciding.decided.appending.rows.moves, deciding.decided.known, person.subject.id
@@ -208,7 +213,9 @@ def _left(
         return None
     if head.version != person.subject.version:
         return None
-    sealed = new or Sealed({}, {})
+    sealed = Sealed({}, {})
     if before is not None and before.head == was and before.keys.generation == person.keys.generation:
-        sealed = before.sealed if new is None else before.sealed.and_then(new)
+        sealed = before.sealed
+    for more in new:
+        sealed = sealed if more is None else sealed.and_then(more)
     return _Person(person.subject, head, access_head._replace(stored=True), person.keys, wrapped, sealed)

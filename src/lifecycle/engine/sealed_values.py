@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from uuid import UUID
 
+from lifecycle.engine.gathering import Gathered
 from lifecycle.storage.appending import Appending
 
 AT_MOST = 16  # events of one person
@@ -56,4 +57,18 @@ def sealed_in(appending: Appending) -> Mapping[UUID, Sealed]:
     for row in appending.rows.data_keys:
         if (id := row["subject_id"]) in found:
             found[id].keys[row["kid"]] = _Key(row["kid"], row["hid"], row["wrapped"], generation[id])
+    return found
+
+
+def sealed_as_read(read: Gathered) -> Mapping[UUID, Sealed]:
+    """The same of what was opened to be compared with."""
+    found: dict[UUID, Sealed] = {}
+    for (id, kid), row in read.data_keys.items():
+        found.setdefault(id, Sealed({}, {})).keys[kid] = _Key(kid, row.hid, bytes(row.wrapped), row.generation)
+    for (id, version), header in read.headers.items():
+        if id in found:
+            found[id].events[version] = _Event(header, {})
+    for (id, version, part), ciphertext in read.bodies.items():
+        if id in found and version in found[id].events:
+            found[id].events[version].bodies[part] = ciphertext
     return found

@@ -179,14 +179,20 @@ class Vault:
         known = self._known.get(keys.subject_id) if keys is not None else None
         return known[0][2:] if known is not None and known[1] is keys else None
 
-    def open_values(self, db: Connection, wanted: Sequence[Wanted]) -> list[Personal[JsonValue]]:
-        """Open many values of any number of people with one query for their keys."""
-        opened = zip(wanted, self.open_disclosures(db, wanted), strict=True)
+    def open_values(
+        self, db: Connection, wanted: Sequence[Wanted], rows: dict[tuple[UUID, str], Answer] | None = None
+    ) -> list[Personal[JsonValue]]:
+        """Open many values of any number of people with one query for their keys, whose rows are added to `rows`."""
+        opened = zip(wanted, self.open_disclosures(db, wanted, rows), strict=True)
         return [said if isinstance(said, Withheld) else payload_of(said, value.part.hid) for value, said in opened]
 
-    def open_disclosures(self, db: Connection, wanted: Sequence[Wanted]) -> list[bytes | Withheld]:
+    def open_disclosures(
+        self, db: Connection, wanted: Sequence[Wanted], found: dict[tuple[UUID, str], Answer] | None = None
+    ) -> list[bytes | Withheld]:
         """The exact bytes that were sealed, for whoever has to show them to a stranger."""
         rows = self._data_keys(db, wanted)
+        if found is not None:
+            found |= rows
         lacking = [value for value in wanted if _is_lacking(value, rows)]
         stored_only = _in_custody(db, lacking)
         return [
