@@ -609,6 +609,7 @@ def test_stores_of_an_earlier_version_are_told_of_everybody_who_was_final(store:
             c.execute(text(f"DROP TABLE {table}"))
         c.execute(text(IDS_AS_TEXT[c.dialect.name]))
         c.execute(text("CREATE INDEX ix_command_seen_at ON command_seen (at)"))
+        c.execute(text(f"ALTER TABLE event_header ADD COLUMN event_id {'char(32)' if not vault else 'uuid'}"))
         c.execute(text("UPDATE alembic_version SET version_num = '0003'"))
     schema.migrate(store.engine.database)
     with store.engine.database.read() as c:

@@ -15,7 +15,7 @@ from whole.test_damaged import tampered, with_another_shape
 
 from lifecycle.projections.retention_calendar import due
 from lifecycle.schedule.sweep import Swept
-from lifecycle.storage.folding import RecordDamaged
+from lifecycle.storage.failures import RecordDamaged
 from lifecycle.storage.tables import pending_erasure
 from lifecycle.vault.sealing import Tampered
 from lifecycle.vault.tables import data_key, subject_key

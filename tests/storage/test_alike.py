@@ -16,7 +16,7 @@ from lifecycle.domain.catalogue import KINDS, UnknownKind
 from lifecycle.domain.event import Recorded
 from lifecycle.ledger.envelope import b64url, canonical
 from lifecycle.storage import alike
-from lifecycle.storage.folding import RecordDamaged
+from lifecycle.storage.failures import RecordDamaged
 from lifecycle.storage.mapper import as_stored, recorded
 from lifecycle.storage.packing import packed, unpacked
 

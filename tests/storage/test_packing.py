@@ -19,7 +19,7 @@ from lifecycle.domain.event import Recorded
 from lifecycle.ledger.envelope import MalformedHeader, b64url, canonical, read_fact
 from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
-from lifecycle.storage.folding import RecordDamaged
+from lifecycle.storage.failures import RecordDamaged
 from lifecycle.storage.mapper import as_stored, recorded
 from lifecycle.storage.packing import FORM_1, MOST, WORDS_1, form_of, inflated, packed, unpacked
 from lifecycle.storage.tables import event_header

@@ -11,7 +11,7 @@ from sqlalchemy import select, text, update
 from whole.stores import ANN, BEN, Store
 
 from lifecycle.ledger.envelope import canonical
-from lifecycle.storage.folding import RecordDamaged
+from lifecycle.storage.failures import RecordDamaged
 from lifecycle.storage.tables import event_header
 
 SAID = "planted-canary"

@@ -26,7 +26,7 @@ from whole.stores import ANN, BEN, TRIAL, Store
 from lifecycle.engine import Engine, open_engine
 from lifecycle.errors import StoreUnavailable
 from lifecycle.ledger.tables import event_position
-from lifecycle.storage.folding import RecordDamaged
+from lifecycle.storage.failures import RecordDamaged
 from lifecycle.storage.tables import event_header
 from lifecycle.vault.sealing import RECORD, Tampered
 from lifecycle.vault.tables import data_key

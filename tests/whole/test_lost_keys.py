@@ -21,7 +21,7 @@ from lifecycle.engine import open_engine
 from lifecycle.engine.bundling import write_bundle
 from lifecycle.errors import StoreUnavailable
 from lifecycle.storage import journal_seen
-from lifecycle.storage.folding import RecordDamaged
+from lifecycle.storage.failures import RecordDamaged
 from lifecycle.storage.lost_keys import KeyLost
 from lifecycle.storage.tables import event_body
 from lifecycle.vault.journal import JournalEntry
@@ -136,7 +136,7 @@ def test_what_lost_its_key_can_be_ordered_to_be_erased_and_is_erased_then(store:
 
 CHANGES = {
     "holdings": ("UPDATE current_holding SET category = 'company'", lambda store: store.engine.read.holdings(ANN)),
-    "grounds": ("UPDATE current_ground SET purpose = 'quotation'", lambda store: store.engine.read.holdings(ANN)),
+    "grounds": ("UPDATE current_holding SET purpose = 'quotation'", lambda store: store.engine.read.holdings(ANN)),
     "recipients": ("UPDATE recipient_of_holding SET times = times + 4", lambda store: store.engine.read.recipients(ANN)),
     "a keeper": ("DELETE FROM recipient_of_holding", lambda store: store.engine.read.holdings(ANN)),
     "requests": ("UPDATE rights_request SET channel = 'emaim'", lambda store: store.engine.read.requests(ANN)),

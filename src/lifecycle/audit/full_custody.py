@@ -13,7 +13,8 @@ from lifecycle.audit.history import events_of
 from lifecycle.domain.subject.custody import MOVING, in_use, stored_only
 from lifecycle.domain.subject.state import Subject
 from lifecycle.storage.appending import in_chunks
-from lifecycle.storage.folding import RecordDamaged, folded
+from lifecycle.storage.failures import RecordDamaged
+from lifecycle.storage.folding import folded
 from lifecycle.storage.tables import event_header, pending_custody, stream_head
 from lifecycle.vault.tables import custody_key, data_key
 

@@ -17,7 +17,8 @@ from lifecycle.domain.subject.fold import born
 from lifecycle.domain.subject.state import Subject
 from lifecycle.ledger.envelope import b64url, commitment, read_header
 from lifecycle.ledger.tables import event_position, ledger_queue
-from lifecycle.storage.folding import RecordDamaged, folded
+from lifecycle.storage.failures import RecordDamaged
+from lifecycle.storage.folding import folded
 from lifecycle.storage.mapper import recorded
 from lifecycle.storage.tables import event_header, stream_head
 from lifecycle.vault.tables import chunks

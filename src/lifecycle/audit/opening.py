@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from lifecycle.domain.event import Personal, Withheld
 from lifecycle.ledger.envelope import Header, read_header
 from lifecycle.ledger.many_rows import rows_of
-from lifecycle.storage.folding import RecordDamaged
+from lifecycle.storage.failures import RecordDamaged
 from lifecycle.storage.lost_keys import Lacking, explained
 from lifecycle.storage.packing import unpacked
 from lifecycle.vault.sealing import RECORD

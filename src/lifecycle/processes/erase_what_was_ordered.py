@@ -30,7 +30,7 @@ from lifecycle.storage.appending import Appending, Head, load_heads
 from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
 from lifecycle.storage.erasing import Ordered
-from lifecycle.storage.folding import RecordDamaged
+from lifecycle.storage.failures import RecordDamaged
 from lifecycle.storage.idempotency import KEPT
 from lifecycle.storage.policies import Policies
 from lifecycle.storage.tables import event_body

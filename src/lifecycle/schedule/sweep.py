@@ -34,7 +34,8 @@ from lifecycle.storage.appending import Appending, load_heads
 from lifecycle.storage.application import Streams
 from lifecycle.storage.custody_orders import Moving
 from lifecycle.storage.database import Database
-from lifecycle.storage.folding import RecordDamaged, folded
+from lifecycle.storage.failures import RecordDamaged
+from lifecycle.storage.folding import folded
 from lifecycle.storage.policies import Policies
 from lifecycle.storage.uncollected import uncollected
 from lifecycle.vault.sealing import OpenParts, Tampered

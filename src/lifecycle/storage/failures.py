@@ -6,6 +6,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
 from eventsourcing.persistence import IntegrityError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
@@ -23,6 +24,22 @@ class WroteFirst(IntegrityError):
     def __init__(self, table: str = "") -> None:
         super().__init__(f"Somebody else wrote first ({table})." if table else "Somebody else wrote first.")
         self.table = table
+
+
+class RecordDamaged(StoreUnavailable):
+    """A stored event does not fit the record that it stands in. Names its place, nothing of what it says."""
+
+    code = "record-damaged"
+    rule = "what is recorded is never changed"
+    remedy = (
+        "somebody may have changed the database: `lifecycle audit full` finds what no longer matches the log, "
+        "`lifecycle audit replay --re-decide` what nobody can have decided; then restore a backup (docs/operating.md)"
+    )
+
+    def __init__(self, stream_id: UUID, version: int) -> None:
+        super().__init__(f"Event {version} of stream {stream_id} does not fit the record that it stands in.")
+        self.stream_id = stream_id
+        self.version = version
 
 
 READ_ONLY = ("The database is read-only.", "make the file and its folder writable")

@@ -4,33 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import islice
-from uuid import UUID
 
 from lifecycle.domain.event import Recorded
 from lifecycle.domain.subject.fold import fold
 from lifecycle.domain.subject.state import Draft, Subject
-from lifecycle.errors import StoreUnavailable
+from lifecycle.storage.failures import RecordDamaged
 
 UNFIT = (LookupError, TypeError, ValueError, AttributeError)
 """What reading or folding an event raises that no program of ours can have written there."""
 
 _AT_ONCE = 256  # events that are read, and then folded: by turns with reading, folding takes half as long again
-
-
-class RecordDamaged(StoreUnavailable):
-    """A stored event does not fit the record that it stands in. Names its place, nothing of what it says."""
-
-    code = "record-damaged"
-    rule = "what is recorded is never changed"
-    remedy = (
-        "somebody may have changed the database: `lifecycle audit full` finds what no longer matches the log, "
-        "`lifecycle audit replay --re-decide` what nobody can have decided; then restore a backup (docs/operating.md)"
-    )
-
-    def __init__(self, stream_id: UUID, version: int) -> None:
-        super().__init__(f"Event {version} of stream {stream_id} does not fit the record that it stands in.")
-        self.stream_id = stream_id
-        self.version = version
 
 
 def folded(subject: Subject | None, events: Iterable[Recorded]) -> Subject | None:

@@ -12,7 +12,6 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
-from lifecycle.domain.subject.events import ErasureOrdered
 from lifecycle.errors import StoreUnavailable
 from lifecycle.ledger.envelope import read_header
 from lifecycle.storage.tables import event_header
@@ -60,6 +59,8 @@ def explained_wholly(c: Connection, vault: Vault, person: UUID) -> None:
 
 def _ordered(c: Connection, person: UUID) -> tuple[bool, set[str]]:
     """Whether it was ordered that the person goes altogether, and which holdings were to go."""
+    from lifecycle.domain.subject.events import ErasureOrdered  # noqa: PLC0415 -- a start does without facts
+
     head, whole, holdings = event_header.c, False, set[str]()
     orders = select(head.header).where(head.stream_id == person, head.kind == ErasureOrdered.kind)
     for header in c.execute(orders).scalars():

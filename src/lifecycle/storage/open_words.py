@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, select
 
 from lifecycle.ledger.envelope import read_header
-from lifecycle.storage.folding import RecordDamaged
+from lifecycle.storage.failures import RecordDamaged
 from lifecycle.storage.tables import event_body, event_header
 from lifecycle.vault.sealing import RECORD, open_part
 

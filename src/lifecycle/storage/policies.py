@@ -15,7 +15,7 @@ from lifecycle.policy.model import Policy
 from lifecycle.policy.recalling import recall_policy
 from lifecycle.policy.succession import in_force
 from lifecycle.storage.database import Database
-from lifecycle.storage.folding import RecordDamaged
+from lifecycle.storage.failures import RecordDamaged
 from lifecycle.storage.open_words import open_words
 from lifecycle.storage.tables import stream_head
 
