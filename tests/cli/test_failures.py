@@ -216,8 +216,20 @@ def test_a_reader_that_goes_away_ends_the_program_quietly(door: Door):
     assert said == ""
 
 
+def _hear_interruptions() -> None:
+    """A shell has what it starts in the background ignore them, and so whatever that starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interruption_by_the_keyboard_ends_quietly(door: Door):
-    running = door.process("apply", "-", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    running = door.process(
+        "apply",
+        "-",
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=_hear_interruptions,
+    )
     assert running.stdin is not None
     assert running.stdout is not None
     running.stdin.write(jsonl(consent(at=None)))
