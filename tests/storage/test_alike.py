@@ -62,6 +62,16 @@ def read_before(kind: str) -> int:
     return len(alike._known)
 
 
+def is_read_as_in_full(there: bytes) -> None:
+    try:
+        full = in_full(there)
+    except RecordDamaged:
+        with pytest.raises(RecordDamaged):
+            read(there)
+    else:
+        assert read(there) == full
+
+
 @pytest.mark.parametrize("kind", ALIKE)
 def test_an_event_that_says_the_same_at_another_time_is_that_event_at_that_time(kind: str):
     assert read_before(kind) == 1
@@ -126,13 +136,7 @@ def test_what_no_program_of_ours_writes_is_not_taken_for_the_same(kind: str, goo
     whole = header(kind).decode()
     assert good in whole
     there = packed(whole.replace(good, changed, 1).encode())
-    try:
-        full = in_full(there)
-    except RecordDamaged:
-        with pytest.raises(RecordDamaged):
-            read(there)
-    else:
-        assert read(there) == full
+    is_read_as_in_full(there)
 
 
 @pytest.mark.parametrize("kind", ALIKE)
@@ -140,13 +144,7 @@ def test_behind_a_form_that_is_known_digests_too_few_or_too_many_are_read_as_in_
     read_before(kind)
     good = packed(header(kind))
     for there in (good[:-1], good[:-20], good + b"\0"):
-        try:
-            full = in_full(there)
-        except RecordDamaged:
-            with pytest.raises(RecordDamaged):
-                read(there)
-        else:
-            assert read(there) == full
+        is_read_as_in_full(there)
 
 
 def test_kinds_that_say_alike_have_no_field_of_one_person_s():
