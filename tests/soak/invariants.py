@@ -3,25 +3,51 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from audit.oracle import over
-from engine.stores import headers_of
 from projections.tables import everything
 from soak.load import PLAIN
 from sqlalchemy import func, select
 
 from lifecycle.engine import Engine
+from lifecycle.ledger.envelope import read_header
 from lifecycle.storage.tables import event_header, pending_erasure
 from lifecycle.vault.tables import data_key
 
+T = TypeVar("T")
 TOGETHER = 500
 SWEPT_EACH = timedelta(days=3)
 """A day of the simulated clock passes between two sweeps; a sweep that lasts makes it a little more."""
+
+
+class Happened(NamedTuple):
+    kind: str
+    at: datetime
+    holdings: tuple[str, ...]  # that an erasure was ordered of
+
+
+Records = dict[UUID, list[Happened]]
+
+
+def records_of(engine: Engine) -> Records:
+    """Everybody's, read in one go: one question a person took longer than all checks together."""
+    records: Records = defaultdict(list)
+    columns = (event_header.c.stream_id, event_header.c.kind, event_header.c.header)
+    everyone = select(*columns).order_by(event_header.c.stream_id, event_header.c.version)
+    with engine.database.read("eraser") as c:
+        for stream, kind, packed in c.execution_options(yield_per=TOGETHER).execute(everyone):
+            header = read_header(bytes(packed))
+            erased = tuple(header.data["holdings"]) if kind == "erasure-ordered/1" else ()
+            records[stream].append(Happened(kind, header.at, erased))
+    return records
 
 
 def acknowledged(folder: Path) -> Iterator[dict[str, Any]]:
@@ -30,12 +56,12 @@ def acknowledged(folder: Path) -> Iterator[dict[str, Any]]:
             yield from map(json.loads, lines)
 
 
-def nothing_is_lost(engine: Engine, folder: Path) -> tuple[int, list[str]]:
+def nothing_is_lost(engine: Engine, folder: Path, records: Records) -> tuple[int, list[str]]:
     """Every acknowledged command is sent again: it must be known by its id. Returns how many, and which were lost."""
     lost: list[str] = []
     count = 0
     batch: list[dict[str, Any]] = []
-    kinds: dict[str, list[str]] = {}  # of each person's record
+    kinds = {stream: {each.kind for each in record} for stream, record in records.items()}
 
     def ask() -> None:
         for said, outcome in zip(batch, engine.execute_many([each["document"] for each in batch]), strict=True):
@@ -45,12 +71,10 @@ def nothing_is_lost(engine: Engine, folder: Path) -> tuple[int, list[str]]:
         batch.clear()
 
     for said in acknowledged(folder):
-        subject = said["subject"]
-        if subject not in kinds:
-            kinds[subject] = [header.kind for header in headers_of(engine.database, UUID(subject))]
-        if missing := [kind for kind in said["events"] if kind not in kinds[subject]]:
+        happened = kinds.get(UUID(said["subject"]), set())
+        if missing := [kind for kind in said["events"] if kind not in happened]:
             lost.append(f"{said['document']['id']}: {missing}")
-        if "erasure-ordered/1" in kinds[subject]:
+        if "erasure-ordered/1" in happened:
             continue  # who came back after an erasure is somebody else: of the earlier life the record was asked
         count += 1
         batch.append(said)
@@ -60,7 +84,7 @@ def nothing_is_lost(engine: Engine, folder: Path) -> tuple[int, list[str]]:
     return count, lost
 
 
-def gone_in_time(engine: Engine, folder: Path) -> tuple[int, list[str]]:
+def gone_in_time(engine: Engine, folder: Path, records: Records) -> tuple[int, list[str]]:
     """Those of whom one thing was collected: when was it erased, and when does the oracle say? Returns the wrong ones."""
     wrong: list[str] = []
     seen = 0
@@ -68,9 +92,9 @@ def gone_in_time(engine: Engine, folder: Path) -> tuple[int, list[str]]:
         if said["document"]["command"] != "collect" or not said["document"]["subject"]["ref"].startswith("import-"):
             continue
         seen += 1
-        headers = headers_of(engine.database, UUID(said["subject"]))
-        collected = next(each.at for each in headers if each.kind == "personal-data-collected/1")
-        erased = [each.at for each in headers if each.kind == "erasure-ordered/1" and each.data["holdings"]]
+        record = records[UUID(said["subject"])]
+        collected = next(each.at for each in record if each.kind == "personal-data-collected/1")
+        erased = [each.at for each in record if each.holdings]
         due = over(collected, 20, 0)
         if not _fits(erased, due, engine.clock.now()):
             wrong.append(f"{said['document']['id']}: due {due}, erased {erased}")
@@ -83,18 +107,29 @@ def _fits(erased: list[datetime], due: datetime, now: datetime) -> bool:
     return len(erased) == 1 and due <= erased[0] < due + SWEPT_EACH
 
 
+def _said(what: str, check: Callable[[], T]) -> T:
+    """Progress, on the error stream: some checks take minutes."""
+    begun = time.monotonic()
+    found = check()
+    print(f"{what}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)  # noqa: T201
+    return found
+
+
 def checks(engine: Engine, folder: Path) -> dict[str, Any]:
     """Each invariant by name, with what was found against it: empty is good."""
-    engine.sweep()
-    engine.publish()
+    _said("the last sweep", engine.sweep)
+    _said("published", engine.publish)
     followed = everything(engine.database)
-    engine.follower.rebuild()
-    known, lost = nothing_is_lost(engine, folder)
-    plain, wrong = gone_in_time(engine, folder)
+    _said("projections made anew", engine.follower.rebuild)
+    differ = _said("compared", lambda: everything_but_positions(followed, everything(engine.database)))
+    records = _said("everybody's record", lambda: records_of(engine))
+    known, lost = _said("asked again", lambda: nothing_is_lost(engine, folder, records))
+    plain, wrong = gone_in_time(engine, folder, records)
     with engine.database.read() as c:
         pending = c.execute(select(func.count()).select_from(pending_erasure)).scalar_one()
     engine.publish()
-    audited = engine.log.audit(engine.clock.now(), engine.vault)
+    audited = _said("audited", lambda: engine.log.audit(engine.clock.now(), engine.vault))
+    faults = _said("the log's files", lambda: engine.log.faults(engine.clock.now(), deep=True))
     return {
         "acknowledged commands asked again": known,
         f"people with one collection for {PLAIN} looked at": plain,
@@ -104,10 +139,10 @@ def checks(engine: Engine, folder: Path) -> dict[str, Any]:
             "still due": [str(each) for each in engine.due()][:5],
             "erasures that hang": pending,
             "audit": [str(each) for each in audited.findings][:5],
-            "ledger": engine.log.faults(engine.clock.now(), deep=True)[:5],
-            "projections differ": everything_but_positions(followed, everything(engine.database)),
+            "ledger": faults[:5],
+            "projections differ": differ,
             "lag": [row["name"] for row in engine.follower.status() if row["lag"]],
-            "keys of the erased": keys_of_the_erased(engine),
+            "keys of the erased": keys_of_the_erased(engine, records),
         },
         "events": audited.events,
         "leaves": audited.leaves,
@@ -118,19 +153,10 @@ def everything_but_positions(one: dict[str, Any], other: dict[str, Any]) -> list
     return sorted(name for name in one if one[name] != other[name])
 
 
-def keys_of_the_erased(engine: Engine) -> int:
+def keys_of_the_erased(engine: Engine, records: Records) -> int:
     """Data keys of holdings whose erasure was ordered."""
     with engine.database.read("eraser") as c:
-        ordered = c.execute(
-            select(event_header.c.stream_id).where(event_header.c.kind == "erasure-ordered/1").distinct()
-        )
-        people = [row.stream_id for row in ordered]
         keys = {(row.subject_id, row.hid) for row in c.execute(select(data_key.c.subject_id, data_key.c.hid))}
-    erased = {
-        (person, holding)
-        for person in people
-        for header in headers_of(engine.database, person)
-        if header.kind == "erasure-ordered/1"
-        for holding in header.data["holdings"]
-    }
-    return len(keys & erased)
+    return len(
+        keys & {(person, holding) for person, record in records.items() for each in record for holding in each.holdings}
+    )

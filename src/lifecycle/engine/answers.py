@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from lifecycle.commands.outcome import Outcome, RequestTold
 from lifecycle.domain.decision import Decision
@@ -19,6 +19,11 @@ from lifecycle.storage.idempotency import Seen
 from lifecycle.storage.tables import event_header
 
 column = event_header.c
+LED_TO = (  # written out once: a file that is imported again asks it for each of its lines
+    select(column.header)
+    .where(column.stream_id == bindparam("stream"), column.version.between(bindparam("first"), bindparam("last")))
+    .order_by(column.version)
+)
 
 
 class NotRead(Refused):
@@ -91,11 +96,7 @@ def again(c: Connection, id: str, seen: Seen) -> Outcome:
             id, person, seen.last_version, tuple(Effect.model_validate(each) for each in told.get("effects", ()))
         )
     last = seen.first_version if seen.outcome == "refused" else seen.last_version
-    rows = c.execute(
-        select(column.header)
-        .where(column.stream_id == stream, column.version.between(seen.first_version, last))
-        .order_by(column.version)
-    )
+    rows = c.execute(LED_TO, {"stream": stream, "first": seen.first_version, "last": last})
     headers = [read_header(row.header) for row in rows]
     if seen.outcome == "refused":
         return _refused_again(id, person, seen.last_version, headers[0].data, told.get("message"))
