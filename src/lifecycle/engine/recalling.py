@@ -6,7 +6,6 @@ decision that comes to nothing unless the database has the very same bytes.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -30,11 +29,11 @@ from lifecycle.storage.appending import Head
 from lifecycle.storage.idempotency import stranger_stream
 from lifecycle.storage.policies import Policies
 from lifecycle.storage.relied import Columns, Relied
+from lifecycle.storage.remembered import Remembered
 from lifecycle.vault.installation import Names
 from lifecycle.vault.sealing import RECORD, SubjectKeys, payload_of
 from lifecycle.vault.vault import Vault, Wanted, disclosed
 
-AT_MOST = 4_096  # people, of each some 3 kB
 _LONGEST_PAUSE = 64  # batches
 _ASK_MORE = (IdentifierCommand, ReceiveSubject)  # of other names than the one that they are about
 
@@ -127,7 +126,7 @@ class Recalling:
         self._vault = vault
         self._policies = policies
         self._met = met
-        self._people: OrderedDict[UUID, _Person] = OrderedDict()
+        self._people = Remembered[UUID, _Person](events=lambda person: person.subject.version)
         self._lock = Lock()
         self._pause = self._to_pass = 0
 
@@ -142,7 +141,7 @@ class Recalling:
                 names = installation.names(question.named)
                 owner = None if question.identifier is None else self._met.get(names[0][1])
                 id = question.subject_id if owner is None else owner[0]
-                if id is not None and (person := self._people.get(id)) is not None:
+                if id is not None and (person := self._people.peek(id)) is not None:
                     recalled.add(question, names, owner, person)
         return recalled if recalled.questions else None
 
@@ -159,7 +158,7 @@ class Recalling:
     def was_wrong(self, people: Iterable[UUID]) -> None:
         with self._lock:
             for id in people:
-                self._people.pop(id, None)
+                self._people.forget(id)
             self._pause = self._to_pass = min(2 * self._pause + 1, _LONGEST_PAUSE)
 
     def note(self, deciding: Deciding) -> None:
@@ -171,7 +170,8 @@ class Recalling:
         records = {row["subject_id"]: row["wrapped"] for row in rows.data_keys if row["hid"] == RECORD}
         with self._lock:
             for id, person in deciding.people.persons.items():
-                before = self._people.pop(id, None)
+                before = self._people.peek(id)
+                self._people.forget(id)
                 if id in registered:
                     wrapped = registered[id], records[id]
                 elif before is not None and before.keys is person.keys:
@@ -183,9 +183,7 @@ class Recalling:
                 if id in unsettled:
                     continue
                 if (now := _left(deciding, person, wrapped, before, [read.get(id), sealed.get(id)])) is not None:
-                    self._people[id] = now
-            while len(self._people) > AT_MOST:
-                self._people.popitem(last=False)
+                    self._people.put(id, now)
 
 
 @cache
