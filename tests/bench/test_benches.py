@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lifecycle.bench import lives, reading, synthetic
+from lifecycle.bench import importing, lives, reading, synthetic
 from lifecycle.bench.registry import BENCHES, TooSmall, run
 from lifecycle.bench.stores import Place
 from lifecycle.bench.workload import people
@@ -26,14 +26,14 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     return Place(tmp_path, request.getfixturevalue("postgresql").url("postgres"))
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def few_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A measurement that nobody reads need not be steady."""
+    """A measurement that nobody reads need not be steady, nor its processes warm."""
     monkeypatch.setattr(reading, "TIMES", 10)
     monkeypatch.setattr(reading, "CLEAR", 5)
+    monkeypatch.setattr(importing, "BATCH", SMALL)
 
 
-@pytest.mark.usefixtures("few_times")
 @pytest.mark.parametrize("name", BENCHES)
 def test_a_bench_measures_in_the_shape_that_was_agreed_and_leaves_nothing_behind(place: Place, name: str):
     found = [measured.as_json() for measured in run(name, [place], SMALL, 1)]

@@ -100,17 +100,17 @@ def tried(database: Database, role: Role, statement: str) -> bool:
     return True
 
 
+# Each statement is tried in a transaction of its own and taken back, so one store will do for all of them.
 @on_postgresql
 @pytest.mark.parametrize("role", MAY)
-@pytest.mark.parametrize("statement", EVERYTHING)
-def test_a_role_may_do_its_own_work_and_nothing_else(lived: tuple[Database, UUID], role: Role, statement: str):
-    assert tried(lived[0], role, statement) is (statement in MAY[role])
+def test_a_role_may_do_its_own_work_and_nothing_else(lived: tuple[Database, UUID], role: Role):
+    may = {statement for statement in EVERYTHING if tried(lived[0], role, statement)}
+    assert may == set(MAY[role])
 
 
 @on_sqlite
-@pytest.mark.parametrize("statement", [*NEVER, *UNLESS_ORDERED])
-def test_a_trigger_refuses_what_was_not_ordered(lived: tuple[Database, UUID], statement: str):
-    assert not tried(lived[0], "writer", statement)
+def test_a_trigger_refuses_what_was_not_ordered(lived: tuple[Database, UUID]):
+    assert [it for it in (*NEVER, *UNLESS_ORDERED) if tried(lived[0], "writer", it)] == []
 
 
 @on_sqlite
