@@ -9,9 +9,10 @@ import shutil
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -130,21 +131,55 @@ def killed(store: Store, forks: Forks, tmp_path: Path) -> Killed:
     return Killed(store, forks, tmp_path / "lot")
 
 
+@pytest.fixture
+def another(
+    kind_of_database: str, request: pytest.FixtureRequest, forks: Forks, tmp_path: Path
+) -> Callable[[], AbstractContextManager[Killed]]:
+    founded = request.getfixturevalue("founded_file" if kind_of_database == "sqlite" else "founded_database")
+    numbers = count(1)
+
+    @contextmanager
+    def made() -> Iterator[Killed]:
+        folder = tmp_path / f"another-{next(numbers)}"
+        folder.mkdir()
+        with founded.store(folder, folder / "keys") as store:
+            yield Killed(store, forks, folder / "lot")
+
+    return made
+
+
 def chosen(moments: list[str]) -> list[str]:
     """After each: what is so before a commit was so after the moment before it. And once before."""
     return [moment for moment in moments if not moment.startswith("before ")] + moments[:1]
 
 
-@pytest.mark.parametrize("name", ACTS)
+WITH_ALL_BEFORE = ("transfer", "hand over")  # each lot is transferred with everybody of the store who came before it
+KILLS_OF_A_STORE = 3
+
+
+@pytest.mark.parametrize("name", [name for name in ACTS if name not in WITH_ALL_BEFORE])
 def test_killed_at_any_step_nothing_is_lost_or_doubled_and_the_next_start_goes_on(killed: Killed, name: str):
-    steps = chosen(killed.moments(name))
     died = 0
-    with_all_before = name in ("transfer", "hand over")  # each lot is transferred with all before it
-    for step in steps[::3] if with_all_before and not SOAKED else steps:
+    for step in chosen(killed.moments(name)):
         died += killed.at(name, step)
         killed.goes_on(name)
     assert died > 1
     killed.is_sound()
+
+
+@pytest.mark.parametrize("name", WITH_ALL_BEFORE)
+def test_killed_at_any_step_of_a_transfer_nothing_is_lost_or_doubled_and_the_next_start_goes_on(
+    killed: Killed, another: Callable[[], AbstractContextManager[Killed]], name: str
+):
+    steps = chosen(killed.moments(name))
+    steps, died = steps if SOAKED else steps[::3], 0
+    for start in range(0, len(steps), KILLS_OF_A_STORE):
+        with another() as one:
+            for step in steps[start : start + KILLS_OF_A_STORE]:
+                died += one.at(name, step)
+                one.goes_on(name)
+            one.is_sound()
+    assert died > 1
 
 
 def test_killed_at_random_moments_nothing_is_lost_or_doubled_and_the_next_start_goes_on(killed: Killed):
