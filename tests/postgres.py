@@ -44,34 +44,56 @@ _SHAPE = """
               FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
              WHERE nspname !~ '^(pg_|information_schema|projection)' AND relkind IN ('r', 'i', 'S', 'v'))
 """
-_EMPTY = """
+_DROP_PROJECTIONS = """
 DO $$
 DECLARE it record;
 BEGIN
     FOR it IN SELECT schemaname, tablename FROM pg_tables WHERE schemaname = 'projection' LOOP
         EXECUTE format('DROP TABLE %I.%I CASCADE', it.schemaname, it.tablename);
     END LOOP;
-    FOR it IN SELECT schemaname, tablename FROM pg_tables
-               WHERE schemaname IN ('public', 'vault') AND tablename <> 'alembic_version' LOOP
-        EXECUTE format('DELETE FROM %I.%I', it.schemaname, it.tablename);
-    END LOOP;
 END $$
 """
 _SHAPE_OF_PROJECTIONS = "SELECT array_agg(tablename ORDER BY tablename) FROM pg_tables WHERE schemaname = 'projection'"
-_EMPTY_WITH_PROJECTIONS = """
-DO $$
-DECLARE it record;
-BEGIN
-    FOR it IN SELECT schemaname, tablename FROM pg_tables
-               WHERE schemaname IN ('public', 'vault', 'projection') AND tablename <> 'alembic_version' LOOP
-        EXECUTE format('DELETE FROM %I.%I', it.schemaname, it.tablename);
-    END LOOP;
-END $$
-"""
 _TABLES = """
 SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
  WHERE schemaname IN ('public', 'vault', 'projection') AND tablename <> 'alembic_version' ORDER BY 1
 """
+
+
+class Keepers:
+    """A session in each database that is used again, for whoever empties it: a new one for each test, with all that it
+    has to learn of the tables, took as long as the rest."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._open: dict[str, psycopg.Connection] = {}
+
+    def alone(self, name: str) -> psycopg.Connection:
+        """Nobody else is in that database any more."""
+        try:
+            c = self._open.get(name) or self._connect(name)
+            c.execute(_END_OTHERS)
+        except psycopg.OperationalError:  # the test ended it too, or dropped the database and made another
+            self.leave(name)
+            c = self._connect(name)
+            c.execute(_END_OTHERS)
+        return c
+
+    def empty(self, name: str) -> None:
+        """Delete all rows, by a function of that session, which plans it once."""
+        c = self._open[name]
+        if c.execute("SELECT to_regprocedure('pg_temp.emptied()')").fetchone() == (None,):
+            deletes = "".join(f"DELETE FROM {table};" for (table,) in c.execute(_TABLES))
+            c.execute(f"CREATE FUNCTION pg_temp.emptied() RETURNS void LANGUAGE plpgsql AS $$ BEGIN {deletes} END $$")
+        c.execute("SELECT pg_temp.emptied()")
+
+    def leave(self, name: str) -> None:
+        if name in self._open:
+            self._open.pop(name).close()
+
+    def _connect(self, name: str) -> psycopg.Connection:
+        self._open[name] = psycopg.connect(self._dsn, dbname=name, autocommit=True)
+        return self._open[name]
 
 
 class Server:
@@ -80,6 +102,7 @@ class Server:
     def __init__(self, dsn: str, template: str) -> None:
         self.dsn = dsn
         self.template = template
+        self.keepers = Keepers(dsn)
         self._spare: list[str] = []
         self._shape: tuple[object, ...] | None = None
 
@@ -108,11 +131,15 @@ class Server:
             if migrated and self._emptied(name):
                 self._spare.append(name)
             else:
-                self.run("DROP DATABASE {} WITH (FORCE)", name)
+                self.drop(name)
 
     def drop_spares(self) -> None:
         while self._spare:
-            self.run("DROP DATABASE {} WITH (FORCE)", self._spare.pop())
+            self.drop(self._spare.pop())
+
+    def drop(self, name: str) -> None:
+        self.keepers.leave(name)
+        self.run("DROP DATABASE {} WITH (FORCE)", name)
 
     def _create(self, migrated: bool) -> str:
         return self.copy(self.template if migrated else "template0")
@@ -124,11 +151,11 @@ class Server:
 
     def _emptied(self, name: str) -> bool:
         """Empty it, unless the test changed more than rows."""
-        with psycopg.connect(self.dsn, dbname=name, autocommit=True) as c:
-            c.execute(_END_OTHERS)
-            if c.execute(_SHAPE).fetchone() != self._shape:
-                return False
-            c.execute(_EMPTY)
+        c = self.keepers.alone(name)
+        if c.execute(_SHAPE).fetchone() != self._shape:
+            return False
+        c.execute(_DROP_PROJECTIONS)
+        self.keepers.empty(name)
         return True
 
     def run(self, statement: str, *names: str) -> None:
@@ -169,19 +196,19 @@ class Copies:
             if self._is_as_before(name):
                 self._spare.append(name)
             else:
-                self._server.run("DROP DATABASE {} WITH (FORCE)", name)
+                self._server.drop(name)
 
     def drop(self) -> None:
         for name in (*self._spare, self._first):
-            self._server.run("DROP DATABASE {} WITH (FORCE)", name)
+            self._server.drop(name)
 
     def _is_as_before(self, name: str) -> bool:
         """Put the rows back, unless the test changed more than rows."""
-        with psycopg.connect(self._server.dsn, dbname=name) as c:
-            c.execute(_END_OTHERS)
-            if self._shape_of(c) != self._shape:
-                return False
-            c.execute(_EMPTY_WITH_PROJECTIONS)
+        c = self._server.keepers.alone(name)
+        if self._shape_of(c) != self._shape:
+            return False
+        with c.transaction():
+            self._server.keepers.empty(name)
             for table, rows in self._rows.items():
                 with c.cursor().copy(f"COPY {table} FROM STDIN (FORMAT binary)") as into:
                     into.write(rows)

@@ -29,6 +29,7 @@ def copied(store: Store, request: pytest.FixtureRequest, folder: Path) -> Iterat
     else:
         server: Server = request.getfixturevalue("postgresql")
         name, copy = str(make_url(url).database), f"lifecycle_copy_{uuid4().hex}"
+        server.keepers.leave(name)
         server.run("CREATE DATABASE {} TEMPLATE {}", copy, name)
     store.engine = open_engine(url, keys=store.settings.keys)
     yield
