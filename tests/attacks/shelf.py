@@ -74,10 +74,10 @@ class Schemas:
         self._run(_KEEP.format(name=name))
 
     def put_back(self, name: str, folder: Path) -> str:
-        self._run(_END_OTHERS)
-        self._run(_PUT_BACK.format(name=name))
+        self._run(_END_OTHERS, _PUT_BACK.format(name=name))
         return self._url
 
-    def _run(self, statement: str) -> None:
+    def _run(self, *statements: str) -> None:
         with psycopg.connect(self._dsn, dbname=self._name, autocommit=True) as c:
-            c.execute(statement)
+            for statement in statements:
+                c.execute(statement)

@@ -101,8 +101,8 @@ class Street:
 
 
 @pytest.fixture
-def street(empty_database_url: str, keys: Path) -> Iterator[Street]:
-    store = Store(empty_database_url, keys, POLICY_TEXT)
+def street(database_url: str, keys: Path) -> Iterator[Street]:
+    store = Store(database_url, keys, POLICY_TEXT)
     yield Street(store)
     store.engine.close()
 

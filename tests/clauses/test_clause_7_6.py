@@ -45,8 +45,8 @@ def test_clause_7_6_a_request_over_lunar_new_year_is_answered_within_fifteen_wor
     assert limit["version"]
 
 
-def test_clause_7_6_by_china_s_calendar_weekends_are_worked_for_the_holiday(empty_database_url: str, keys: Path):
-    store = Store(empty_database_url, keys, BY_CHINA)
+def test_clause_7_6_by_china_s_calendar_weekends_are_worked_for_the_holiday(database_url: str, keys: Path):
+    store = Store(database_url, keys, BY_CHINA)
     assert str(receive(store, "2026-02-09T10:00:00").request.due_on) == "2026-03-06"  # type: ignore[union-attr]
     other = receive(store, "2026-12-21T10:00:00", subject=ANN)
     assert other.request is not None
@@ -261,9 +261,9 @@ CALENDAR = "edition = 1\n[CN]\npublished_to = 2027\nclosed = [2027-01-04]\n"
 
 
 def test_clause_7_6_a_provisional_day_moves_only_by_an_event_when_the_year_is_announced(
-    empty_database_url: str, keys: Path, tmp_path: Path
+    database_url: str, keys: Path, tmp_path: Path
 ):
-    store = Store(empty_database_url, keys, BY_CHINA)
+    store = Store(database_url, keys, BY_CHINA)
     receive(store, "2026-12-21T10:00:00")
     expected = only(store)
     assert expected["provisional"]

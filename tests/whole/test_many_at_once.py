@@ -117,8 +117,8 @@ MONDAY = datetime(2024, 8, 5, 2, tzinfo=UTC)
 
 
 @pytest.fixture
-def settings(empty_database_url: str, keys: Path) -> Settings:
-    return Settings(empty_database_url, keys)
+def settings(database_url: str, keys: Path) -> Settings:
+    return Settings(database_url, keys)
 
 
 def made(settings: Settings, clock: Clock) -> Engine:

@@ -33,12 +33,12 @@ def test_every_interleaving_of_a_seed_ends_alike_and_deletes_when_the_oracle_say
 
 @on_postgresql
 def test_a_seed_ends_on_postgresql_as_it_ends_in_a_file(
-    home: Path, kind_of_database: str, empty_database_url: str, keys: Path, tmp_path: Path
+    home: Path, kind_of_database: str, database_url: str, keys: Path, tmp_path: Path
 ):
     assert kind_of_database == "postgresql"
     seed, days = 5, 60
     (in_a_file,) = lived(Plan.of(seed, days), home, tmp_path, 1)
-    settings = Settings(empty_database_url, keys)
+    settings = Settings(database_url, keys)
     found(settings)
     on_a_server = live(Plan.of(seed, days), 1, settings)
     assert on_a_server.outcomes == in_a_file.outcomes
