@@ -1,7 +1,5 @@
 """The shape of a command: the same models for library, CLI, import file and HTTP."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime

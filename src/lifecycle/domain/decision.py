@@ -1,7 +1,5 @@
 """What a decision is told and what it returns. It asks for nothing: no clock, no store, no chance."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
@@ -42,11 +40,11 @@ class Decision(NamedTuple):
     events: tuple[DomainEvent, ...] = ()
     effects: tuple[Effect, ...] = ()
 
-    def followed_by(self, facts: Iterable[DomainEvent]) -> Decision:
+    def followed_by(self, facts: Iterable[DomainEvent]) -> "Decision":
         more = tuple(facts)
         return Decision((*self.events, *more), self.effects) if more else self
 
-    def telling(self) -> Decision:
+    def telling(self) -> "Decision":
         """The same, with the effects said by the first event that can say them: a repeated answer is rebuilt from
         events (settled rule 10)."""
         if not self.effects:

@@ -1,7 +1,5 @@
 """What every event has: a stored kind, header data that anybody may see, and parts that are sealed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import date, datetime
 from enum import Enum

@@ -1,7 +1,5 @@
 """The facts of the policy's own stream."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import ClassVar
 

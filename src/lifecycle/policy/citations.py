@@ -1,7 +1,5 @@
 """Citations of the law packs: which articles one names, so that each can be looked up in the pack's own table."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated

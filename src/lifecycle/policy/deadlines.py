@@ -1,7 +1,5 @@
 """Until when a request is answered: what the policy promises in working days, and what law allows at most."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta

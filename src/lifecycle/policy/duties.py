@@ -1,7 +1,5 @@
 """What a policy binds the controller to: contacts, legal bases, statutory minimums, rights and clocks."""
 
-from __future__ import annotations
-
 from typing import Annotated, Self
 
 from pydantic import Field, StrictBool, StringConstraints, model_validator

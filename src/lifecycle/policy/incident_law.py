@@ -1,7 +1,5 @@
 """What law asks when data was leaked, changed or lost: who is told, when, until when, and what the notice contains."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 

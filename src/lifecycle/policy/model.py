@@ -1,7 +1,5 @@
 """The processing policy: who may hold what, why, until when and shared with whom, as data."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cached_property, lru_cache
@@ -128,7 +126,7 @@ class Policy(Part):
         """What every event carries: the label and the first sixteen digits of the fingerprint."""
         return f"{self.label}#{self.fingerprint[:16]}"
 
-    def in_language(self, language: str) -> Policy:
+    def in_language(self, language: str) -> "Policy":
         """The same version with its labels in that language, as far as it has them. For people to read, and for
         nothing else: its fingerprint is not the version's."""
         said = next((each for name, each in self.translations.items() if name == language), None)

@@ -1,7 +1,5 @@
 """What an operator knows better than a library about single days: a file, and its faults."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Iterable
 from datetime import date

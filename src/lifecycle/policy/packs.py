@@ -1,7 +1,5 @@
 """Law as data: every number of a jurisdiction with its citation. The format is described in packs/README.md."""
 
-from __future__ import annotations
-
 import tomllib
 from dataclasses import dataclass
 from datetime import date

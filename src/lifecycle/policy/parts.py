@@ -1,7 +1,5 @@
 """What a policy declares: categories, purposes, technologies, trustees, products and systems."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any, Self, TypeVar
 

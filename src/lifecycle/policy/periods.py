@@ -1,7 +1,5 @@
 """How long: periods in whole calendar days or months, counted in the policy's time zone."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
 from typing import Self

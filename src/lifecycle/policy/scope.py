@@ -1,7 +1,5 @@
 """What a consent agreed to, as data, and whether a later version asks for more."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from datetime import date, timedelta
@@ -53,7 +51,7 @@ class ConsentScope(BaseModel):
     counts_from: CountsFrom
     period: Period | None  # None: while the contract lasts
 
-    def is_wider_than(self, other: ConsentScope) -> bool:
+    def is_wider_than(self, other: "ConsentScope") -> bool:
         """Whether this asks for anything to which `other` did not agree."""
         return (
             not set(self.categories) <= set(other.categories)

@@ -1,7 +1,5 @@
 """The facts of an incident's record. Never personal data: who was hit is counted, and their list has a digest."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import ClassVar, Literal
 

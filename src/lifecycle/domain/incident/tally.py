@@ -1,7 +1,5 @@
 """Counting those who were hit: as large as the numbers of categories, however many people there are."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass, field
 from hashlib import sha256

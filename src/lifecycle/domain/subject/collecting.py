@@ -1,7 +1,5 @@
 """Collection: known purpose, no more than necessary, an allowed basis with what it needs, then the fact."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """What is stored only and therefore in custody, who may open it, and what has to be preserved. Clauses 5, 7.3."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple

@@ -1,7 +1,5 @@
 """Storage only: what is added to restriction itself, and the opening of custody."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from typing import ClassVar, Literal
 

@@ -1,7 +1,5 @@
 """What an authority was given about a person, what was withheld from it, and when the person may be told."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

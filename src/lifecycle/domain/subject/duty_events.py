@@ -1,7 +1,5 @@
 """What whoever has a copy was told to do with it, and what it answered. Both go on after the person is erased."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import ClassVar, Literal
 

@@ -1,7 +1,5 @@
 """The facts of a person's record, in the order a reader meets them."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from typing import ClassVar, Literal
 

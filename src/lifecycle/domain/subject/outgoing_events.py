@@ -1,7 +1,5 @@
 """The facts of what went to others than trustees, and of what stopped being personal data. Clauses 1.1, 3.1, 8."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from typing import ClassVar
 

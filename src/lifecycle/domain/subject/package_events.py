@@ -1,7 +1,5 @@
 """The facts about access packages: a token was issued for one, and one was made. Policy clause 7.1."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import ClassVar
 

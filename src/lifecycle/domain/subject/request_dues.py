@@ -1,7 +1,5 @@
 """What time brings to requests: a warning, a missed deadline, the end of a pause, a better calendar, forgetting."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import NamedTuple

@@ -4,8 +4,6 @@ What anybody said in words is the sealed value of the request's own id, in each 
 records of the request are over, or with the person. Of somebody erased there are no words.
 """
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from typing import ClassVar, Literal
 

@@ -1,7 +1,5 @@
 """The facts of a revision on a person's record: what a new version of the policy changed for what is held already."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import ClassVar
 

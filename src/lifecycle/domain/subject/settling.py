@@ -4,8 +4,6 @@ Every act that can end a ground is followed by `settle`, and `fall_due` is what 
 as long as its last ground, or as what law or a hold imposes (the law of design.md section 2).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime

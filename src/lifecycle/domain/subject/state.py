@@ -1,7 +1,5 @@
 """What a person's record adds up to. Values are not part of it: only where they are sealed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from dataclasses import fields as dataclass_fields
@@ -180,14 +178,14 @@ class Subject:
     birth_date: str | None = None  # id of the holding that seals it
     erasure: str | None = None  # of the whole person: "ordered", "completed" or "finalised"
 
-    def changed(self, **fields: Any) -> Subject:
+    def changed(self, **fields: Any) -> "Subject":
         """As `dataclasses.replace`, which took seven times as long: every event makes a state or two."""
         copy = object.__new__(Subject)
         copy.__dict__.update(self.__dict__, **fields)
         assert len(copy.__dict__) == _FIELDS, "a state has no such field"
         return copy
 
-    def grown(self, at: datetime) -> Subject:
+    def grown(self, at: datetime) -> "Subject":
         """By one event more, recorded at `at`."""
         return self.changed(version=self.version + 1, begun=self.begun or at, last_event_at=at)
 
@@ -309,7 +307,7 @@ class Subject:
         """Versions of the events that may have sealed parts of this holding, or words of this request."""
         return self.requests[id].told_in if id in self.requests else self.holdings[id].parts
 
-    def with_holdings(self, changed: Iterable[Holding]) -> Subject:
+    def with_holdings(self, changed: Iterable[Holding]) -> "Subject":
         holdings = dict(self.holdings)
         for holding in changed:
             holdings[holding.id] = holding
@@ -341,18 +339,18 @@ class Draft(Subject):
     _quiet: dict[str, tuple[Mapping[str, Holding], datetime]]
 
     @classmethod
-    def of(cls, subject: Subject) -> Draft:
+    def of(cls, subject: Subject) -> "Draft":
         draft = object.__new__(cls)
         draft.__dict__.update(subject.__dict__)
         object.__setattr__(draft, "_quiet", {})
         return draft
 
-    def changed(self, **fields: Any) -> Subject:
+    def changed(self, **fields: Any) -> "Subject":
         self.__dict__.update(fields)
         assert len(self.__dict__) == _FIELDS, "a state has no such field"
         return self
 
-    def grown(self, at: datetime) -> Subject:
+    def grown(self, at: datetime) -> "Subject":
         fields = self.__dict__
         fields["version"] += 1
         fields["last_event_at"] = at
@@ -367,7 +365,7 @@ class Draft(Subject):
             known = self._quiet[purpose] = self.holdings, self._quiet_until(purpose)
         return at < known[1]
 
-    def finished(self) -> Subject:
+    def finished(self) -> "Subject":
         """The state for everybody; the draft is not to be used any more."""
         subject = object.__new__(Subject)
         subject.__dict__.update(self.__dict__)

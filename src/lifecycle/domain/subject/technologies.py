@@ -1,7 +1,5 @@
 """Cookies and similar technologies: what a consent can be about, and what a technology may collect. Policy clause 2."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -42,7 +40,7 @@ class ConsentObject(NamedTuple):
         return self.purpose if self.technology is None else f"{self.purpose}.{self.technology}"
 
     @classmethod
-    def of(cls, key: str) -> ConsentObject:
+    def of(cls, key: str) -> "ConsentObject":
         purpose, _, technology = key.partition(".")
         return cls(purpose, technology or None)
 

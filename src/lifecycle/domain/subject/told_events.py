@@ -1,8 +1,6 @@
 """The facts that a person was told of an incident that hit them, and that the words of a notice went out. Policy
 clauses 3.1b, 3.2, 6, 9.1."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from lifecycle.domain.event import DomainEvent

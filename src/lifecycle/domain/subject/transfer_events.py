@@ -1,7 +1,5 @@
 """The facts about a person whose data goes to another controller, or came from one. Policy clause 3.2; PIPL Art. 22."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any, ClassVar
 

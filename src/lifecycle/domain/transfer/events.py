@@ -1,7 +1,5 @@
 """The facts of a transfer to another controller. Policy clause 3.2; PIPL Art. 22."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 from lifecycle.domain.event import DomainEvent, Personal, words

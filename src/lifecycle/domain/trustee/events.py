@@ -1,7 +1,5 @@
 """The facts of a trustee's record. Policy clause 3.1a."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """The facts of supervising a trustee: what was found and mended, what ended by date, whom it entrusts. Clause 3.1a."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from typing import ClassVar, Literal
 
