@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from lifecycle.engine import Engine
 
 
+COLLECTED_EVERY = 100_000  # new objects, once the store is open
+
+
 @dataclass(slots=True)
 class Here:
     """The options before the command."""
@@ -87,6 +90,7 @@ def opened(context: typer.Context, *, publishing: bool = False) -> Iterator[Engi
     settings = said.settings
     with open_engine(settings.db, keys=settings.keys, ledger=settings.ledger) as engine:
         gc.freeze()  # what is loaded by now stays: the collector need not go through it again and again
+        gc.set_threshold(COLLECTED_EVERY)
         now = instant(said.now, "--now")
         if now is not None:
             engine.move_clock(now)

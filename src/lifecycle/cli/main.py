@@ -16,8 +16,8 @@ from lifecycle.cli.here import Here
 from lifecycle.cli.parts import PARTS, parts_for
 
 DONE, INTERRUPTED = 0, 130
-COLLECTED_EVERY = (
-    100_000  # new objects; the 700 of Python have it look through all modules again and again as they load
+AS_IT_LOADS = (
+    500_000  # new objects until the collector looks; the 700 of Python have it go through all modules again and again
 )
 WITH_A_VALUE = ("--db", "--keys", "--now")
 
@@ -60,7 +60,7 @@ def command_line(name: str | None = None) -> typer.Typer:
 
 def run() -> None:
     """The entry point of the installed command."""
-    gc.set_threshold(COLLECTED_EVERY)
+    gc.set_threshold(AS_IT_LOADS)
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # a plugin would see every value; looking for them takes time
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that lacks a character shows its code
