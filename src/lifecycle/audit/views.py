@@ -14,18 +14,15 @@ from sqlalchemy import Connection
 from lifecycle.audit import records, requests
 from lifecycle.audit.at_once import AtOnce
 from lifecycle.audit.compared import Compared
-from lifecycle.audit.history import events_of, history, state_of
+from lifecycle.audit.history import history, state_of
 from lifecycle.audit.holdings import Picture, shown
 from lifecycle.audit.incidents import incidents_of
 from lifecycle.audit.opening import values_of
 from lifecycle.audit.recipients import named
-from lifecycle.audit.register import Engaged, register
 from lifecycle.audit.trail import trail
 from lifecycle.clock import Clock
-from lifecycle.domain.streams import access_stream_of, trustee_stream
+from lifecycle.domain.streams import access_stream_of
 from lifecycle.domain.subject.state import Subject
-from lifecycle.domain.trustee import trustee as trustees
-from lifecycle.domain.trustee.events import AgreementSigned
 from lifecycle.errors import StoreUnavailable
 from lifecycle.policy.calendars import Calendars
 from lifecycle.policy.countries import STANDARD
@@ -34,14 +31,12 @@ from lifecycle.projections.consents import agreed_by, current_consents
 from lifecycle.projections.duties import Told, all_duties, duties_of, told, told_about
 from lifecycle.projections.held import held_by
 from lifecycle.projections.holdings import current_holdings
-from lifecycle.projections.processing_register import processed_now
 from lifecycle.projections.recipients import current_recipients, given_by
 from lifecycle.projections.requests import all_requests, asked_by, requests_of, whose
 from lifecycle.projections.retention_calendar import due
 from lifecycle.storage.appending import load_heads
 from lifecycle.storage.database import Database
 from lifecycle.storage.following import Follower
-from lifecycle.storage.open_words import open_words
 from lifecycle.storage.policies import Policies
 from lifecycle.vault.vault import Vault
 
@@ -217,13 +212,16 @@ class Views:
 
     def register(self) -> Json:
         """The register of processing activities, as of now."""
+        from lifecycle.audit.register import register  # noqa: PLC0415 -- it knows trustees; most reads are about people
+        from lifecycle.audit.trustees import engaged  # noqa: PLC0415
+        from lifecycle.projections.processing_register import processed_now  # noqa: PLC0415
+
         self._bring_up_all()
         now = self._clock.now()
         with self._read() as c:
             policies = self._policies.all(c)
             named = {name for policy in policies for name in policy.trustees}
-            engaged = {name: _engaged(c, name) for name in named}
-            return register(policies, processed_now(c, now), engaged, now)
+            return register(policies, processed_now(c, now), {name: engaged(c, name) for name in named}, now)
 
     def audit_trail(self, subject_id: UUID | None = None, limit: int = MANY, after: int = -1) -> list[Json]:
         """Who asked what, when and with what outcome, refusals included; of one person or of everybody."""
@@ -310,14 +308,3 @@ class Views:
 def _portrait(subject: Subject) -> tuple[object, ...]:
     """As `Picture.projected`, by the record."""
     return (*held_by(subject), *given_by(subject))
-
-
-def _engaged(c: Connection, name: str) -> Engaged:
-    """A trustee as it stands; what the parties agreed on in words needs no key."""
-    words = open_words(c, trustee_stream(name))
-    events = [event for event, _ in events_of(c, trustee_stream(name))]
-    signed = {
-        each.event.agreement: each.originator_version for each in events if isinstance(each.event, AgreementSigned)
-    }
-    measures = {id: words.get(version, {}).get("measures", "") for id, version in signed.items()}
-    return Engaged(trustees.replay(trustees.Trustee(name), events), measures)

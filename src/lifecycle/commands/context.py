@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lifecycle.domain.decision import Asked
 from lifecycle.domain.event import Personal
 from lifecycle.domain.open_records import Named
 from lifecycle.domain.subject.state import Subject
-from lifecycle.domain.trustee.trustee import Trustee
 from lifecycle.policy.vocabulary import IdentifierType
+
+if TYPE_CHECKING:
+    from lifecycle.domain.trustee.trustee import Trustee
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from importlib import import_module
 from typing import Any
 
 from pydantic import JsonValue
 
 from lifecycle.domain import policy_events
 from lifecycle.domain.event import DomainEvent, Personal, Withheld
-from lifecycle.domain.incident import events as incident_events
 from lifecycle.domain.subject import (
     custody_events,
     duty_events,
@@ -22,9 +22,6 @@ from lifecycle.domain.subject import (
 )
 from lifecycle.domain.subject import events as subject_events
 from lifecycle.domain.subject import transfer_events as subject_transfer_events
-from lifecycle.domain.transfer import events as transfer_events
-from lifecycle.domain.trustee import events as trustee_events
-from lifecycle.domain.trustee import supervision_events
 from lifecycle.errors import LifecycleError
 
 
@@ -46,7 +43,45 @@ def _kinds(*modules: Any) -> dict[str, type[DomainEvent]]:
     return found
 
 
-KINDS: dict[str, type[DomainEvent]] = _kinds(
+_OF_OPEN_RECORDS = {
+    "trustee.events": "trustee-engaged/1 agreement-signed/1 agreement-ended/1 trustee-reviewed/1 trustee-dismissed/1",
+    "trustee.supervision_events": (
+        "trustee-found-wanting/1 finding-remedied/1 remedy-overdue/1 agreement-ending/1 agreement-lapsed/1 "
+        "sub-trustee-approved/1 sub-trustee-reported/1"
+    ),
+    "transfer.events": (
+        "transfer-announced/1 transfer-begun/1 people-skipped/1 handover-prepared/1 transfer-confirmed/1 "
+        "transfer-completed/1 transfer-cancelled/1"
+    ),
+    "incident.events": (
+        "incident-detected/1 incident-assessed/1 affected-counted/1 remedy-taken/1 authority-notified/1 "
+        "subject-notice-begun/1 subjects-notified/1 subject-notice-waived/1 incident-reopened/1 incident-closed/1 "
+        "incident-deadline-missed/1"
+    ),
+}
+"""Module of this room → the kinds that it defines: it is loaded when the first event of one is met."""
+
+
+class Kinds(Mapping[str, type[DomainEvent]]):
+    """All there are. What a person's record consists of is loaded; `loaded` has that and whatever else was met."""
+
+    def __init__(self, *modules: Any, away: Mapping[str, str]) -> None:
+        self.loaded = _kinds(*modules)
+        self._away = {kind: module for module, kinds in away.items() for kind in kinds.split()}
+
+    def __getitem__(self, kind: str) -> type[DomainEvent]:
+        if kind not in self.loaded:
+            self.loaded |= _kinds(import_module(f"lifecycle.domain.{self._away[kind]}"))
+        return self.loaded[kind]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys((*self.loaded, *self._away)))
+
+    def __len__(self) -> int:
+        return len(self.loaded.keys() | self._away)
+
+
+KINDS = Kinds(
     subject_events,
     custody_events,
     outgoing_events,
@@ -54,13 +89,10 @@ KINDS: dict[str, type[DomainEvent]] = _kinds(
     request_events,
     duty_events,
     subject_transfer_events,
-    transfer_events,
     revision_events,
-    trustee_events,
-    supervision_events,
     policy_events,
-    incident_events,
     told_events,
+    away=_OF_OPEN_RECORDS,
 )
 
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
@@ -86,7 +118,7 @@ def decode_sealed(kind: str, data: dict[str, Any], hids: Sequence[str]) -> Domai
 
     Only `Withheld.SEALED` goes past validation, which takes longer over it than over everything else.
     """
-    event_class = KINDS.get(kind)
+    event_class = KINDS.loaded.get(kind)
     if event_class is None or kind in UPCASTS:
         event_class, data = _class_of(kind, data)
     at = data.get("occurred_at")

@@ -13,10 +13,7 @@ from uuid import UUID
 
 from lifecycle.domain.decision import Asked, Decision
 from lifecycle.domain.event import DomainEvent, Recorded
-from lifecycle.domain.incident.incident import Incident
 from lifecycle.domain.streams import incident_stream, transfer_stream, trustee_stream
-from lifecycle.domain.transfer.transfer import Transfer
-from lifecycle.domain.trustee.trustee import Trustee
 from lifecycle.policy.model import Policy
 
 
@@ -45,10 +42,28 @@ class Noun:
     born: Callable[[str], OpenRecord]
 
 
+def _trustee(name: str) -> OpenRecord:
+    from lifecycle.domain.trustee.trustee import Trustee  # noqa: PLC0415 -- most of what is done is about people alone
+
+    return Trustee(name)
+
+
+def _transfer(name: str) -> OpenRecord:
+    from lifecycle.domain.transfer.transfer import Transfer  # noqa: PLC0415
+
+    return Transfer(name)
+
+
+def _incident(name: str) -> OpenRecord:
+    from lifecycle.domain.incident.incident import Incident  # noqa: PLC0415
+
+    return Incident(name)
+
+
 NOUNS: dict[str, Noun] = {
-    "trustee": Noun(trustee_stream, Trustee),
-    "transfer": Noun(transfer_stream, Transfer),
-    "incident": Noun(incident_stream, Incident),
+    "trustee": Noun(trustee_stream, _trustee),
+    "transfer": Noun(transfer_stream, _transfer),
+    "incident": Noun(incident_stream, _incident),
 }
 
 Named = tuple[str, str]  # noun and name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -25,12 +25,14 @@ from sqlalchemy import (
 )
 
 from lifecycle.columns import Instant
-from lifecycle.domain.incident.exposure import OURS, Reach
-from lifecycle.domain.incident.incident import Incident
 from lifecycle.policy.model import Policy
 from lifecycle.projections.holdings import current_holding
-from lifecycle.projections.projection import Change, columns, tables_of_a_projection
+from lifecycle.projections.projection import Change, columns, records_of, tables_of_a_projection
 from lifecycle.projections.recipients import recipient_of_holding
+
+if TYPE_CHECKING:
+    from lifecycle.domain.incident.exposure import Reach
+    from lifecycle.domain.incident.incident import Incident
 
 incident = Table(
     "incident",
@@ -102,16 +104,12 @@ class Incidents:
     tables = (incident, incident_count)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
-        told = [change for change in changes if isinstance(change.record, Incident)]
+        told = list(records_of("incident", changes))
         if not told:
             return
-        c.execute(delete(incident).where(column.stream_id.in_([change.stream_id for change in told])))
-        c.execute(insert(incident), [_row(change) for change in told])
-
-
-def _row(change: Change) -> dict[str, Any]:
-    assert isinstance(change.record, Incident)
-    return {"stream_id": change.stream_id} | columns(standing(change.record), _FIELDS)
+        c.execute(delete(incident).where(column.stream_id.in_([change.stream_id for change, _ in told])))
+        rows = [{"stream_id": change.stream_id} | columns(standing(one), _FIELDS) for change, one in told]
+        c.execute(insert(incident), rows)
 
 
 def standing(record: Incident) -> Standing:
@@ -200,6 +198,8 @@ def _holders(reach: Reach, after: UUID | None) -> Select[Any] | None:
 
 
 def _given(reach: Reach, after: UUID | None) -> Select[Any] | None:
+    from lifecycle.domain.incident.exposure import OURS  # noqa: PLC0415 -- most that follows is about people alone
+
     outside = [reach.scope.store] if reach.scope.store not in (None, *OURS) else []
     names = [name for name in (reach.scope.trustee, *outside) if name is not None]
     if not names:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeAlias
 from uuid import UUID
@@ -114,6 +114,11 @@ def _reads_the_same(before: Subject, after: Subject, fields: Iterable[str]) -> b
         if getattr(before, name) is not getattr(after, name):
             return False
     return True
+
+
+def records_of(noun: str, changes: Iterable[Change]) -> Iterator[tuple[Change, Any]]:
+    """The changes of open records of one sort, each with the record. Their classes are loaded by whoever folds one."""
+    return ((change, change.record) for change in changes if change.named is not None and change.named[0] == noun)
 
 
 def columns(one: object, names: Sequence[str]) -> dict[str, Any]:

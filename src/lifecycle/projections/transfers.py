@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import (
@@ -27,11 +27,12 @@ from sqlalchemy import (
 
 from lifecycle.columns import Instant, insert_of
 from lifecycle.domain.subject.state import Subject
-from lifecycle.domain.transfer.events import PeopleSkipped
-from lifecycle.domain.transfer.transfer import Status, Transfer
 from lifecycle.policy.model import Policy
-from lifecycle.projections.projection import Change, Portrait, rewrite, tables_of_a_projection
+from lifecycle.projections.projection import Change, Portrait, records_of, rewrite, tables_of_a_projection
 from lifecycle.projections.rows import Row
+
+if TYPE_CHECKING:
+    from lifecycle.domain.transfer.transfer import Transfer
 
 metadata = tables_of_a_projection()
 
@@ -91,11 +92,11 @@ class Transfers:
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
         rewrite(c, changes, REACHED)
         rewrite(c, changes, CONCERNED)
-        records = {one.name_id: one for change in changes if isinstance(one := change.record, Transfer)}
+        records = {one.name_id: one for _, one in records_of("transfer", changes)}
         if records:
             c.execute(delete(transfer_standing).where(transfer_standing.c.transfer.in_(list(records))))
             c.execute(insert(transfer_standing), [_standing(record) for record in records.values()])
-        if skipped := [row for change in changes for row in _skipped(change)]:
+        if skipped := [row for change, _ in records_of("transfer", changes) for row in _skipped(change)]:
             c.execute(insert_of(c, transfer_skipped).on_conflict_do_nothing(), skipped)
 
 
@@ -124,6 +125,8 @@ _STANDING = ("transfer", "status", "cause", "announced_at", "skipped", "handed_o
 
 
 def _skipped(change: Change) -> Iterator[dict[str, str]]:
+    from lifecycle.domain.transfer.events import PeopleSkipped  # noqa: PLC0415 -- a change of a transfer has loaded it
+
     for _, recorded in change.events:
         if isinstance(event := recorded.event, PeopleSkipped):
             yield from ({"transfer": event.transfer, "digest": digest} for digest in event.skipped)
@@ -243,5 +246,7 @@ def all_transfers(c: Connection) -> list[Standing]:
 
 def confirmed(c: Connection) -> list[str]:
     """Transfers that the recipient confirmed, and that are not completed here."""
+    from lifecycle.domain.transfer.transfer import Status  # noqa: PLC0415 -- most that follows is about people alone
+
     mine = transfer_standing.c.status == Status.CONFIRMED.value
     return list(c.execute(select(transfer_standing.c.transfer).where(mine)).scalars())

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Boolean, Column, Connection, Date, Integer, Table, Text, delete, insert, select
 
 from lifecycle.columns import Instant
-from lifecycle.domain.trustee.trustee import Trustee
 from lifecycle.policy.model import Policy
-from lifecycle.projections.projection import Change, columns, tables_of_a_projection
+from lifecycle.projections.projection import Change, columns, records_of, tables_of_a_projection
+
+if TYPE_CHECKING:
+    from lifecycle.domain.trustee.trustee import Trustee
 
 _TABLES = tables_of_a_projection()
 
@@ -47,9 +50,8 @@ class Trustees:
     tables = (trustee_record, trustee_agreement)
 
     def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
-        for change in changes:
-            if isinstance(change.record, Trustee):
-                _rewrite(c, change.record)
+        for _, trustee in records_of("trustee", changes):
+            _rewrite(c, trustee)
 
 
 def _rewrite(c: Connection, trustee: Trustee) -> None:

@@ -11,7 +11,7 @@ from lifecycle.commands.document import Name, Shape
 from lifecycle.commands.transfer.naming import TransferCommand, named
 from lifecycle.domain.decision import Decision
 from lifecycle.domain.transfer import transfer
-from lifecycle.domain.transfer.events import Cause
+from lifecycle.domain.transfer.cause import Cause
 
 
 class Recipient(Shape):

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from lifecycle.domain.event import DomainEvent, Personal, words
 from lifecycle.domain.subject.events import Effect, GroundRef
-from lifecycle.domain.transfer.events import Cause
+from lifecycle.domain.transfer.cause import Cause
 
 
 class SubjectTransferNotified(DomainEvent):

@@ -3,8 +3,8 @@
 from typing import ClassVar, Literal
 
 from lifecycle.domain.event import DomainEvent, Personal, words
+from lifecycle.domain.transfer.cause import Cause
 
-Cause = Literal["merger", "division", "dissolution", "bankruptcy"]
 Why = Literal["erased", "nothing-left"]
 
 

@@ -13,6 +13,7 @@ from lifecycle.domain.event import DomainEvent, Personal, Withheld
 from lifecycle.domain.subject.refusals import UnknownPurpose
 from lifecycle.domain.transfer import events as e
 from lifecycle.domain.transfer import refusals as r
+from lifecycle.domain.transfer.cause import Cause
 from lifecycle.policy.model import Policy
 
 PROOF = b"lifecycle/handover-token/v1"
@@ -155,7 +156,7 @@ def announce(
     transfer: Transfer,
     asked: Asked,
     *,
-    cause: e.Cause,
+    cause: Cause,
     name: str | None,
     contact: str | None,
     country: str,
