@@ -7,13 +7,16 @@ that gained a field gets a further one, KIND+FIELD.json.
 from __future__ import annotations
 
 import json
+import pkgutil
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 from scenario import whole
 
+import lifecycle.domain
 from lifecycle.domain.catalogue import KINDS, UPCASTS, UnknownKind, decode, decode_sealed
 from lifecycle.domain.event import DomainEvent, Withheld
 
@@ -43,6 +46,15 @@ def read(example: dict[str, Any]) -> DomainEvent:
 def test_every_kind_has_a_golden_file_and_every_file_a_kind():
     names = {f"{path.stem.partition('+')[0]}.json" for path in STORED}
     assert names == {file_of(kind).name for kind in (*KINDS, *UPCASTS)}
+
+
+def test_every_event_that_a_module_of_the_domain_defines_is_in_the_catalogue():
+    """Modules of open records are loaded when one of their kinds is met, so what they define is said beside them."""
+    defined = set[type[DomainEvent]]()
+    for found in pkgutil.walk_packages(lifecycle.domain.__path__, "lifecycle.domain."):
+        module = import_module(found.name)
+        defined |= {one for one in vars(module).values() if isinstance(one, type) and issubclass(one, DomainEvent)}
+    assert {kind: KINDS[kind] for kind in KINDS} == {one.kind: one for one in defined - {DomainEvent}}
 
 
 @pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
