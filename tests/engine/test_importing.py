@@ -11,7 +11,13 @@ import orjson
 from engine.stores import count_of, document
 from whole.stores import Store
 
+from lifecycle.engine.about_people import AboutPeople
+from lifecycle.engine.asking import Known
+from lifecycle.engine.decided import Decided
+from lifecycle.engine.deciding import Deciding
 from lifecycle.engine.documents import Imported, Reject, import_file
+from lifecycle.engine.person import Batch, Person
+from lifecycle.storage.appending import Appending
 from lifecycle.storage.tables import event_header
 
 TOGETHER = 50
@@ -65,3 +71,19 @@ def test_a_file_that_is_imported_again_answers_as_before_and_doubles_nothing(sto
     events = count_of(store.engine.database, event_header)
     assert imported(store, path).counts == first.counts
     assert count_of(store.engine.database, event_header) == events
+
+
+def there_after(store: Store, path: Path) -> set[type]:
+    """Of what classes there are objects when a file was imported and nobody looked for circles meanwhile."""
+    gc.collect()
+    gc.disable()
+    try:
+        import_file(store.engine, path, rejected=print, batch=TOGETHER)
+        return {type(one) for one in gc.get_objects()}
+    finally:
+        gc.enable()
+
+
+def test_what_a_batch_was_decided_with_goes_when_it_is_let_go_and_waits_for_no_collector(store: Store, tmp_path: Path):
+    there = there_after(store, a_file(tmp_path, 2 * TOGETHER, "lot"))
+    assert there.isdisjoint({Deciding, Decided, AboutPeople, Person, Batch, Appending, Known})

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -17,7 +16,6 @@ from lifecycle.commands.registry import entry_of
 from lifecycle.commands.transfer.receive_subject import ReceiveSubject
 from lifecycle.domain.decision import Decision
 from lifecycle.domain.event import Judged, Recorded
-from lifecycle.domain.open_records import Named
 from lifecycle.domain.streams import access_stream_of
 from lifecycle.domain.subject.custody import moves_keys
 from lifecycle.domain.subject.custody_events import CustodyOpened
@@ -45,7 +43,6 @@ class AboutPeople:
     """Each person is loaded once and grows with the batch."""
 
     decided: Decided
-    open_record: Callable[[Named], Any]
     persons: dict[UUID, Person] = field(default_factory=dict)
     _unknown: dict[object, Person] = field(default_factory=dict, repr=False)
     _losing: set[UUID] = field(default_factory=set, repr=False)  # holdings of theirs are to be destroyed
@@ -55,7 +52,7 @@ class AboutPeople:
         known = self.decided.known
         now, appending = self.decided.now, self.decided.appending
         self._batch = Batch(
-            now, known.installation, appending, dict(known.found), self.open_record, self.decided.calendars
+            now, known.installation, appending, dict(known.found), self.decided.open_record, self.decided.calendars
         )
 
     def decide(self, question: Question, command: SubjectCommand) -> Outcome:

@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -14,6 +15,7 @@ from lifecycle.commands.document import Command
 from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.registry import verb_of
 from lifecycle.domain.event import DomainEvent, Judged
+from lifecycle.domain.open_records import NOUNS, Named
 from lifecycle.domain.subject.events import CommandRefused, ErasureOrdered, IdentifierUnlinked
 from lifecycle.domain.subject.refusals import IdReused, InTheFuture, NoPolicyInForce
 from lifecycle.domain.subject.revising import version_for
@@ -110,7 +112,10 @@ class Decided:
             return Judged(question.cmd, role, label)
         return Judged(question.cmd, role, label, command.actor.id, command.correlation)
 
-    # -- streams without a person ------------------------------------------------------------------------------------
+    # -- records without a person ------------------------------------------------------------------------------------
+
+    def open_record(self, named: Named) -> Any:
+        return self.known.open_records.get(named) or NOUNS[named[0]].born(named[1])
 
     def append_open(self, stream: UUID, event: DomainEvent, judged: Judged) -> int:
         head = self.heads.get(stream) or Head.new(stream, secrets.token_bytes(SID_BYTES))

@@ -15,7 +15,7 @@ from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.policy.publish_policy import PublishPolicy, publish_policy
 from lifecycle.commands.registry import entry_of
 from lifecycle.domain.decision import Asked, Decision
-from lifecycle.domain.open_records import NOUNS, Named, stream_of
+from lifecycle.domain.open_records import Named, stream_of
 from lifecycle.domain.policy_events import PolicyPublished
 from lifecycle.domain.streams import policy_stream
 from lifecycle.engine import answers
@@ -45,7 +45,7 @@ class Deciding:
     people: AboutPeople = field(init=False)
 
     def __post_init__(self) -> None:
-        self.people = AboutPeople(self.decided, self._open_record)
+        self.people = AboutPeople(self.decided)
 
     def decide(self, question: Question) -> Outcome:
         command = question.command
@@ -65,13 +65,13 @@ class Deciding:
         stream = stream_of(command.named)
         if before := self.decided.seen.get((stream, question.cmd)):
             return self.decided.reused(question, before) or self.decided.repeated(question, before)
-        record = self._open_record(command.named)
+        record = self.decided.open_record(command.named)
         if command.expected_version is not None and command.expected_version != record.version:
             return answers.failed(command.id, "conflict", VersionConflict(record.version), record.version)
         try:
             at = self.decided.at(command)
             asked = Asked(at, self.decided.now, self.decided.policy_at(at))
-            decision: Decision = entry_of(command).handle(command, AboutNobody(asked, record, self._open_record))
+            decision: Decision = entry_of(command).handle(command, AboutNobody(asked, record, self.decided.open_record))
         except Refused as refusal:
             self.decided.append_attempt(question, refusal)
             for event in refusal.facts:
@@ -83,9 +83,6 @@ class Deciding:
             record = record.fold(event)
         self.decided.known.open_records[command.named] = record
         return self._accept(question, stream, decision)
-
-    def _open_record(self, named: Named) -> Any:
-        return self.decided.known.open_records.get(named) or NOUNS[named[0]].born(named[1])
 
     def _about_policy(self, question: Question, command: PublishPolicy) -> Outcome:
         stream = policy_stream()
