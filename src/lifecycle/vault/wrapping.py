@@ -7,7 +7,7 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from lifecycle.macs import mac
+from lifecycle.macs import Mac
 from lifecycle.vault.sealing import RECORD, SubjectKeys, b64url, data_key_aad, unwrap, wrap
 from lifecycle.vault.tables import Answer, Row
 
@@ -28,13 +28,21 @@ class EpochSecrets:
     epoch: int
     kek: AESGCM = field(repr=False)
     lookup_key: bytes = field(repr=False)
+    _mac: Mac = field(init=False, repr=False, compare=False)
+    _of_kind: dict[str, Mac] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_mac", Mac(self.lookup_key))
 
     def token(self, kind: str, normalised: str) -> bytes:
-        return mac(mac(self.lookup_key, kind.encode()), normalised.encode())
+        made = self._of_kind.get(kind)
+        if made is None:  # there are a handful of kinds, and a batch of strangers asks a thousand times
+            made = self._of_kind[kind] = Mac(self._mac(kind.encode()))
+        return made(normalised.encode())
 
     def content_mac(self, content: bytes) -> bytes:
         """To tell whether whom nobody knows says the same again; for as long as this epoch lasts."""
-        return mac(self.lookup_key, CONTENT_OF_STRANGERS + b"\x00" + content)
+        return self._mac(CONTENT_OF_STRANGERS + b"\x00" + content)
 
 
 def subject_key_row(secrets: EpochSecrets, keys: SubjectKeys) -> Row:
