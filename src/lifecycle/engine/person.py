@@ -12,13 +12,13 @@ from uuid import UUID
 
 from lifecycle.commands.context import Found
 from lifecycle.domain.decision import Asked
-from lifecycle.domain.event import DomainEvent, Judged, Personal, Withheld
+from lifecycle.domain.event import DomainEvent, Judged, Personal, Recorded, Withheld
 from lifecycle.domain.open_records import Named
 from lifecycle.domain.streams import access_stream_of
 from lifecycle.domain.subject.events import IdentifierLinked, SubjectRegistered
 from lifecycle.domain.subject.fold import fold
 from lifecycle.domain.subject.refusals import SubjectErased
-from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.subject.state import Draft, Subject
 from lifecycle.domain.subject.transfer_events import SubjectReceived
 from lifecycle.domain.trustee.trustee import Trustee
 from lifecycle.engine.erasure_receipts import opens
@@ -147,8 +147,11 @@ class Person:
         if not self.is_known:
             events = (*self._registration(at), *events)
             self._store_keys()
+        draft: Subject = Draft.of(self.subject)
         for event in events:
-            self._place(event, judged)
+            recorded = self._place(event, judged)
+            draft = fold(draft, event, recorded.recorded_at)
+        self.subject = draft.finished() if isinstance(draft, Draft) else draft
         self._index(events)
 
     def _registration(self, at: datetime) -> list[DomainEvent]:
@@ -170,14 +173,14 @@ class Person:
         self.batch.appending.rows.subject_keys.append(self._key_rows.subject_key)
         self.batch.appending.rows.data_keys.append(self._key_rows.data_key)
 
-    def _place(self, event: DomainEvent, judged: Judged) -> None:
+    def _place(self, event: DomainEvent, judged: Judged) -> Recorded:
         keys = self.own_keys()
         head = self.head or Head.new(self.subject.id, keys.sid, keys.generation)
         recorded, self.head = self.batch.appending.append(head, keys, event, judged, self.batch.now)
-        self.subject = fold(self.subject, event, recorded.recorded_at)
         for holding, value in event.values.items():
             if isinstance(value, str):
-                self.values[(holding, self.subject.version)] = value
+                self.values[(holding, recorded.originator_version)] = value
+        return recorded
 
     def append_late(self, events: Sequence[DomainEvent], judged: Judged) -> None:
         """Place facts without words: what may still be told of somebody erased, as no key is left for them, and what
