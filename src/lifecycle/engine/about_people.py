@@ -31,7 +31,7 @@ from lifecycle.engine.decided import Decided, VersionConflict
 from lifecycle.engine.person import Batch, Person
 from lifecycle.errors import Invalid, Refused
 from lifecycle.policy.vocabulary import Role
-from lifecycle.storage.idempotency import KEPT, Seen, stranger_stream
+from lifecycle.storage.idempotency import KEPT, Seen
 
 # By their very classes: `isinstance` asks a model's metaclass, which takes ten times as long.
 _READS = frozenset({PersonalDataRead, CustodyOpened})
@@ -90,8 +90,8 @@ class AboutPeople:
     def _told_strangers(self, question: Question) -> Iterator[tuple[Seen, bytes]]:
         """What this id was answered while nobody had the name, and by which MAC the same content is known."""
         known = self.decided.known
-        for number, (_, token) in enumerate(known.names[question.named]):
-            if told := self.decided.seen.get((stranger_stream(token), question.cmd)):
+        for number, stream in enumerate(known.strangers[question.named]):
+            if told := self.decided.seen.get((stream, question.cmd)):
                 yield told, known.installation.stranger_macs(question.content)[number]
 
     def _is_spent(self, question: Question, person: Person) -> bool:
@@ -240,7 +240,7 @@ class AboutPeople:
         version of the record that it was about."""
         known = self.decided.known
         if not person.is_known:  # under their name, for as long as nobody knows more of them
-            asked_as = stranger_stream(known.names[question.named][0][1])
+            asked_as = known.strangers[question.named][0]
             mac = known.installation.stranger_macs(question.content)[0]
         else:
             asked_as = person.subject.id

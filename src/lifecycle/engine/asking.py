@@ -38,6 +38,7 @@ from lifecycle.vault.vault import Vault, Wanted
 
 Part = tuple[str, int]
 SealedAt = tuple[UUID, str, int]  # person, holding, version
+Strangers = dict[Identifier, list[UUID]]  # where is kept what a name was told while nobody had it
 NOBODY = {b"": ("", "")}  # a token that no identifier has
 
 
@@ -86,6 +87,7 @@ class Known:
     open_records: dict[Named, OpenRecord]
     seen: dict[tuple[UUID, str], Seen]
     names: Mapping[Identifier, Names] = field(repr=False)
+    strangers: Strangers = field(repr=False)
     spent: Mapping[tuple[str, Names], Spent]
     values: Mapping[UUID, dict[Part, Personal[str]]] = field(repr=False)
     read: Gathered | None = field(default=None, repr=False)  # what it comes from, if it was read
@@ -109,7 +111,7 @@ class Snapshot:
         changing = {q.command.named for q in questions if isinstance(q.command, OpenRecordCommand)}
         named = changing.union(*(q.command.reads() for q in questions))
         gathered, before = Gathered(self._vault), (self._vault.remembered, self._policies.remembered)
-        installation, found, names, how_many = self._whom(c, questions, named, now, gathered)
+        installation, found, names, strangers, how_many = self._whom(c, questions, named, now, gathered)
         published = self._policies.all_in(c, how_many)
         people = _people(questions, found)
         if not gathered.has(people) or installation is not before[0] or published is not before[1]:
@@ -117,7 +119,7 @@ class Snapshot:
                 c,
                 _streams_of(people, named, published, now),
                 people,
-                _asked_before(questions, found, names),
+                _asked_before(questions, found, strangers),
                 cmds=_about_people(questions),
             )
         states, records = self._states(c, gathered.heads, people, named, changing)
@@ -132,6 +134,7 @@ class Snapshot:
             records,
             gathered.seen,
             names,
+            strangers,
             _spent(c, questions, names, gathered.spent),
             self._values(c, gathered, _to_open(questions, found, states, keys), keys),
             gathered,
@@ -139,12 +142,13 @@ class Snapshot:
 
     def _whom(
         self, c: Connection, questions: Sequence[Question], named: Iterable[Named], now: datetime, gathered: Gathered
-    ) -> tuple[Installation, Found, Mapping[Identifier, Names], Sequence[Any]]:
-        """The installation's keys as of now, who is meant, by what names, and how many policies there are; in the same
-        message all that has to be known of people who were met under these names before."""
+    ) -> tuple[Installation, Found, Mapping[Identifier, Names], Strangers, Sequence[Any]]:
+        """The installation's keys as of now, who is meant, by what names, where strangers were answered, and how many
+        policies there are; in the same message all that has to be known of people who were met under these names."""
         identifiers = {each for question in questions for each in question.identifiers}
         if (installation := self._vault.remembered) is not None:
             by_token, names = installation.tokens(identifiers), _names(installation, questions)
+            strangers = strangers_of(names)
             supposed = {of: owner for token, of in by_token.items() if (owner := self.people_met.get(token))}
             people = _people(questions, supposed)
             states = {id: state for id in people if (state := self._streams.remembered(id)) is not None}
@@ -152,7 +156,7 @@ class Snapshot:
                 c,
                 _streams_of(people, named, self._policies.remembered, now),
                 people,
-                _asked_before(questions, supposed, names),
+                _asked_before(questions, supposed, strangers),
                 ((subject_id, version) for subject_id, _, version in _to_open(questions, supposed, states, states)),
                 beside=[*installation.asked_for(by_token or NOBODY), HOW_MANY],
                 cmds=_about_people(questions),
@@ -160,10 +164,11 @@ class Snapshot:
             with suppress(EpochChanged):
                 found = installation.found_in(by_token, answers)
                 self.people_met.note((token, found.get(of)) for token, of in by_token.items())
-                return installation, found, names, how_many
+                return installation, found, names, strangers, how_many
         installation = self._vault.installation(c)
         found = installation.find(c, identifiers)
-        return installation, found, _names(installation, questions), ask_together(c, [HOW_MANY])[0]
+        names = _names(installation, questions)
+        return installation, found, names, strangers_of(names), ask_together(c, [HOW_MANY])[0]
 
     def _states(
         self, c: Connection, heads: Mapping[UUID, Head], people: set[UUID], named: set[Named], changing: set[Named]
@@ -253,15 +258,14 @@ def attempts_on(policy: Policy | None, now: datetime) -> UUID:
     return attempts_stream(policy.day_of(now) if policy is not None else now.date())
 
 
-def _asked_before(
-    questions: Sequence[Question], found: Found, names: Mapping[Identifier, Names]
-) -> Iterable[tuple[UUID, str]]:
+def _asked_before(questions: Sequence[Question], found: Found, strangers: Strangers) -> Iterable[tuple[UUID, str]]:
     for question in questions:
         if (person := question.person(found)) is not None:
             yield person, question.cmd
         command = question.command
         if isinstance(command, SubjectCommand):  # it may have been answered before anybody had that name
-            yield from ((stranger_stream(token), question.cmd) for _, token in names[question.named])
+            for stream in strangers[question.named]:
+                yield stream, question.cmd
         elif isinstance(command, OpenRecordCommand):
             yield stream_of(command.named), question.cmd
         else:
@@ -275,6 +279,11 @@ def _about_people(questions: Sequence[Question]) -> list[str]:
 def _names(installation: Installation, questions: Sequence[Question]) -> dict[Identifier, Names]:
     named = dict.fromkeys(question.named for question in questions if isinstance(question.command, SubjectCommand))
     return {name: installation.names(name) for name in named}
+
+
+def strangers_of(names: Mapping[Identifier, Names]) -> Strangers:
+    """In the order of the names' tokens."""
+    return {name: [stranger_stream(token) for _, token in its] for name, its in names.items()}
 
 
 def _spent(
@@ -297,7 +306,8 @@ def _to_open(
     """The values that the commands have to be compared with."""
     wanted: dict[SealedAt, None] = {}
     for question in questions:
-        subject = states.get(question.person(found) or UUID(int=0))
+        person = question.person(found)
+        subject = states.get(person) if person is not None else None
         if subject is not None and subject.id in keys:
             wanted.update(dict.fromkeys(values_to_compare(question.command, subject)))
     return list(wanted)

@@ -19,14 +19,13 @@ from lifecycle.commands.transfer.receive_subject import ReceiveSubject
 from lifecycle.domain.event import Personal, Withheld
 from lifecycle.domain.streams import access_stream_of
 from lifecycle.domain.subject.state import Subject
-from lifecycle.engine.asking import Known, Part, Question, values_to_compare
+from lifecycle.engine.asking import Known, Part, Question, strangers_of, values_to_compare
 from lifecycle.engine.deciding import Deciding
 from lifecycle.engine.gathering import Met, Owner
 from lifecycle.engine.person import Person
 from lifecycle.engine.sealed_values import Sealed, sealed_as_read, sealed_in
 from lifecycle.ledger.envelope import read_header
 from lifecycle.storage.appending import Head
-from lifecycle.storage.idempotency import stranger_stream
 from lifecycle.storage.policies import Policies
 from lifecycle.storage.relied import Columns, Relied
 from lifecycle.storage.remembered import Remembered
@@ -73,6 +72,7 @@ class Recalled:
                 return
             values[holding, version] = value
         known.names[question.named] = names  # type: ignore[index]
+        known.strangers.update(strangers_of({question.named: names}))
         if owner is not None:
             known.found[question.named] = owner
         known.heads.update({id: person.head, person.access_head.stream_id: person.access_head})  # type: ignore[attr-defined]
@@ -115,7 +115,7 @@ class Recalled:
             known.installation.epochs,
             self.policies,
             [question.cmd for question in self.questions],
-            [stranger_stream(names[0][1]) for names in known.names.values()],
+            [streams[0] for streams in known.strangers.values()],
         )
 
 
@@ -135,7 +135,7 @@ class Recalling:
         installation, (version, policies) = self._vault.remembered, self._policies.known
         if installation is None or len(installation.epochs) != 1 or version is None or not policies or self._rests():
             return None
-        recalled = Recalled(Known(installation, policies, {}, {}, {}, {}, {}, {}, {}, {}, {}), version)
+        recalled = Recalled(Known(installation, policies, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}), version)
         for question in questions:
             if _is_plain(type(question.command)) and not question.command.reads():
                 names = installation.names(question.named)
