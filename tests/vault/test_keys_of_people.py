@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import delete, event, update
 from uuid_utils.compat import uuid7
 from vault.people import NOON, Store, put, wanted
@@ -17,6 +19,9 @@ from lifecycle.vault.erasure import fence_subject
 from lifecycle.vault.sealing import RECORD, OpenParts, Tampered
 from lifecycle.vault.tables import data_key, subject_key, tombstone
 from lifecycle.vault.vault import StaleKeys, Vault, Wanted
+from lifecycle.vault.wrapping import EpochSecrets
+
+LOOKUP = bytes(range(32))
 
 
 def test_a_registered_person_is_found_and_what_was_sealed_opens(store: Store):
@@ -37,6 +42,15 @@ def test_an_identifier_is_found_under_its_type_only(store: Store):
     with store.db.read() as c:
         found = store.vault.find(c, [("ref", "ann@example.com"), ("email", "ann@example.com")])
     assert found == {("email", "ann@example.com"): (ann, "i1")}
+
+
+def test_a_name_s_token_is_an_hmac_under_the_key_of_its_kind_however_often_it_is_asked_for():
+    secrets = EpochSecrets(7, AESGCM(bytes(32)), LOOKUP)
+    names = [("email", "ann@example.com"), ("ref", "ann@example.com"), ("email", "bob@example.com")]
+    for kind, name in names * 2:
+        own = hmac.digest(LOOKUP, kind.encode(), "sha256")
+        assert secrets.token(kind, name) == hmac.digest(own, name.encode(), "sha256")
+    assert repr(secrets) == "EpochSecrets(epoch=7)"
 
 
 def test_neither_identifiers_nor_ids_of_commands_are_in_the_tables(store: Store):
