@@ -15,7 +15,7 @@ from lifecycle.audit.why import why
 from lifecycle.domain.subject.fold import fold
 from lifecycle.domain.subject.state import Subject
 
-PORTFOLIOS = 10_000 if os.environ.get("LIFECYCLE_EXAMPLES") == "soak" else 300
+PORTFOLIOS = 10_000 if os.environ.get("LIFECYCLE_EXAMPLES") == "soak" else 120
 many = settings(
     max_examples=PORTFOLIOS,
     deadline=None,
