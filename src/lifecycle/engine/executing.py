@@ -72,7 +72,7 @@ class Executing:
         self._resume = resume
         self._about_to_change = about_to_change
         self.snapshot = Snapshot(streams, vault, policies)
-        self._recalling = Recalling(vault, policies, self.snapshot.people_met)
+        self._recalling = Recalling(vault, policies, self.snapshot.people_met, streams.remember_at_most)
 
     def question(self, command: Command | Mapping[str, Any]) -> Question | Outcome:
         return self.questions([command])[0]

@@ -68,10 +68,12 @@ class Opening:
     keys: Path
     custody: Path
     calendars: Calendars
+    remembered: int | None
 
     def engine(self) -> Engine:
         """Without going on with what was interrupted: that is the first process's."""
-        return Engine(Database(self.url), self.keys, custody=self.custody, calendars=self.calendars)
+        database, remembered = Database(self.url), self.remembered
+        return Engine(database, self.keys, custody=self.custody, calendars=self.calendars, remembered=remembered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,8 @@ class ImportWorkers:
 
     def __enter__(self) -> Self:
         engine = self._engine
-        opening = Opening(engine.database.url, engine.keys, engine.custody_keys.folder, engine.calendars)
+        opened = engine.keys, engine.custody_keys.folder, engine.calendars, engine.remembered
+        opening = Opening(engine.database.url, *opened)
         self._others = [_Worker(opening) for _ in range(self._number - 1)]
         return self
 

@@ -28,6 +28,7 @@ def open_engine(
     calendars: str | Path | None = None,
     outbox: Delivery | str | Path | None = None,
     notices: NoticeDelivery | str | Path | None = None,
+    remembered: int | None = None,
 ) -> Engine:
     """Open an existing store. `db` is a URL; without it LIFECYCLE_DB, LIFECYCLE_KEYS and LIFECYCLE_LEDGER are read.
 
@@ -37,6 +38,7 @@ def open_engine(
     `calendars` is a file of the operator's own working days; without it LIFECYCLE_CALENDARS is read. `outbox` takes
     instructions to recipients: a folder, or whatever delivers; without it LIFECYCLE_OUTBOX is read, and without that
     they wait. `notices` takes the words of notices to people in the same way; without it LIFECYCLE_NOTICES is read.
+    `remembered` is how many people this process may keep at hand; without it LIFECYCLE_REMEMBERED is read.
     """
     settings = Settings.read(db, keys, ledger, custody=custody)
     days = load_calendars(calendars or settings.calendars)
@@ -53,6 +55,7 @@ def open_engine(
             calendars=days,
             outbox=_delivery(outbox or settings.outbox),
             notices=_notices(notices or settings.notices),
+            remembered=remembered or settings.remembered,
         )
         if not even_sealed_off:
             engine.resume()

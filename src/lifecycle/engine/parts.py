@@ -68,16 +68,17 @@ class Parts(ABC):
         calendars: Calendars = STANDARD,
         outbox: Delivery | None = None,
         notices: NoticeDelivery | None = None,
+        remembered: int | None = None,
     ) -> None:
         schema.check(database)
         self.database = database
         self.keys = keys
-        self.calendars = calendars
+        self.calendars, self.remembered = calendars, remembered
         with database.read() as c:
             self.is_simulated = facts.is_simulated(c)
             self._origin = facts.origin(c)
         self.clock: Clock = SimulatedClock(database) if self.is_simulated else clock or clock_of(database)
-        self.vault = Vault(EpochKeys(keys))
+        self.vault = Vault(EpochKeys(keys), remembered)
         self.journal = ErasureJournal(keys)
         self.journal.check()  # missing or broken, it would not be known what a restored store has to erase again
         self.custody_keys = CustodyKeys(custody or keys)
@@ -122,7 +123,7 @@ class Parts(ABC):
     def streams(self) -> Streams:
         from lifecycle.storage.application import Streams  # noqa: PLC0415
 
-        return Streams(self.database)
+        return Streams(self.database, remember=self.remembered)
 
     @cached_property
     def follower(self) -> Follower:

@@ -122,11 +122,11 @@ class Recalled:
 class Recalling:
     """One object serves all threads. After it was wrong it is not asked for a while: others write the same people."""
 
-    def __init__(self, vault: Vault, policies: Policies, met: Met) -> None:
+    def __init__(self, vault: Vault, policies: Policies, met: Met, remember: int) -> None:
         self._vault = vault
         self._policies = policies
         self._met = met
-        self._people = Remembered[UUID, _Person](events=lambda person: person.subject.version)
+        self._people = Remembered[UUID, _Person](remember, events=lambda person: person.subject.version)
         self._lock = Lock()
         self._pause = self._to_pass = 0
 

@@ -20,7 +20,7 @@ from lifecycle.storage.database import Database
 from lifecycle.storage.factory import StreamsFactory
 from lifecycle.storage.mapper import HeaderMapper, as_stored
 from lifecycle.storage.recorder import EventRecorder
-from lifecycle.storage.remembered import Remembered
+from lifecycle.storage.remembered import STREAMS, Remembered
 
 
 class HeaderStore(EventStore[UUID]):
@@ -54,10 +54,12 @@ class Streams(Application[UUID]):
     }
     recorder: EventRecorder
 
-    def __init__(self, database: Database, env: EnvType | None = None) -> None:
+    def __init__(self, database: Database, env: EnvType | None = None, *, remember: int | None = None) -> None:
+        """`remember` is how many people this process keeps at hand, here and wherever states are kept beside this."""
         self.database = database
+        self.remember_at_most = remember or STREAMS
         super().__init__(env)
-        self.repository.cache = Remembered()
+        self.repository.cache = Remembered(self.remember_at_most)
 
     def construct_factory(self, env: Environment) -> StreamsFactory:
         return StreamsFactory(env, self.database)

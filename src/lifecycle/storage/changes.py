@@ -20,9 +20,8 @@ from lifecycle.projections.projection import Change, Said, Sequenced
 from lifecycle.storage.application import Streams
 from lifecycle.storage.folding import folded
 from lifecycle.storage.mapper import as_stored
-from lifecycle.storage.remembered import STREAMS, Remembered
+from lifecycle.storage.remembered import Remembered
 
-REMEMBERED = STREAMS  # people whose state is kept between batches
 RECORDS = 64  # records about no person that are kept in the same way
 
 _WINDOW = (
@@ -46,9 +45,10 @@ class ChangeReader:
     The states it remembers are folded from headers, so they hold no values; each is used only at its own version.
     """
 
-    def __init__(self, streams: Streams, remember: int = REMEMBERED) -> None:
+    def __init__(self, streams: Streams, remember: int | None = None) -> None:
         self._streams = streams
-        self._people = Remembered[UUID, Known](remember, events=lambda known: known.state.version)
+        at_most = remember or streams.remember_at_most
+        self._people = Remembered[UUID, Known](at_most, events=lambda known: known.state.version)
         self._records: OrderedDict[UUID, OpenRecord] = OrderedDict()
 
     def window(self, start: int, stop: int) -> list[Change]:

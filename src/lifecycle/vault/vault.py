@@ -94,9 +94,9 @@ class Vault:
     it was unwrapped from: so nothing is ever opened out of memory that the database would not open.
     """
 
-    def __init__(self, keys: EpochKeys, remember: int = REMEMBERED) -> None:
+    def __init__(self, keys: EpochKeys, remember: int | None = None) -> None:
         self.epoch_keys = keys
-        self._remember = remember
+        self._remember = remember or REMEMBERED
         self._known: OrderedDict[UUID, tuple[tuple[int, int, bytes, bytes], SubjectKeys]] = OrderedDict()
         self._lock = Lock()
         self._installation: Installation | None = None
