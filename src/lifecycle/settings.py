@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from lifecycle.errors import Invalid
-
 DEFAULT_DB = "sqlite:///lifecycle.db"
-
-
-class NoNumberOfPeople(Invalid):
-    code = "remembered"
-    remedy = "set LIFECYCLE_REMEMBERED to how many people a process may keep at hand, 1 or more, or unset it"
-
-    def __init__(self) -> None:
-        super().__init__("LIFECYCLE_REMEMBERED is not a number of people.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +23,7 @@ class Settings:
     custody_folder: Path | None = None
     outbox: Path | None = None  # where instructions to recipients go as files; without it they wait
     notices: Path | None = None  # where notices to people go as files; without it their words are sent by others
-    remembered: int | None = None  # people whom a process keeps at hand; without it as many as the program thinks good
+    remembered: str | None = None  # how many people a process keeps at hand, as the operator wrote it
 
     @property
     def custody(self) -> Path:
@@ -64,16 +53,8 @@ class Settings:
         sent, told = environ.get("LIFECYCLE_OUTBOX"), environ.get("LIFECYCLE_NOTICES")
         optional = (Path(each) if each else None for each in (public, days, inside, sent, told))
         of_log, of_days, of_custody, outbox, notices = optional
-        remembered = _people(environ.get("LIFECYCLE_REMEMBERED"))
+        remembered = environ.get("LIFECYCLE_REMEMBERED") or None
         return cls(url, Path(folder), of_log, of_days, of_custody, outbox, notices, remembered)
-
-
-def _people(said: str | None) -> int | None:
-    if not said:
-        return None
-    if not re.fullmatch(r"[1-9][0-9]{0,8}", said):
-        raise NoNumberOfPeople
-    return int(said)
 
 
 def ledger_beside(keys: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from whole.stores import Store
 
 from lifecycle.engine import Engine, open_engine
 from lifecycle.engine.import_workers import Opening
-from lifecycle.settings import NoNumberOfPeople, Settings
+from lifecycle.engine.opening import NoNumberOfPeople
 
 PEOPLE = [{"email": f"p{number}@example.com"} for number in range(5)]
 
@@ -65,11 +64,15 @@ def test_a_process_that_helps_to_import_keeps_as_many(store: Store):
 
 
 @pytest.mark.parametrize("said", ["0", "-1", "1.5", "many", "\u0663", "1" * 12])
-def test_what_is_no_number_of_people_is_refused_by_the_name_of_the_variable(said: str):
-    with pytest.raises(NoNumberOfPeople, match="LIFECYCLE_REMEMBERED is not a number of people"):
-        Settings.read(environ={"LIFECYCLE_REMEMBERED": said})
+def test_what_is_no_number_of_people_is_refused_by_the_name_of_the_variable(
+    store: Store, said: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("LIFECYCLE_REMEMBERED", said)
+    with pytest.raises(NoNumberOfPeople, match=r"^LIFECYCLE_REMEMBERED is not a number of people\. Try: "):
+        opened(store)
 
 
-def test_unset_or_empty_the_program_decides(tmp_path: Path):
-    assert Settings.read(keys=tmp_path, environ={}).remembered is None
-    assert Settings.read(keys=tmp_path, environ={"LIFECYCLE_REMEMBERED": ""}).remembered is None
+def test_unset_or_empty_the_program_decides(store: Store, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LIFECYCLE_REMEMBERED", "")
+    with opened(store) as engine:
+        assert (engine.remembered, engine.streams.remember_at_most) == (None, 4_096)

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 from whole.stores import ANN, BEN, Store
 
 from lifecycle.domain.event import Recorded
 from lifecycle.processes.reacting import Reacting, ReactionFailed, id_of
+from lifecycle.storage.standing import projection_position
 
 
 @dataclass
@@ -53,6 +54,37 @@ def test_what_happens_later_is_reacted_to_later(store: Store) -> None:
     store.consent(subject=BEN)
     assert react() == 1
     assert react.behind() == {"show-the-policy-to-who-is-new": 0}
+
+
+def test_it_ends_however_long_others_write_and_goes_on_the_next_time(store: Store) -> None:
+    store.consent()
+    came = 0
+
+    def somebody_comes() -> None:
+        nonlocal came
+        came += 1
+        assert came < 20, "it reacts for as long as somebody writes"
+        store.consent(subject={"email": f"p{came}@example.com"})
+        store.engine.drain()
+
+    reaction = ShowThePolicyToWhoIsNew()
+    react = Reacting(store.engine.database, [reaction], store.engine.execute_many, somebody_comes)
+    assert react() >= 2
+    asked = react()
+    assert 1 <= asked <= came
+    assert reacting(store, reaction)() <= 1
+    assert len(set(reaction.asked)) == len(reaction.asked) == came + 1
+
+
+def test_of_what_the_projections_have_not_followed_nothing_is_asked(store: Store) -> None:
+    """Another process may give events their places between the follower's last step and our look at the log."""
+    store.consent()
+    store.engine.drain()
+    reaction = ShowThePolicyToWhoIsNew()
+    with store.engine.database.write("projector") as c:
+        c.execute(update(projection_position).values(position=1))
+    assert Reacting(store.engine.database, [reaction], store.engine.execute_many, lambda: None)() == 0
+    assert reaction.asked == []
 
 
 def test_a_crash_after_the_command_and_before_the_position_asks_again_and_doubles_nothing(store: Store) -> None:

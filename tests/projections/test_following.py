@@ -48,6 +48,20 @@ def test_a_crash_in_the_middle_of_a_batch_leaves_nothing_of_it(town: Town):
     assert counted(town.database) == expected(5)
 
 
+def test_it_ends_where_the_log_ended_when_it_began_however_long_others_write(town: Town):
+    people_in(town, 4)
+
+    def somebody_comes(position: int, size: int) -> None:
+        assert position < 60, "it follows for as long as somebody writes"
+        people_in(town, 1)
+
+    follower = town.follower((Tally(),), batch=3)
+    assert 17 <= follower.catch_up(somebody_comes) < 17 + 3
+    assert follower.status()[0]["lag"] > 0
+    follower.catch_up()
+    assert follower.status()[0]["lag"] == 0
+
+
 def test_a_crash_between_batches_repeats_and_skips_nothing(town: Town):
     def crash(position: int, size: int) -> None:
         raise RuntimeError("crashed")

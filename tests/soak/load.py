@@ -20,6 +20,7 @@ from lifecycle.errors import LifecycleError, StoreUnavailable
 THREADS = 3
 ROOMY = 400  # people of one thread
 AN_HOUR, A_DAY = timedelta(hours=1), timedelta(days=1)
+AT_HAND = 256  # people of one process: all of them are met soon, and memory that grows on is not that of who is at hand
 PLAIN = "recommended-customers"  # kept for 20 days from its collection, whatever happens
 
 
@@ -47,7 +48,7 @@ class Noted:
 def write(url: str, keys: str, folder: str, number: int, stop: Any, ready: Any) -> None:
     """Threads of one engine, each about people of its own."""
     noted = Noted(Path(folder), f"writer-{number}")
-    with open_engine(url, keys=keys) as engine:
+    with open_engine(url, keys=keys, remembered=AT_HAND) as engine:
         ready.wait()
         threads = [
             threading.Thread(target=_write, args=(engine, f"w{number}-{each}", noted, stop)) for each in range(THREADS)
@@ -86,7 +87,7 @@ def _execute(engine: Engine, document: dict[str, Any], noted: Noted, stop: Any) 
 def import_many(url: str, keys: str, folder: str, stop: Any, ready: Any) -> None:
     """People of whom one thing is collected, in transactions of two hundred; the oracle knows when each goes."""
     noted, lot = Noted(Path(folder), "importer"), 0
-    with open_engine(url, keys=keys) as engine:
+    with open_engine(url, keys=keys, remembered=AT_HAND) as engine:
         ready.wait()
         while not stop.wait(1.0):
             lot += 1
@@ -112,7 +113,7 @@ def import_many(url: str, keys: str, folder: str, stop: Any, ready: Any) -> None
 
 def read(url: str, keys: str, folder: str, stop: Any, ready: Any) -> None:
     noted, random = Noted(Path(folder), "reader"), Random(7)
-    with open_engine(url, keys=keys) as engine:
+    with open_engine(url, keys=keys, remembered=AT_HAND) as engine:
         ready.wait()
         while not stop.wait(0.01):
             named = {"ref": f"w0-{random.randrange(THREADS)}-{random.randrange(ROOMY)}"}
@@ -130,7 +131,7 @@ def read(url: str, keys: str, folder: str, stop: Any, ready: Any) -> None:
 def keep_time(url: str, keys: str, folder: str, stop: Any, ready: Any) -> None:
     """Two hours pass each second; every day is swept, every eight days published and an epoch ended."""
     noted, days = Noted(Path(folder), "worker"), 0
-    with open_engine(url, keys=keys) as engine:
+    with open_engine(url, keys=keys, remembered=AT_HAND) as engine:
         ready.wait()
         begun, swept_at, seen = engine.clock.now(), engine.clock.now(), time.monotonic()
         while not stop.wait(0.5):

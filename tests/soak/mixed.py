@@ -35,6 +35,7 @@ from lifecycle.settings import Settings
 EACH = 5.0  # seconds between two measurements
 MEGABYTE = 1 << 20
 MAY_GROW = 0.15  # of its memory, from the middle of the time to its end
+SWEEPS_A_SECOND = 1 / 12  # two hours pass each second
 WAL_MEGABYTES = {"sqlite": 64, "postgresql": 1_100}  # PostgreSQL's max_wal_size is a gigabyte
 
 
@@ -157,6 +158,8 @@ def told(engine: str, seconds: float, measured: Measured, found: dict[str, Any],
     against = {name: what for name, what in found.pop("against").items() if what}
     if grown := {name: round(by, 3) for name, by in growth.items() if by > MAY_GROW}:
         against["memory grows"] = grown
+    if counts["worker"].get("sweeps", 0) < seconds * SWEEPS_A_SECOND / 10:  # a busy machine is slow, and not ten times
+        against["hardly swept"] = counts["worker"]
     if max(measured.wal) > WAL_MEGABYTES[engine] * MEGABYTE:
         against["write-ahead log"] = max(measured.wal)
     return {

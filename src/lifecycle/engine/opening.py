@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from lifecycle.clock import Clock
 from lifecycle.engine.engine import Engine
+from lifecycle.errors import Invalid
 from lifecycle.outbox.delivery import Delivery
 from lifecycle.outbox.files import FileOutbox
 from lifecycle.outbox.notices import NoticeDelivery, NoticeFolder
@@ -14,6 +16,14 @@ from lifecycle.policy.countries import load_calendars
 from lifecycle.processes.sinks import ErasureSink
 from lifecycle.settings import Settings
 from lifecycle.storage.database import Database
+
+
+class NoNumberOfPeople(Invalid):
+    code = "remembered"
+    remedy = "set LIFECYCLE_REMEMBERED to how many people a process may keep at hand, 1 or more, or unset it"
+
+    def __init__(self) -> None:
+        super().__init__("LIFECYCLE_REMEMBERED is not a number of people.")
 
 
 def open_engine(
@@ -41,6 +51,7 @@ def open_engine(
     `remembered` is how many people this process may keep at hand; without it LIFECYCLE_REMEMBERED is read.
     """
     settings = Settings.read(db, keys, ledger, custody=custody)
+    at_hand = remembered or _people(settings.remembered)
     days = load_calendars(calendars or settings.calendars)
     database = Database(settings.db)
     try:
@@ -55,7 +66,7 @@ def open_engine(
             calendars=days,
             outbox=_delivery(outbox or settings.outbox),
             notices=_notices(notices or settings.notices),
-            remembered=remembered or settings.remembered,
+            remembered=at_hand,
         )
         if not even_sealed_off:
             engine.resume()
@@ -63,6 +74,12 @@ def open_engine(
         database.close()
         raise
     return engine
+
+
+def _people(said: str | None) -> int | None:
+    if said is not None and not re.fullmatch(r"[1-9][0-9]{0,8}", said):
+        raise NoNumberOfPeople
+    return None if said is None else int(said)
 
 
 def _delivery(outbox: Delivery | str | Path | None) -> Delivery | None:

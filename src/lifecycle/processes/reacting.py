@@ -20,6 +20,8 @@ from lifecycle.domain.event import Recorded
 from lifecycle.errors import LifecycleError
 from lifecycle.ledger.sequencer import log_size
 from lifecycle.ledger.tables import event_position
+from lifecycle.projections.registry import PROJECTIONS
+from lifecycle.storage import standing
 from lifecycle.storage.database import Database
 from lifecycle.storage.mapper import recorded
 from lifecycle.storage.tables import event_header, reaction_position
@@ -101,23 +103,23 @@ class Reacting:
         self._follow = follow
 
     def __call__(self) -> int:
-        """React to everything that has happened; return how many commands were asked. Reactions may cause reactions.
+        """React to everything that has happened by now; return how many commands were asked. Reactions may cause
+        reactions, a chain of which is no longer than there are reactions. What others do meanwhile has its turn the
+        next time: else this would not end for as long as somebody writes.
 
         Errors: ReactionFailed, once every other reaction has done its work.
         """
         asked = 0
         failed: dict[str, ReactionFailed] = {}
-        while True:
-            self._follow()
-            behind = self.behind()
-            going = [each for each in self._reactions if behind[each.name] and each.name not in failed]
-            if not going:
-                break
-            for reaction in going:
+        for _ in range(len(self._reactions) + 1):
+            asked_before, end = asked, self._followed()
+            for reaction in self._behind(end, failed):
                 try:
-                    asked += self._catch_up(reaction)
+                    asked += self._catch_up(reaction, end)
                 except ReactionFailed as failure:
                     failed[reaction.name] = failure
+            if asked == asked_before:
+                break
         for first in failed.values():
             raise first
         return asked
@@ -128,15 +130,25 @@ class Reacting:
             size, at = log_size(c), positions(c)
         return {reaction.name: size - at.get(reaction.name, 0) for reaction in self._reactions}
 
-    def _catch_up(self, reaction: Reaction | ReactionInPages) -> int:
-        """Up to the end of the log as it was followed before."""
+    def _followed(self) -> int:
+        """Up to which position the projections have followed, when they have been brought up to date."""
+        self._follow()
+        with self._database.read() as c:
+            return min(standing.positions(c, PROJECTIONS).values(), default=0)
+
+    def _behind(self, end: int, failed: Mapping[str, object]) -> list[Reaction | ReactionInPages]:
+        with self._database.read() as c:
+            at = positions(c)
+        return [each for each in self._reactions if at.get(each.name, 0) < end and each.name not in failed]
+
+    def _catch_up(self, reaction: Reaction | ReactionInPages, end: int) -> int:
         asked = 0
         while True:
             with self._database.read() as c:
-                start, size = positions(c).get(reaction.name, 0), log_size(c)
-                if start >= size:
+                start = positions(c).get(reaction.name, 0)
+                if start >= end:
                     return asked
-                stop = min(size, start + WINDOW)
+                stop = min(end, start + WINDOW)
                 happened = happened_between(c, reaction.kinds, start, stop)
             for commands, done in self._batches(reaction, happened):
                 self._ask(reaction, commands)

@@ -46,10 +46,12 @@ class Published(Protocol):
 
 
 class Step(NamedTuple):
-    """How many leaves a batch followed, 0 if somebody else was faster; and whether they were the last."""
+    """How many leaves a batch followed, 0 if somebody else was faster; up to which all projections have followed at
+    least; and how many leaves there were."""
 
     moved: int
-    is_last: bool
+    reached: int
+    size: int
 
 
 class Standing(TypedDict):
@@ -102,13 +104,15 @@ class Follower:
         self._is_made = True
 
     def catch_up(self, progress: Progress | None = None) -> int:
-        """Follow to the end of the log; return how many leaves that were. What has no position yet comes later."""
-        followed = 0
+        """Follow to the end of the log as it is now; return how many leaves that were. What has no position yet comes
+        later, and what gets one meanwhile the next time: else this would not end for as long as somebody writes."""
+        followed, end = 0, None
         with self._lock:
             self.ensure_tables()
             while (step := self._step(progress)) is not None:
                 followed += step.moved
-                if step.is_last:
+                end = step.size if end is None else end
+                if step.reached >= end:
                     break
         return followed
 
@@ -203,10 +207,10 @@ class Follower:
             with uncollected():
                 self._follow(taking, start, stop, policies)
         except standing.Overtaken:
-            return Step(0, False)
+            return Step(0, start, size)
         if progress is not None:
             progress(stop, size)
-        return Step(stop - start, stop == size and len(taking) == len(self.projections))
+        return Step(stop - start, stop if len(taking) == len(self.projections) else start, size)
 
     def _follow(self, taking: Sequence[Projection], start: int, stop: int, policies: Sequence[Policy]) -> None:
         # Read and folded before the transaction begins: positions never change, and SQLite's writers need not wait.
