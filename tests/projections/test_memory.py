@@ -11,7 +11,7 @@ import pytest
 from lifecycle.bench.crowds import crowd
 from lifecycle.bench.stores import Place
 from lifecycle.engine import Engine
-from lifecycle.storage.changes import REMEMBERED
+from lifecycle.storage.remembered import STREAMS
 
 # Not `ru_maxrss`: a child begins with that of its parent.
 AT_MOST = 'print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))'
@@ -50,7 +50,7 @@ def place(kind_of_database: str, request: pytest.FixtureRequest, tmp_path: Path)
 @pytest.mark.parametrize("work", [REBUILD, REPLAY], ids=["rebuild", "replay"])
 def test_of_more_people_than_are_remembered_no_more_memory_is_taken(place: Place, work: str):
     with place.store() as engine:
-        crowd(engine, REMEMBERED)
+        crowd(engine, STREAMS)
         few = peak(engine, work)
-        crowd(engine, REMEMBERED)
+        crowd(engine, STREAMS)
         assert peak(engine, work) - few < MORE

@@ -68,7 +68,7 @@ class Opening:
     keys: Path
     custody: Path
     calendars: Calendars
-    remembered: int | None
+    remembered: int | None = None
 
     def engine(self) -> Engine:
         """Without going on with what was interrupted: that is the first process's."""
