@@ -23,14 +23,17 @@ from clauses.test_clause_6 import (
 )
 from engine.stores import headers_of
 from plans import assert_walks_over_no, plans_of
-from sqlalchemy import select
+from sqlalchemy import select, update
 from whole.stores import ANN, BEN, Store
 
 from lifecycle.domain.incident.deciding import reach_of
 from lifecycle.domain.streams import incident_stream
 from lifecycle.engine.hit_people import HitPeople
-from lifecycle.engine.recounting import Recounting
+from lifecycle.engine.recounting import NAME, Recounting, to_look_through
+from lifecycle.ledger.sequencer import log_size
+from lifecycle.processes.reacting import positions
 from lifecycle.projections.incidents import candidates, incident_count
+from lifecycle.storage.standing import projection_position
 
 PEOPLE = [{"ref": f"user-{number}"} for number in range(5)]
 LATER = "2024-08-09T10:00:00+08:00"
@@ -277,3 +280,18 @@ def test_what_happens_after_the_end_opens_no_incident_again_even_if_its_window_h
     assert (shown(store)["status"], seen) == ("closed", [])
     done(about(store, "reopen-incident", reason="there was more to it"))
     assert counts_of(store)[-1]["people"] == len(PEOPLE)
+
+
+def test_what_was_counted_and_is_not_projected_yet_is_not_passed_over(store: Store):
+    """Another process may have counted a moment ago: whoever comes after that count is looked at the next time."""
+    store.consent()
+    store.collect()
+    store.engine.drain()
+    with store.engine.database.write("projector") as c:
+        c.execute(update(projection_position).values(position=2))
+    behind = store.engine.incidents
+    behind._drain = lambda: None
+    behind.follow()
+    with store.engine.database.read() as c:
+        assert (positions(c)[NAME], to_look_through(c)) == (2, (2, 2))
+        assert log_size(c) > 2

@@ -28,7 +28,7 @@ from lifecycle.domain.incident.refusals import NotCounted, UnknownIncident
 from lifecycle.domain.incident.tally import Tally
 from lifecycle.domain.streams import incident_stream
 from lifecycle.engine.hit_people import Hit, HitPeople, Progress, tally_up
-from lifecycle.engine.recounting import Recounting
+from lifecycle.engine.recounting import Recounting, to_look_through
 from lifecycle.policy.model import Policy
 from lifecycle.policy.vocabulary import Role
 from lifecycle.projections.incidents import (
@@ -173,8 +173,9 @@ class Incidents:
         self._drain()
         with self._database.read() as c:
             names = waiting(c)
-            known = {name: self._known(name) for name in counted(c)}
-        grown = self._recounting(known, self._clock.now())
+            were_counted, between = counted(c), to_look_through(c)
+        known = {name: self._known(name) for name in were_counted}
+        grown = self._recounting(known, between, self._clock.now())
         for name in dict.fromkeys([*names, *grown.incidents]):
             came = grown.incidents.get(name)
             if came is not None:

@@ -29,8 +29,9 @@ from lifecycle.domain.subject.events import (
 from lifecycle.domain.subject.outgoing_events import PersonalDataProvided
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.subject.transfer_events import SubjectReceived
-from lifecycle.ledger.sequencer import log_size
 from lifecycle.processes.reacting import happened_between, move, positions
+from lifecycle.projections.registry import PROJECTIONS
+from lifecycle.storage import standing
 from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
 from lifecycle.storage.folding import folded
@@ -71,20 +72,25 @@ class Grown:
             move(c, NAME, self.start, self.stop)
 
 
+def to_look_through(c: Connection) -> tuple[int | None, int]:
+    """From which position, None if never yet; and up to which: a count that is behind it is not projected yet, and
+    what came after that count must not be passed over."""
+    return positions(c).get(NAME), standing.followed(c, PROJECTIONS)
+
+
 class Recounting:
     def __init__(self, database: Database, streams: Streams) -> None:
         self._database = database
         self._streams = streams
 
-    def __call__(self, known: Mapping[str, Incident], now: datetime) -> Grown:
-        """`known` are the incidents that were counted."""
-        with self._database.read() as c:
-            at, size = positions(c).get(NAME), log_size(c)
-        grown = Grown(self._database, at or 0, size)
-        first = size if at is None or not known else at
+    def __call__(self, known: Mapping[str, Incident], between: tuple[int | None, int], now: datetime) -> Grown:
+        """`known` are the incidents that were counted, `between` what `to_look_through` says in the same snapshot."""
+        at, end = between
+        grown = Grown(self._database, at or 0, end)
+        first = end if at is None or not known else at
         reaches = {name: reach_of(record, now) for name, record in known.items()}
-        while first < size and reaches:
-            stop = min(size, first + WINDOW)
+        while first < end and reaches:
+            stop = min(end, first + WINDOW)
             with self._database.read() as c:
                 self._grow(c, grown, [one for _, one in happened_between(c, KINDS, first, stop)], reaches)
             first = stop

@@ -134,7 +134,7 @@ class Reacting:
         """Up to which position the projections have followed, when they have been brought up to date."""
         self._follow()
         with self._database.read() as c:
-            return min(standing.positions(c, PROJECTIONS).values(), default=0)
+            return standing.followed(c, PROJECTIONS)
 
     def _behind(self, end: int, failed: Mapping[str, object]) -> list[Reaction | ReactionInPages]:
         with self._database.read() as c:

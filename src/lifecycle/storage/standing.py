@@ -75,6 +75,11 @@ def positions(c: Connection, projections: Iterable[Projection]) -> dict[str, int
     return {name: known[name].position for name in fitting}
 
 
+def followed(c: Connection, projections: Sequence[Projection]) -> int:
+    """How many leaves of the log are in every projection."""
+    return min(positions(c, projections).values(), default=0)
+
+
 def asks_how_far(projections: Sequence[Projection], stream_id: UUID) -> Ask:
     """What `is_up_to_date` has to be given the answer to: so that it can be asked together with something else."""
     return Ask(_how_far(tuple((each.name, each.version) for each in projections)), {"stream_id": stream_id})
