@@ -27,7 +27,7 @@ from lifecycle.domain.subject import (
 )
 from lifecycle.domain.subject.events import Effect, SubjectRegistered
 from lifecycle.domain.subject.fold import fold
-from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.subject.state import Holding, Subject
 from lifecycle.domain.trustee.trustee import Trustee
 from lifecycle.errors import Refused
 from lifecycle.policy.model import Policy
@@ -460,6 +460,9 @@ class PersonInMemory:
     def values_of(self, holdings: Sequence[str]) -> dict[str, Personal[str]]:
         self.opened.extend(holdings)
         return {id: self.life.values[id] for id in holdings}
+
+    def may_say(self, holding: Holding, same: Callable[[str], bool]) -> bool:
+        return True
 
     def reference(self, what: str, text: str) -> str:
         return f"ref:{text}"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lifecycle.domain.decision import Asked
 from lifecycle.domain.event import Personal
 from lifecycle.domain.open_records import Named
-from lifecycle.domain.subject.state import Subject
+from lifecycle.domain.subject.state import Holding, Subject
 from lifecycle.policy.vocabulary import IdentifierType
 
 if TYPE_CHECKING:
@@ -35,6 +35,10 @@ class PersonContext(Protocol):
 
     def values_of(self, holdings: Sequence[str]) -> dict[str, Personal[str]]:
         """Open the newest value of each holding."""
+
+    def may_say(self, holding: Holding, same: Callable[[str], bool]) -> bool:
+        """False only where its newest value is at hand and is another: asked first, for it is cheaper than whether a
+        holding is in use."""
 
     def reference(self, what: str, text: str) -> str:
         """A keyed reference to the caller's words: the same for the same words of this person, and mute without

@@ -18,7 +18,7 @@ from lifecycle.domain.streams import access_stream_of
 from lifecycle.domain.subject.events import IdentifierLinked, SubjectRegistered
 from lifecycle.domain.subject.fold import fold
 from lifecycle.domain.subject.refusals import SubjectErased
-from lifecycle.domain.subject.state import Draft, Subject
+from lifecycle.domain.subject.state import Draft, Holding, Subject
 from lifecycle.domain.subject.transfer_events import SubjectReceived
 from lifecycle.domain.trustee.trustee import Trustee
 from lifecycle.engine.erasure_receipts import opens
@@ -83,6 +83,10 @@ class Person:
             if found[id] is Withheld.ERASED and holding.erased_at is None:
                 raise KeyLost(self.subject.id)
         return found
+
+    def may_say(self, holding: Holding, same: Callable[[str], bool]) -> bool:
+        value = self.values.get((holding.id, holding.generations[-1].version))
+        return not isinstance(value, str) or same(value)
 
     def reference(self, what: str, text: str) -> str:
         return self.own_keys().reference(what, text)

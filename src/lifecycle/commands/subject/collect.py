@@ -84,15 +84,16 @@ def _equal_holdings(command: Collect, person: PersonContext) -> dict[str, str]:
     subject, asked = person.subject, person.asked
     equal: dict[str, str] = {}
     for category in command.data:
-        held = [
-            holding.id
-            for holding in subject.of_category(category)
-            if holding.held_by == command.held_by and custody.is_in_use(subject, holding, asked.now)
-        ]
+        kept = [holding for holding in subject.of_category(category) if holding.held_by == command.held_by]
         declared = asked.policy.categories.get(category)
-        if not held or declared is None:
+        if not kept or declared is None:
             continue
         same = equal_to(declared.format if command.held_by is None else None, command.kept(category))
+        held = [
+            holding.id
+            for holding in kept
+            if person.may_say(holding, same) and custody.is_in_use(subject, holding, asked.now)
+        ]
         values = person.values_of(held)
         found = [id for id in held if isinstance(value := values[id], str) and same(value)]
         if found:
