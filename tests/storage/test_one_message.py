@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -160,14 +161,35 @@ def test_a_type_that_does_not_travel_in_this_way_is_noticed_when_it_is_first_mea
 
 
 def test_what_is_asked_alone_leaves_no_transaction_behind(database: Database, table: Table):
-    """On the very connection that asked: it is taken from the pool again."""
+    asked_by = drivers_that_ask(database)
     ask = Ask(BY_ID, {"ids": [uuid4()]})
+    for asked in ([ask, ask], [ask]):
+        assert database.ask_alone(asked) == [[] for _ in asked]
+        driver = asked_by.pop()
+        assert not (driver.in_transaction if database.is_sqlite else driver.pgconn.transaction_status)
+
+
+def test_what_asks_alone_stays_connected_until_everything_connected_is_disposed_of(database: Database, table: Table):
+    asked_by = drivers_that_ask(database)
     for _ in range(2):
-        assert database.ask_alone([ask, ask]) == [[], []]
-        with database.engine.connect() as c:
-            driver: Any = c.connection.driver_connection
-            busy = driver.in_transaction if database.is_sqlite else driver.pgconn.transaction_status
-            assert not busy
+        database.ask_alone([Ask(BY_ID, {"ids": [uuid4()]})])
+    first, again = asked_by
+    assert again is first
+    database.engine.dispose()
+    database.ask_alone([Ask(BY_ID, {"ids": [uuid4()]})])
+    assert asked_by[-1] is not first
+    if database.is_sqlite:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            first.execute("SELECT 1")
+    else:
+        assert first.closed
+
+
+def drivers_that_ask(database: Database) -> list[Any]:
+    """The driver's connection of each statement from now on."""
+    found: list[Any] = []
+    event.listen(database.engine, "after_cursor_execute", lambda c, *_: found.append(c.connection.driver_connection))
+    return found
 
 
 def test_a_question_that_fails_alone_is_undone_and_the_next_is_answered(database: Database, table: Table):

@@ -13,14 +13,13 @@ from typing import Any, Literal, Protocol, cast
 
 from sqlalchemy import Connection, Engine
 
-from lifecycle.columns import Ask, Counted, after_statement, ask_together, before_statement, is_watched
+from lifecycle.columns import Ask, Counted, after_statement, ask_together, before_statement
 from lifecycle.one_message import Sent, hold_back, is_held_back, send_now
 from lifecycle.storage.engines import (
     BEGIN,
     LATER,
     TO_READ,
     TO_WRITE,
-    Borrowed,
     address_of,
     server_engine,
     sqlite_engine,
@@ -93,7 +92,7 @@ class Database:
             self.engine = server_engine(address, options)
             self._writing = self.engine.execution_options(**{BEGIN: TO_WRITE, LATER: True})
             self._reading = self.engine.execution_options(**{BEGIN: TO_READ})
-        self._kept = Kept(self._writing)
+        self._kept, self._kept_to_read = Kept(self._writing), Kept(self._reading)
         self._reading_later = self._reading.execution_options(**{LATER: True})
 
     @contextmanager
@@ -120,15 +119,21 @@ class Database:
 
         It goes past SQLAlchemy's transactions, which took a fifth of a read of one person. Questions write nothing.
         """
-        self._look()
-        with self._spoken(), self._reading.connect() if is_watched(self._reading) else Borrowed(self._reading) as c:
+
+        def ask(c: Connection) -> list[Sequence[Any]]:
             if not self.is_sqlite:
                 hold_back(c, TO_READ)
                 return ask_together(c, asked, last=b"COMMIT")
+            if len(asked) == 1:  # a statement sees one snapshot by itself
+                return ask_together(c, asked)
             told(c, "BEGIN")
             answers = ask_together(c, asked)
             told(c, "COMMIT")
             return answers
+
+        self._look()
+        with self._spoken():
+            return self._kept_to_read.use(ask)
 
     @contextmanager
     def _snapshot(self, engine: Engine) -> Iterator[Connection]:
@@ -275,6 +280,7 @@ class Database:
         if self.watching is not None:
             self.watching.close()
         self._kept.close()
+        self._kept_to_read.close()
         self.engine.dispose()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -79,30 +79,6 @@ def told(c: Connection, words: str) -> None:
     """Tell SQLite itself: by SQLAlchemy a BEGIN and two pragmas took longer than a question that an index answers."""
     driver: Any = c.connection.driver_connection
     driver.execute(words)
-
-
-class Borrowed:
-    """A connection of the pool, as far as those look at it who ask past SQLAlchemy: its own around that, with options,
-    events and a transaction, took a fifth of the time of loading somebody's short record."""
-
-    __slots__ = ("connection", "dialect", "dispatch")
-
-    def __init__(self, engine: Engine) -> None:
-        self.connection = engine.raw_connection()
-        self.dialect, self.dispatch = engine.dialect, engine.dispatch
-
-    @property
-    def info(self) -> dict[str, Any]:
-        return self.connection.info
-
-    def invalidate(self) -> None:
-        self.connection.invalidate()
-
-    def __enter__(self) -> Connection:
-        return cast(Connection, self)
-
-    def __exit__(self, *_: object) -> None:
-        self.connection.close()  # what was begun and not ended is undone
 
 
 def server_engine(address: URL, options: dict[str, Any]) -> Engine:

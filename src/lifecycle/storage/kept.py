@@ -1,4 +1,4 @@
-"""Connections that stay taken between two writes that are one message each.
+"""Connections that stay taken between two writes, or two reads, that are one message each.
 
 To take one out of the pool, have it reset and give it back took a fifth of a single command.
 """
@@ -6,10 +6,12 @@ To take one out of the pool, have it reset and give it back took a fifth of a si
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, Pool
 
 AT_MOST = 2
+T = TypeVar("T")
 
 
 class Kept:
@@ -19,11 +21,11 @@ class Kept:
         self._engine = engine
         self._idle: list[tuple[Pool, Connection]] = []
 
-    def use(self, write: Callable[[Connection], object]) -> None:
-        """Call `write`, which leaves no transaction open unless it raises; what was begun is undone then."""
+    def use(self, work: Callable[[Connection], T]) -> T:
+        """Call `work`, which leaves no transaction open unless it raises; what was begun is undone then."""
         pool, c = self._taken()
         try:
-            write(c)
+            done = work(c)
         except BaseException:
             c.close()
             raise
@@ -31,6 +33,7 @@ class Kept:
             self._idle.append((pool, c))
         else:
             c.close()
+        return done
 
     def _taken(self) -> tuple[Pool, Connection]:
         while self._idle:
@@ -40,9 +43,14 @@ class Kept:
                 break
             if pool is self._engine.pool:
                 return pool, c
-            c.close()
+            self._give_back(pool, c)
         return self._engine.pool, self._engine.connect()
 
     def close(self) -> None:
         while self._idle:
-            self._idle.pop()[1].close()
+            self._give_back(*self._idle.pop())
+
+    def _give_back(self, pool: Pool, c: Connection) -> None:
+        if pool is not self._engine.pool:
+            c.invalidate()  # the pool that it would go back to is gone, and nobody would end it
+        c.close()
