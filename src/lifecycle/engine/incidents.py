@@ -28,17 +28,16 @@ from lifecycle.domain.incident.refusals import NotCounted, UnknownIncident
 from lifecycle.domain.incident.tally import Tally
 from lifecycle.domain.streams import incident_stream
 from lifecycle.engine.hit_people import Hit, HitPeople, Progress, tally_up
-from lifecycle.engine.recounting import Recounting, to_look_through
+from lifecycle.engine.incidents_to_follow import ToFollow
+from lifecycle.engine.recounting import Recounting
 from lifecycle.policy.model import Policy
 from lifecycle.policy.vocabulary import Role
 from lifecycle.projections.incidents import (
     Noted,
     all_incidents,
-    counted,
     note_count,
     noted_count,
     standing,
-    waiting,
 )
 from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
@@ -167,16 +166,12 @@ class Incidents:
         (outcome,) = self._execute([ended])
         return outcome
 
-    def follow(self) -> int:
+    def follow(self, found: ToFollow) -> int:
         """Count and tell what waits for it, count again where more people were hit than was known, and tell them;
         return for how many incidents something waited. One that was closed is opened again for them."""
-        self._drain()
-        with self._database.read() as c:
-            names = waiting(c)
-            were_counted, between = counted(c), to_look_through(c)
-        known = {name: self._known(name) for name in were_counted}
-        grown = self._recounting(known, between, self._clock.now())
-        for name in dict.fromkeys([*names, *grown.incidents]):
+        known = {name: self._known(name) for name in found.counted}
+        grown = self._recounting(found, known, self._clock.now())
+        for name in dict.fromkeys([*found.waiting, *grown.incidents]):
             came = grown.incidents.get(name)
             if came is not None:
                 self._open_again(known[name])
@@ -184,9 +179,9 @@ class Incidents:
                 self.count(name, came=came)
             self.tell(name)
         grown.done()
-        if names or grown.incidents:
+        if found.waiting or grown.incidents:
             self._drain()
-        return len({*names, *grown.incidents})
+        return len({*found.waiting, *grown.incidents})
 
     def _open_again(self, record: Incident) -> None:
         if record.is_open:

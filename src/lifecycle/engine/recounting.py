@@ -29,14 +29,12 @@ from lifecycle.domain.subject.events import (
 from lifecycle.domain.subject.outgoing_events import PersonalDataProvided
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.subject.transfer_events import SubjectReceived
-from lifecycle.processes.reacting import happened_between, move, positions
-from lifecycle.projections.registry import PROJECTIONS
-from lifecycle.storage import standing
+from lifecycle.engine.incidents_to_follow import ToFollow, looked_through
+from lifecycle.processes.reacting import happened_between
 from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
 from lifecycle.storage.folding import folded
 
-NAME = "recount-when-more-people-were-hit"
 KINDS = frozenset(
     {
         BirthDateRecorded.kind,
@@ -58,7 +56,7 @@ class Grown:
     were."""
 
     database: Database
-    start: int
+    start: int | None
     stop: int
     incidents: dict[str, UUID] = field(default_factory=dict)
 
@@ -66,16 +64,7 @@ class Grown:
         self.incidents[incident] = min(self.incidents.get(incident, person), person, key=lambda id: id.bytes)
 
     def done(self) -> None:
-        if self.start == self.stop:
-            return
-        with self.database.write("writer") as c:
-            move(c, NAME, self.start, self.stop)
-
-
-def to_look_through(c: Connection) -> tuple[int | None, int]:
-    """From which position, None if never yet; and up to which: a count that is behind it is not projected yet, and
-    what came after that count must not be passed over."""
-    return positions(c).get(NAME), standing.followed(c, PROJECTIONS)
+        looked_through(self.database, self.start, self.stop)
 
 
 class Recounting:
@@ -83,10 +72,10 @@ class Recounting:
         self._database = database
         self._streams = streams
 
-    def __call__(self, known: Mapping[str, Incident], between: tuple[int | None, int], now: datetime) -> Grown:
-        """`known` are the incidents that were counted, `between` what `to_look_through` says in the same snapshot."""
-        at, end = between
-        grown = Grown(self._database, at or 0, end)
+    def __call__(self, found: ToFollow, known: Mapping[str, Incident], now: datetime) -> Grown:
+        """`known` are the incidents that were counted, by what was found."""
+        at, end = found.start, found.stop
+        grown = Grown(self._database, at, end)
         first = end if at is None or not known else at
         reaches = {name: reach_of(record, now) for name, record in known.items()}
         while first < end and reaches:

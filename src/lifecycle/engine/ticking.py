@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from lifecycle.engine.incidents_to_follow import looked_through, to_follow
 from lifecycle.processes.erase_what_was_ordered import ErasureUnfinished
 from lifecycle.projections.open_calendar import next_open_due
 from lifecycle.projections.retention_calendar import Falling, next_due
@@ -37,8 +38,17 @@ class Ticking:
     def react(self) -> int:
         """Let the processes follow what has happened, and compute and tell what incidents wait for; return how many
         commands were asked."""
-        told = self._engine.incidents.follow()  # first: a process that fails holds up nobody's notice
+        told = self._follow_incidents()  # first: a process that fails holds up nobody's notice
         return self._engine.reacting() + told
+
+    def _follow_incidents(self) -> int:
+        self._engine.drain()
+        with self._engine.database.read() as c:
+            found = to_follow(c)
+        if found.is_nothing:
+            looked_through(self._engine.database, found.start, found.stop)
+            return 0
+        return self._engine.incidents.follow(found)
 
     def _try_again(self, now: datetime) -> ErasureUnfinished | None:
         """What a store outside of ours could not erase, and keys that wait to be moved; nobody else waits for it."""
