@@ -333,6 +333,16 @@ def test_a_command_is_applied_without_what_asks_other_machines_and_the_library_o
 
 
 @pytest.mark.usefixtures("lived")
+def test_a_command_is_applied_without_the_files_of_other_commands(tmp_path: Path):
+    file = tmp_path / "one.jsonl"
+    file.write_text(json.dumps(consent("c-9", at=None)) + "\n", encoding="utf-8")
+    others = [f"lifecycle.commands.{family}" for family in ("transfer", "trustee", "incident", "policy")]
+    others += [f"lifecycle.commands.subject.{command}" for command in ("link_identifier", "ask_back", "collect")]
+    others += ["lifecycle.domain.transfer.transfer", "lifecycle.domain.trustee.trustee", "lifecycle.policy.loading"]
+    assert loaded_by("apply", str(file), among=others) == []
+
+
+@pytest.mark.usefixtures("lived")
 def test_the_collector_does_not_go_through_what_was_loaded_once_more_at_the_end():
     """Its last rounds took a fifth of the time of a command. What ends with the process is out of its sight by then."""
     script = (

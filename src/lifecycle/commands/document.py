@@ -123,7 +123,14 @@ class Command(Shape):
 class SubjectCommand(Command):
     """Concerns one person."""
 
+    brings_its_id: ClassVar[bool] = False
+    """Whether a person of whom nothing is recorded yet is given the id that the command names."""
+
     subject: SubjectRef
+
+    def also_named(self) -> Iterable[tuple[IdentifierType, str]]:
+        """Identifiers besides the one of its subject, normalised. Errors: WrongIdentifier."""
+        return ()
 
 
 class OpenRecordCommand(Command):

@@ -13,7 +13,6 @@ from uuid_utils.compat import uuid7
 from lifecycle.commands.document import SubjectCommand
 from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.registry import entry_of
-from lifecycle.commands.transfer.receive_subject import ReceiveSubject
 from lifecycle.domain.decision import Decision
 from lifecycle.domain.event import Judged, Recorded
 from lifecycle.domain.streams import access_stream_of
@@ -137,7 +136,7 @@ class AboutPeople:
         return owner is not None and question.identifier not in known.found and owner[0] in known.states
 
     def _judge(self, question: Question, command: SubjectCommand, person: Person) -> tuple[datetime, Decision]:
-        if question.subject_id is not None and not person.is_known and not isinstance(command, ReceiveSubject):
+        if question.subject_id is not None and not person.is_known and not command.brings_its_id:
             raise UnknownSubject
         at = self.decided.at(command)
         person.begin(at, self.decided.policy_at(at, person.subject), self.decided.known.policies)
@@ -264,7 +263,8 @@ class AboutPeople:
         key = question.identifier or question.subject_id
         if key not in self._unknown or self._unknown[key].is_known:
             # Who comes from another controller keeps the id that they had.
-            new = question.subject_id if isinstance(question.command, ReceiveSubject) else None
+            asks = question.command
+            new = question.subject_id if isinstance(asks, SubjectCommand) and asks.brings_its_id else None
             self._unknown[key] = Person(self._batch, Subject(new or uuid7()), named_by=question.identifier)
         return self._unknown[key]
 

@@ -14,8 +14,6 @@ from sqlalchemy import Connection
 from lifecycle.columns import ask_together
 from lifecycle.commands.document import Command, OpenRecordCommand, SubjectCommand
 from lifecycle.commands.registry import entry_of
-from lifecycle.commands.subject.link_identifier import IdentifierCommand
-from lifecycle.commands.transfer.receive_subject import ReceiveSubject
 from lifecycle.domain.event import Personal
 from lifecycle.domain.open_records import Named, OpenRecord, stream_of
 from lifecycle.domain.streams import access_stream_of, attempts_stream, is_person_stream, policy_stream
@@ -68,10 +66,8 @@ class Question:
         """All identifiers that the blind index is asked for."""
         if self.identifier is not None:
             yield self.identifier
-        if isinstance(self.command, IdentifierCommand):
-            yield self.command.normalised()
-        if isinstance(self.command, ReceiveSubject):
-            yield from self.command.all_normalised()
+        if isinstance(self.command, SubjectCommand):
+            yield from self.command.also_named()
 
 
 @dataclass(slots=True)
@@ -223,11 +219,10 @@ class Snapshot:
 
 
 def question_of(command: Command, cmd: str, content: bytes) -> Question:
-    """Raises WrongIdentifier when the identifier is malformed."""
+    """Raises WrongIdentifier when an identifier is malformed."""
     if not isinstance(command, SubjectCommand):
         return Question(command, cmd, content)
-    if isinstance(command, IdentifierCommand):
-        command.normalised()
+    command.also_named()
     named = command.subject.identifier
     if named is None:
         return Question(command, cmd, content, subject_id=_uuid(command.subject.id))

@@ -12,7 +12,6 @@ from sqlalchemy import Connection
 
 from lifecycle.commands.document import OpenRecordCommand, SubjectCommand
 from lifecycle.commands.outcome import Outcome
-from lifecycle.commands.policy.publish_policy import PublishPolicy, publish_policy
 from lifecycle.commands.registry import entry_of
 from lifecycle.domain.decision import Asked, Decision
 from lifecycle.domain.open_records import Named, stream_of
@@ -53,8 +52,7 @@ class Deciding:
             return self.people.decide(question, command)
         if isinstance(command, OpenRecordCommand):
             return self._about_nobody(question, command)
-        assert isinstance(command, PublishPolicy), "every command is of one of three sorts"
-        return self._about_policy(question, command)
+        return self._about_policy(question)
 
     def bring_up(self, question: Question) -> None:
         """What time has brought to the person, before the command about them."""
@@ -84,8 +82,11 @@ class Deciding:
         self.decided.known.open_records[command.named] = record
         return self._accept(question, stream, decision)
 
-    def _about_policy(self, question: Question, command: PublishPolicy) -> Outcome:
-        stream = policy_stream()
+    def _about_policy(self, question: Question) -> Outcome:
+        from lifecycle.commands.policy.publish_policy import PublishPolicy, publish_policy  # noqa: PLC0415 -- seldom
+
+        stream, command = policy_stream(), question.command
+        assert isinstance(command, PublishPolicy), "every command is of one of three sorts"
         if before := self.decided.seen.get((stream, question.cmd)):
             return self.decided.reused(question, before) or self.decided.repeated(question, before)
         try:

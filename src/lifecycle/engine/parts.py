@@ -207,14 +207,17 @@ class Parts(ABC):
 
     @cached_property
     def reacting(self) -> Reacting:
-        from lifecycle.processes.deliver_instructions import DeliverInstructions  # noqa: PLC0415
         from lifecycle.processes.reacting import Reacting  # noqa: PLC0415
         from lifecycle.processes.registry import REACTIONS  # noqa: PLC0415
 
-        token = self.vault.instruction_token
-        delivering = () if self._outbox is None else (DeliverInstructions(self._outbox, token),)
+        delivering = () if self._outbox is None else self._delivering(self._outbox)
         telling = () if self._notices is None else self._telling(self._notices)
         return Reacting(self.database, (*REACTIONS, *delivering, *telling), self.execute_many, self.drain)
+
+    def _delivering(self, outbox: Delivery) -> Sequence[Reaction | ReactionInPages]:
+        from lifecycle.processes.deliver_instructions import DeliverInstructions  # noqa: PLC0415
+
+        return (DeliverInstructions(outbox, self.vault.instruction_token),)
 
     def _telling(self, notices: NoticeDelivery) -> Sequence[Reaction | ReactionInPages]:
         """What has people told, where what they are told has a place to go to."""

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from lifecycle.commands.context import Found
@@ -20,7 +20,6 @@ from lifecycle.domain.subject.fold import fold
 from lifecycle.domain.subject.refusals import SubjectErased
 from lifecycle.domain.subject.state import Draft, Holding, Subject
 from lifecycle.domain.subject.transfer_events import SubjectReceived
-from lifecycle.domain.trustee.trustee import Trustee
 from lifecycle.engine.erasure_receipts import opens
 from lifecycle.ledger.envelope import SID_BYTES, b64url
 from lifecycle.policy.calendars import Calendars
@@ -32,6 +31,9 @@ from lifecycle.storage.appending import Appending, Head
 from lifecycle.storage.lost_keys import KeyLost
 from lifecycle.vault.installation import Installation, SubjectRows
 from lifecycle.vault.sealing import OpenParts, SubjectKeys
+
+if TYPE_CHECKING:
+    from lifecycle.domain.trustee.trustee import Trustee
 
 Identifier = tuple[str, str]  # type and normalised text
 Part = tuple[str, int]  # holding id and version of the event that sealed it

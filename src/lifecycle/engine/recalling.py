@@ -14,8 +14,6 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from lifecycle.commands.document import SubjectCommand
-from lifecycle.commands.subject.link_identifier import IdentifierCommand
-from lifecycle.commands.transfer.receive_subject import ReceiveSubject
 from lifecycle.domain.event import Personal, Withheld
 from lifecycle.domain.streams import access_stream_of
 from lifecycle.domain.subject.state import Subject
@@ -34,7 +32,6 @@ from lifecycle.vault.sealing import RECORD, SubjectKeys, payload_of
 from lifecycle.vault.vault import Vault, Wanted, disclosed
 
 _LONGEST_PAUSE = 64  # batches
-_ASK_MORE = (IdentifierCommand, ReceiveSubject)  # of other names than the one that they are about
 
 
 class _Person(NamedTuple):
@@ -188,7 +185,8 @@ class Recalling:
 
 @cache
 def _is_plain(kind: type[Any]) -> bool:
-    return issubclass(kind, SubjectCommand) and not issubclass(kind, _ASK_MORE)
+    """About one person, and asking nothing of other names than the one that it gives."""
+    return issubclass(kind, SubjectCommand) and kind.also_named is SubjectCommand.also_named
 
 
 def _columns(number: int, rows: Sequence[tuple[Any, ...]]) -> Columns:

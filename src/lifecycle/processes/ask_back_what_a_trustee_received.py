@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from lifecycle.commands.document import Actor, SubjectRef
-from lifecycle.commands.subject.ask_back import AskBack
 from lifecycle.domain.event import Recorded
 from lifecycle.domain.subject.events import PersonalDataShared
 from lifecycle.domain.trustee.events import AgreementEnded, TrusteeDismissed
@@ -16,6 +16,9 @@ from lifecycle.policy.vocabulary import Role
 from lifecycle.processes.reacting import BATCH, Page, id_of
 from lifecycle.projections.given_under import to_ask_back
 from lifecycle.projections.trustees import agreements_over
+
+if TYPE_CHECKING:
+    from lifecycle.commands.subject.ask_back import AskBack
 
 ENGINE = Actor(id="engine", role=Role.SYSTEM)
 
@@ -40,6 +43,8 @@ class AskBackWhatATrusteeReceived:
         return Page(commands, "/".join(map(str, found[-1])) if len(found) == BATCH else None)
 
     def _asking(self, happened: Recorded, trustee: str, agreement: str, person: UUID) -> AskBack:
+        from lifecycle.commands.subject.ask_back import AskBack  # noqa: PLC0415 -- seldom, behind every command
+
         return AskBack(
             id=id_of(self.name, happened, agreement),
             actor=ENGINE,

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from sqlalchemy import Connection
 
 from lifecycle.commands.document import Actor
-from lifecycle.commands.trustee.find_fault import FindFault
 from lifecycle.domain.event import Recorded
 from lifecycle.domain.subject.duty_events import RecipientDeclined, RecipientOverdue
 from lifecycle.policy.vocabulary import Role
@@ -27,6 +26,8 @@ class FindFaultWhenARecipientIsOverdue:
         event = happened.event
         assert isinstance(event, RecipientOverdue | RecipientDeclined), "these are its kinds"
         if event.recipient in ever_engaged(c):
+            from lifecycle.commands.trustee.find_fault import FindFault  # noqa: PLC0415 -- seldom, behind every command
+
             yield FindFault(
                 id=id_of(self.name, happened),
                 actor=ENGINE,

@@ -29,6 +29,9 @@ class IdentifierCommand(SubjectCommand):
         type, value = named
         return type, normalise_identifier(type, value)
 
+    def also_named(self) -> tuple[tuple[IdentifierType, str]]:
+        return (self.normalised(),)
+
 
 class LinkIdentifier(IdentifierCommand):
     command: Literal["link-identifier"] = "link-identifier"

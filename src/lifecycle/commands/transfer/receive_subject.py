@@ -4,8 +4,8 @@ checked as a whole."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
@@ -41,6 +41,8 @@ class Opened(Shape):
 class ReceiveSubject(SubjectCommand):
     """`subject` is named by the id that the person had: it stays theirs, unless they were erased here under it."""
 
+    brings_its_id: ClassVar[bool] = True
+
     command: Literal["receive-subject"] = "receive-subject"
     transfer: str
     purposes: tuple[str, ...] | None
@@ -57,9 +59,8 @@ class ReceiveSubject(SubjectCommand):
         """The transfer is another controller's: there is no record of it here."""
         return ()
 
-    def all_normalised(self) -> Iterator[tuple[IdentifierType, str]]:
-        for each in self.identifiers:
-            yield each.type, each.normalised
+    def also_named(self) -> list[tuple[IdentifierType, str]]:
+        return [(each.type, each.normalised) for each in self.identifiers]
 
 
 def receive_subject(command: ReceiveSubject, person: PersonContext) -> Decision:
