@@ -309,6 +309,13 @@ def test_what_is_held_about_a_person_is_told_without_trustees_transfers_and_inci
     assert loaded_by("subject", "history", *WHO, among=others) == []
 
 
+@pytest.mark.usefixtures("lived")
+def test_what_happened_to_a_person_is_told_without_what_it_adds_up_to():
+    others = ["lifecycle.audit.views", "lifecycle.projections.registry", "lifecycle.projections.holdings"]
+    others += ["lifecycle.storage.following", "lifecycle.domain.subject.state", "lifecycle.domain.subject.fold"]
+    assert loaded_by("subject", "history", *WHO, among=others) == []
+
+
 def test_no_model_of_events_and_policies_has_names_of_types_that_have_to_be_looked_up():
     """Where the names are texts, each is compiled and evaluated for each model that has the field: a third of loading."""
     assert all(KINDS.values())  # loaded

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, select
 
 from lifecycle.audit.opening import actors_of
-from lifecycle.audit.replay import known_at
 from lifecycle.audit.telling import instant
 from lifecycle.domain.event import Recorded
-from lifecycle.domain.subject.fold import born
-from lifecycle.domain.subject.state import Subject
 from lifecycle.ledger.envelope import b64url, commitment, read_header
 from lifecycle.ledger.tables import event_position, ledger_queue
 from lifecycle.storage.failures import RecordDamaged
-from lifecycle.storage.folding import folded
 from lifecycle.storage.mapper import recorded
 from lifecycle.storage.tables import event_header, stream_head
 from lifecycle.vault.tables import chunks
@@ -56,12 +51,6 @@ def events_of(c: Connection, stream_id: UUID, *, as_they_stand: bool = False) ->
         _follow(stream_id, rows, newest or 0)
         _await_their_places(c, stream_id, rows)
     return [(recorded(stream_id, row.version, row.header), row.position) for row in rows]
-
-
-def state_of(c: Connection, subject_id: UUID, as_known_at: datetime | None = None) -> Subject:
-    """What a person's record adds up to, by what was recorded until then; values are not part of it."""
-    events = [event for event, _ in events_of(c, subject_id)]
-    return folded(None, known_at(events, as_known_at)) or born(subject_id)
 
 
 def _follow(stream_id: UUID, rows: Sequence[Any], newest: int) -> None:

@@ -15,11 +15,11 @@ from sqlalchemy import Connection
 
 from lifecycle.audit import lawful_acts, lawful_answers, records
 from lifecycle.audit.explaining import explained
-from lifecycle.audit.history import events_of, state_of
+from lifecycle.audit.history import events_of
 from lifecycle.audit.lawful_evidence import Evidence
 from lifecycle.audit.redeciding import re_decided
 from lifecycle.audit.reopened import opened
-from lifecycle.audit.replay import known_at, states
+from lifecycle.audit.replay import known_at, state_of, states
 from lifecycle.audit.telling import instant
 from lifecycle.audit.why import why
 from lifecycle.clock import Clock

@@ -11,6 +11,8 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+MANY = 1_000  # rows of a list that has no natural end
+
 
 def instant(at: datetime | None) -> str | None:
     """RFC 3339 in UTC."""

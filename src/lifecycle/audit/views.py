@@ -14,11 +14,13 @@ from sqlalchemy import Connection
 from lifecycle.audit import records, requests
 from lifecycle.audit.at_once import AtOnce
 from lifecycle.audit.compared import Compared
-from lifecycle.audit.history import history, state_of
+from lifecycle.audit.history import history
 from lifecycle.audit.holdings import Picture, shown
 from lifecycle.audit.incidents import incidents_of
 from lifecycle.audit.opening import values_of
 from lifecycle.audit.recipients import named
+from lifecycle.audit.replay import state_of
+from lifecycle.audit.telling import MANY
 from lifecycle.audit.trail import trail
 from lifecycle.clock import Clock
 from lifecycle.domain.streams import access_stream_of
@@ -43,7 +45,6 @@ from lifecycle.vault.vault import Vault
 if TYPE_CHECKING:
     from lifecycle.audit.judging import Judging
 
-MANY = 1_000  # rows of a list that has no natural end
 Json = dict[str, Any]
 
 

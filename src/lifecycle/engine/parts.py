@@ -28,6 +28,7 @@ from lifecycle.vault.journal import ErasureJournal
 from lifecycle.vault.vault import Vault
 
 if TYPE_CHECKING:
+    from lifecycle.audit.views import Views
     from lifecycle.commands.document import Command
     from lifecycle.commands.outcome import Outcome
     from lifecycle.domain.subject.state import Subject
@@ -134,11 +135,14 @@ class Parts(ABC):
 
     @cached_property
     def read(self) -> Reading:
-        from lifecycle.audit.views import Views  # noqa: PLC0415
         from lifecycle.engine.reading import Reading  # noqa: PLC0415
 
-        views = Views(self.database, self.vault, self.policies, self.clock, self.follower, self.calendars)
-        return Reading(self.database, self.vault, views, self.drain)
+        return Reading(self.database, self.vault, self._views, self.drain)
+
+    def _views(self) -> Views:
+        from lifecycle.audit.views import Views  # noqa: PLC0415
+
+        return Views(self.database, self.vault, self.policies, self.clock, self.follower, self.calendars)
 
     def _about_to_change(self, states: Collection[Subject]) -> None:
         """Where the same process follows right behind."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from pydantic import ValidationError
 
-from lifecycle.audit.views import MANY, Views
+from lifecycle.audit.history import history
+from lifecycle.audit.telling import MANY
 from lifecycle.commands.document import SubjectRef
 from lifecycle.commands.parsing import Malformed, faults_of
 from lifecycle.domain.streams import is_person_stream
@@ -19,11 +21,14 @@ from lifecycle.domain.subject.request_refusals import UnknownRequest
 from lifecycle.engine.erasure_receipts import of_receipt
 from lifecycle.ledger.many_rows import rows_of
 from lifecycle.policy.values import normalise_identifier
-from lifecycle.projections.duties import Told
 from lifecycle.storage.database import Database
 from lifecycle.storage.failures import DAMAGED, Unavailable
 from lifecycle.vault.installation import EpochChanged, Found, Identifier
 from lifecycle.vault.vault import Vault
+
+if TYPE_CHECKING:
+    from lifecycle.audit.views import Views
+    from lifecycle.projections.duties import Told
 
 Named = Mapping[str, str] | SubjectRef | UUID
 Json = dict[str, Any]
@@ -33,13 +38,20 @@ _HEAD = "SELECT version FROM stream_head WHERE stream_id = {mark}"
 
 
 class Reading:
-    """Takes a person as `{"email": …}`, `{"phone": …}`, `{"ref": …}`, `{"id": …}` or our id. Values come masked."""
+    """Takes a person as `{"email": …}`, `{"phone": …}`, `{"ref": …}`, `{"id": …}` or our id. Values come masked.
 
-    def __init__(self, database: Database, vault: Vault, views: Views, drain: Callable[[], None]) -> None:
+    `views` are made when a projection is first asked for: who is meant and what happened is told without them.
+    """
+
+    def __init__(self, database: Database, vault: Vault, views: Callable[[], Views], drain: Callable[[], None]) -> None:
         self._database = database
         self._vault = vault
-        self._views = views
+        self._made = views
         self._drain = drain
+
+    @cached_property
+    def _views(self) -> Views:
+        return self._made()
 
     def subject_id(self, subject: Named) -> UUID:
         """Raises UnknownSubject for somebody of whom nothing is recorded, or no longer under this identifier."""
@@ -110,7 +122,9 @@ class Reading:
 
     def history(self, subject: Named) -> list[Json]:
         """Every event of the person's record, in order, without personal values."""
-        return self._views.history(self.subject_id(subject))
+        subject_id = self.subject_id(subject)
+        with self._database.read() as c:
+            return list(history(c, self._vault, subject_id))
 
     def consents(
         self, subject: Named, as_of: datetime | None = None, as_known_at: datetime | None = None

@@ -42,6 +42,9 @@ class RecordDamaged(StoreUnavailable):
         self.version = version
 
 
+UNFIT = (LookupError, TypeError, ValueError, AttributeError)
+"""What reading or folding an event raises that no program of ours can have written there."""
+
 READ_ONLY = ("The database is read-only.", "make the file and its folder writable")
 
 

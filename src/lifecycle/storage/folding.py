@@ -8,10 +8,7 @@ from itertools import islice
 from lifecycle.domain.event import Recorded
 from lifecycle.domain.subject.fold import fold
 from lifecycle.domain.subject.state import Draft, Subject
-from lifecycle.storage.failures import RecordDamaged
-
-UNFIT = (LookupError, TypeError, ValueError, AttributeError)
-"""What reading or folding an event raises that no program of ours can have written there."""
+from lifecycle.storage.failures import UNFIT, RecordDamaged
 
 _AT_ONCE = 256  # events that are read, and then folded: by turns with reading, folding takes half as long again
 

@@ -12,8 +12,7 @@ from lifecycle.domain.catalogue import decode_sealed
 from lifecycle.domain.event import Judged, Recorded, Withheld
 from lifecycle.ledger.envelope import MalformedHeader, read_fact
 from lifecycle.storage.alike import remember, told_again
-from lifecycle.storage.failures import RecordDamaged
-from lifecycle.storage.folding import UNFIT
+from lifecycle.storage.failures import UNFIT, RecordDamaged
 from lifecycle.storage.packing import form_of, inflated, unpacked
 from lifecycle.vault.sealing import RECORD
 
