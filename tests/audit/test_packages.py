@@ -88,7 +88,7 @@ def people(founded_file: InAFile, tmp_path_factory: pytest.TempPathFactory):
         yield store
 
 
-WORD = st.text(st.characters(codec="utf-8", categories=("Lu", "Ll", "Lo", "Nd")), min_size=1, max_size=8)
+WORD = st.text(st.characters(categories=("Lu", "Ll", "Lo", "Nd")), min_size=1, max_size=8)
 values = st.fixed_dictionaries({"name": WORD, "company": WORD})
 
 

@@ -254,7 +254,7 @@ def test_each_answer_in_each_state(state: DutyState, act: str):
         assert len(ACTS[act](subject, answer).events) == (expected == DONE)
 
 
-@given(token=st.text(max_size=80).filter(lambda text: text != "token of i1"))
+@given(token=st.text(st.characters(exclude_categories=["Cs"]), max_size=80).filter(lambda text: text != "token of i1"))
 def test_no_other_token_answers(token: str):
     for act in ACTS.values():
         with pytest.raises(Refused) as refused:

@@ -63,7 +63,7 @@ def test_a_masked_address_tells_nothing_of_the_local_part_but_its_first_letter(r
     assert one == another or "@" in rest + other
 
 
-@given(st.from_regex(r"\+65[689][0-9]{7}", fullmatch=True))
+@given(st.from_regex(r"\+65[689][0-9]{7}", fullmatch=True, alphabet=st.characters(exclude_categories=["Cs"])))
 def test_a_masked_phone_keeps_country_code_and_two_digits_only(number):
     shown = mask_value("phone", number)
     assert shown == f"+65***{number[-2:]}"
