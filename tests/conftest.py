@@ -147,13 +147,20 @@ def founded_file(tmp_path_factory: pytest.TempPathFactory) -> InAFile:
 def founded_database(postgresql: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnAServer]:
     founded = OnAServer(postgresql, tmp_path_factory.mktemp("founded"))
     yield founded
-    founded.copies.drop()
+    founded.drop()
 
 
 @pytest.fixture
-def store(kind_of_database: str, request: pytest.FixtureRequest, tmp_path: Path, keys: Path) -> Iterator[Store]:
+def founded(kind_of_database: str, request: pytest.FixtureRequest) -> InAFile | OnAServer:
+    """Simulated stores to begin with, under a policy and after a life that the test names."""
+    name = "founded_file" if kind_of_database == "sqlite" else "founded_database"
+    made: InAFile | OnAServer = request.getfixturevalue(name)
+    return made
+
+
+@pytest.fixture
+def store(founded: InAFile | OnAServer, tmp_path: Path, keys: Path) -> Iterator[Store]:
     """A simulated store under the example policy, in which nobody is yet."""
-    founded = request.getfixturevalue("founded_file" if kind_of_database == "sqlite" else "founded_database")
     with founded.store(tmp_path, keys) as copied:
         yield copied
 

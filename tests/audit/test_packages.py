@@ -9,6 +9,7 @@ import re
 import zipfile
 from datetime import datetime
 from io import BytesIO
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ EXAMPLES = 2_000 if os.environ.get("LIFECYCLE_EXAMPLES") == "soak" else 25
 @given(several=st.lists(values, min_size=2, max_size=4))
 def test_the_package_of_one_person_has_nothing_of_any_other_in_any_encoding(people: Store, several: list[Any]):
     """All in one store: everybody of the examples before is somebody else, too."""
-    distinct = [_marked(people, number, each) for number, each in enumerate(several)]
+    distinct = [_marked(number, each) for number, each in enumerate(several)]
     documents = [document for person in distinct for document in _lived(people, person)]
     assert {outcome.outcome for outcome in people.engine.execute_many(documents)} == {"done"}
     for person in distinct:
@@ -124,12 +125,13 @@ def _lived(store: Store, person: dict[str, str]) -> list[dict[str, Any]]:
     ]
 
 
+MARKS = count(1)
 MARK = re.compile(rb"qZ\d+x\d+q")
 
 
-def _marked(store: Store, number: int, each: dict[str, str]) -> dict[str, str]:
+def _marked(number: int, each: dict[str, str]) -> dict[str, str]:
     """No value is a part of another's: each has a number of its own."""
-    mark = f"qZ{next(store._numbers)}x{number}q"
+    mark = f"qZ{next(MARKS)}x{number}q"
     return {name: f"{value}{mark}{name}" for name, value in each.items()} | {"email": f"{mark}@example.com"}
 
 

@@ -50,6 +50,11 @@ def begun(store: Store, **consent: Any) -> Store:
     return store
 
 
+def begun_separately(store: Store) -> Store:
+    """With separate consent to what needs one."""
+    return begun(store, separate=True)
+
+
 def done(outcome: Outcome) -> Outcome:
     assert outcome.outcome == "done", outcome
     return outcome

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from clauses.partners import DAY_1, DAY_2, DAY_9, begun, data_of, decided_again, disclosing, done, opened, refused
+from founding import InAFile, OnAServer
 from whole.stores import ANN, TRIAL, Outcome, Store
 
 from examples import POLICY, changed_text, in_purpose
@@ -27,16 +28,16 @@ def url(tmp_path: Path, migrated_file: Path) -> str:
 
 
 @pytest.fixture
-def store(url: str, keys: Path) -> Iterator[Store]:
-    with opened(url, keys) as made:
+def store(founded_file: InAFile, tmp_path: Path, keys: Path) -> Iterator[Store]:
+    with founded_file.store(tmp_path, keys) as made:
         yield made
 
 
 @pytest.fixture
-def either(database_url: str, keys: Path) -> Iterator[Store]:
+def either(founded: InAFile | OnAServer, tmp_path: Path, keys: Path) -> Iterator[Store]:
     """On SQLite and on PostgreSQL."""
-    with opened(database_url, keys) as made:
-        yield begun(made)
+    with founded.store(tmp_path, keys, lived=begun) as made:
+        yield made
 
 
 def anonymising(store: Store, *categories: str, at: str = DAY_2) -> Outcome:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 import pytest
-from clauses.partners import DAY_1, DAY_2, DAY_9, begun, data_of, decided_again, done, opened, recipients, refused
+from clauses.partners import DAY_1, DAY_2, DAY_9, begun, data_of, decided_again, done, recipients, refused
+from founding import InAFile, OnAServer
 from whole.stores import ANN, Store
 
 from examples import POLICY
@@ -19,17 +19,15 @@ LABEL = "Customer relations system of the sales team"
 
 
 @pytest.fixture
-def store(tmp_path: Path, keys: Path, migrated_file: Path) -> Iterator[Store]:
-    path = tmp_path / "clause.db"
-    shutil.copyfile(migrated_file, path)
-    with opened(f"sqlite:///{path}", keys) as made:
+def store(founded_file: InAFile, tmp_path: Path, keys: Path) -> Iterator[Store]:
+    with founded_file.store(tmp_path, keys) as made:
         yield made
 
 
 @pytest.fixture
-def either(database_url: str, keys: Path) -> Iterator[Store]:
+def either(founded: InAFile | OnAServer, tmp_path: Path, keys: Path) -> Iterator[Store]:
     """On SQLite and on PostgreSQL."""
-    with opened(database_url, keys) as made:
+    with founded.store(tmp_path, keys) as made:
         yield made
 
 

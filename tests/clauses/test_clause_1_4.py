@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from clauses.partners import DAY_1, DAY_2, DAY_9, done, opened, refused
+from founding import InAFile
 from whole.stores import ANN, Store
 
 from examples import POLICY, changed_text, in_purpose
@@ -26,8 +27,8 @@ def url(tmp_path: Path, migrated_file: Path) -> str:
 
 
 @pytest.fixture
-def store(url: str, keys: Path) -> Iterator[Store]:
-    with opened(url, keys) as made:
+def store(founded_file: InAFile, tmp_path: Path, keys: Path) -> Iterator[Store]:
+    with founded_file.store(tmp_path, keys) as made:
         yield made
 
 

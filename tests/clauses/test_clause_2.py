@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +21,7 @@ from clauses.partners import (
     refused,
     visiting,
 )
+from founding import InAFile, OnAServer
 from scenario import collecting_, consenting, given
 from whole.stores import ANN, Store
 
@@ -34,17 +34,15 @@ BAIDU = "Baidu Times Network Technology (Beijing) Co., Ltd."
 
 
 @pytest.fixture
-def store(tmp_path: Path, keys: Path, migrated_file: Path) -> Iterator[Store]:
-    path = tmp_path / "clause.db"
-    shutil.copyfile(migrated_file, path)
-    with opened(f"sqlite:///{path}", keys) as made:
+def store(founded_file: InAFile, tmp_path: Path, keys: Path) -> Iterator[Store]:
+    with founded_file.store(tmp_path, keys) as made:
         yield made
 
 
 @pytest.fixture
-def either(database_url: str, keys: Path) -> Iterator[Store]:
+def either(founded: InAFile | OnAServer, tmp_path: Path, keys: Path) -> Iterator[Store]:
     """On SQLite and on PostgreSQL."""
-    with opened(database_url, keys) as made:
+    with founded.store(tmp_path, keys) as made:
         yield made
 
 

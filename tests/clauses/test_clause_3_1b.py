@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -19,10 +18,10 @@ from clauses.partners import (
     decided_again,
     disclosing,
     done,
-    opened,
     recipients,
     refused,
 )
+from founding import InAFile, OnAServer
 from whole.stores import ANN, BEN, Store
 
 from lifecycle.audit.reopened import opened as record_of
@@ -34,18 +33,16 @@ LAW = {"law": "Criminal Procedure Code s 20"}
 
 
 @pytest.fixture
-def store(tmp_path: Path, keys: Path, migrated_file: Path) -> Iterator[Store]:
-    path = tmp_path / "clause.db"
-    shutil.copyfile(migrated_file, path)
-    with opened(f"sqlite:///{path}", keys) as made:
-        yield begun(made)
+def store(founded_file: InAFile, tmp_path: Path, keys: Path) -> Iterator[Store]:
+    with founded_file.store(tmp_path, keys, lived=begun) as made:
+        yield made
 
 
 @pytest.fixture
-def either(database_url: str, keys: Path) -> Iterator[Store]:
+def either(founded: InAFile | OnAServer, tmp_path: Path, keys: Path) -> Iterator[Store]:
     """On SQLite and on PostgreSQL."""
-    with opened(database_url, keys) as made:
-        yield begun(made)
+    with founded.store(tmp_path, keys, lived=begun) as made:
+        yield made
 
 
 def state_of(store: Store) -> Subject:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from clauses.partners import DAY_9, PARTNERED, begun, decided_again, done, opened, recipients, refused, sharing
+from clauses.partners import (
+    DAY_9,
+    PARTNERED,
+    begun,
+    begun_separately,
+    decided_again,
+    done,
+    opened,
+    recipients,
+    refused,
+    sharing,
+)
+from founding import InAFile
 from whole.stores import ANN, Store
 
 from examples import POLICY
@@ -17,11 +28,9 @@ WIDGET = {"recipient": "wechat", "method": "embedded-widget"}
 
 
 @pytest.fixture
-def store(tmp_path: Path, keys: Path, migrated_file: Path) -> Iterator[Store]:
-    path = tmp_path / "clause.db"
-    shutil.copyfile(migrated_file, path)
-    with opened(f"sqlite:///{path}", keys, PARTNERED) as made:
-        yield begun(made, separate=True)
+def store(founded_file: InAFile, tmp_path: Path, keys: Path) -> Iterator[Store]:
+    with founded_file.store(tmp_path, keys, PARTNERED, lived=begun_separately) as made:
+        yield made
 
 
 def test_clause_8_products_are_declared_with_the_link_to_their_own_terms():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,21 +23,22 @@ class Store:
 
     def __init__(self, url: str, keys: Path, text: str | None = None) -> None:
         self.settings = Settings(url, keys)
-        self._numbers = count(1)
+        self.said = 0
         self.engine, published = create(self.settings, text or example_policy_text(), simulated_clock=True)
         assert published.outcome == "done"
 
     @classmethod
-    def opened(cls, url: str, keys: Path) -> Self:
-        """One that was made before."""
+    def opened(cls, url: str, keys: Path, said: int = 0) -> Self:
+        """One that was made before, in which so many documents were said."""
         store = cls.__new__(cls)
         store.settings = Settings(url, keys)
-        store._numbers = count(1)
+        store.said = said
         store.engine = open_engine(url, keys=keys)
         return store
 
     def document(self, command: str, at: str | None = None, **fields: Any) -> dict[str, Any]:
-        document = {"command": command, "id": f"c-{next(self._numbers)}", "actor": ACTOR, **fields}
+        self.said += 1
+        document = {"command": command, "id": f"c-{self.said}", "actor": ACTOR, **fields}
         return document if at is None else {**document, "at": at}
 
     def do(self, command: str, at: str | None = None, **fields: Any) -> Outcome:

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from engine.stores import count_of
 from forked import Forks, wait_until
+from founding import InAFile, OnAServer
 from postgres import Server
 from projections.tables import everything
 from sqlalchemy import func, select
@@ -132,10 +133,7 @@ def killed(store: Store, forks: Forks, tmp_path: Path) -> Killed:
 
 
 @pytest.fixture
-def another(
-    kind_of_database: str, request: pytest.FixtureRequest, forks: Forks, tmp_path: Path
-) -> Callable[[], AbstractContextManager[Killed]]:
-    founded = request.getfixturevalue("founded_file" if kind_of_database == "sqlite" else "founded_database")
+def another(founded: InAFile | OnAServer, forks: Forks, tmp_path: Path) -> Callable[[], AbstractContextManager[Killed]]:
     numbers = count(1)
 
     @contextmanager
