@@ -35,7 +35,7 @@ class InAFile:
             self._made[text, lived] = self._found(text, lived)
         made, said = self._made[text, lived]
         shutil.copyfile(made / "store.db", folder / "store.db")
-        _copy_keys(made / "keys", keys)
+        copy_keys(made / "keys", keys)
         with _opened(f"sqlite:///{folder / 'store.db'}", keys, said) as store:
             yield store
 
@@ -58,7 +58,7 @@ class OnAServer:
         if (text, lived) not in self._made:
             self._made[text, lived] = self._found(text, lived)
         copies, made, said = self._made[text, lived]
-        _copy_keys(made, keys)
+        copy_keys(made, keys)
         with copies.database() as url, _opened(url, keys, said) as store:
             yield store
 
@@ -92,7 +92,8 @@ def _found(url: str, keys: Path, text: str | None, lived: Lived) -> int:
     return store.said
 
 
-def _copy_keys(made: Path, keys: Path) -> None:
+def copy_keys(made: Path, keys: Path) -> None:
+    """With the ledger folder that lies beside them."""
     shutil.copytree(made, keys)
     if ledger_beside(made).exists():
         shutil.copytree(ledger_beside(made), ledger_beside(keys))

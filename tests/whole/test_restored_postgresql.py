@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from founding import copy_keys
 from postgres import base_backup, dump, load, start, start_copy, stop
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
@@ -27,8 +28,8 @@ from lifecycle.vault.journal import ErasureJournal
 Started = dict[str, object]
 
 
-def url_of(started: Started) -> str:
-    return f"postgresql://postgres@/privacy?host={conninfo_to_dict(str(started['dsn']))['host']}"
+def url_of(started: Started, database: str = "privacy") -> str:
+    return f"postgresql://postgres@/{database}?host={conninfo_to_dict(str(started['dsn']))['host']}"
 
 
 def run(started: Started, statement: str) -> None:
@@ -36,23 +37,35 @@ def run(started: Started, statement: str) -> None:
         c.execute(sql.SQL(statement))  # type: ignore[arg-type]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server() -> Iterator[Started]:
     started = start()
-    run(started, "CREATE DATABASE privacy")
     yield started
     stop(started)
 
 
-@pytest.fixture
-def store(server: Started, tmp_path: Path) -> Iterator[Store]:
-    store = Store(url_of(server), tmp_path / "keys")
+@pytest.fixture(scope="module")
+def published(server: Started, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The keys of the database `published`, with which every test begins."""
+    run(server, "CREATE DATABASE published")
+    keys = tmp_path_factory.mktemp("published") / "keys"
+    store = Store(url_of(server, "published"), keys)
     for person in (ANN, BEN):
         store.consent(subject=person)
         store.collect(subject=person, data={"name": "Somebody", "phone": "+6591234567"})
     store.engine.publish()
+    store.engine.close()
+    return keys
+
+
+@pytest.fixture
+def store(server: Started, published: Path, keys: Path) -> Iterator[Store]:
+    run(server, "CREATE DATABASE privacy TEMPLATE published")
+    copy_keys(published, keys)
+    store = Store.opened(url_of(server), keys, said=4)
     yield store
     store.engine.close()
+    run(server, "DROP DATABASE privacy WITH (FORCE)")
 
 
 def erase_ann(store: Store, folder: Path) -> Path:
