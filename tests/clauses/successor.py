@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from founding import InAFile
 from sqlalchemy import select
 from whole.stores import ANN, Store
 
@@ -33,15 +34,17 @@ AGREED = {
 
 
 @contextmanager
-def successor(folder: Path, migrated: Path, text: str | None = None) -> Iterator[Store]:
-    """A store of its own, with keys and a log of its own."""
+def successor(folder: Path, founded: InAFile, text: str | None = None) -> Iterator[Store]:
+    """A store of its own, with keys and a log of its own: those of two folders of one name are the same."""
     folder.mkdir()
-    shutil.copyfile(migrated, folder / "newco.db")
-    store = Store(f"sqlite:///{folder / 'newco.db'}", folder / "keys", text)
-    try:
+    with founded.store(folder, folder / "keys", text, named(folder.name)) as store:
         yield store
-    finally:
-        store.engine.close()
+
+
+@cache
+def named(_: str) -> Callable[[Store], None]:
+    """Nothing happened in it; but it is not the store of any other name."""
+    return lambda _: None
 
 
 def done(outcome: Any) -> Any:

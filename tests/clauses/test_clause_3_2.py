@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from clauses.successor import DAY, NEWCO, Handing, a_customer, done, standing, successor
 from engine.stores import count_of, headers_of, value_in_clear
+from founding import InAFile
 from sqlalchemy import select
 from whole.stores import ANN, BEN, Store
 
@@ -26,8 +27,8 @@ from lifecycle.vault.tables import custody_key, data_key, subject_key
 
 
 @pytest.fixture
-def theirs(tmp_path: Path, migrated_file: Path) -> Iterator[Store]:
-    with successor(tmp_path / "newco", migrated_file) as made:
+def theirs(tmp_path: Path, founded_file: InAFile) -> Iterator[Store]:
+    with successor(tmp_path / "newco", founded_file) as made:
         yield made
 
 
@@ -240,14 +241,14 @@ def test_clause_3_2_whoever_was_refused_is_asked_about_again(
 
 
 def test_clause_3_2_a_purpose_that_is_wider_or_absent_there_needs_a_new_consent(
-    store: Store, tmp_path: Path, migrated_file: Path, handing: Handing
+    store: Store, tmp_path: Path, founded_file: InAFile, handing: Handing
 ):
     registered(store, ANN)
     done(store.collect(basis="contract", evidence="K-1", purpose="quotation", data={"email": "ann@work.example"}))
     done(store.consent("recommended-customers"))
     handing.hand_over()
     wider = changed_text(in_purpose("free-trial", "months = 24", "months = 36"))
-    with successor(tmp_path / "wider", migrated_file, wider) as theirs:
+    with successor(tmp_path / "wider", founded_file, wider) as theirs:
         taken = handing.accept(theirs)
         assert taken.asked_anew == {"free-trial": 1}
         assert taken.left == 4
@@ -362,7 +363,7 @@ def test_clause_3_2_every_step_can_be_decided_again_or_says_why_not(store: Store
 
 
 def test_clause_3_2_a_successor_s_successor_takes_over_the_same(
-    store: Store, theirs: Store, handing: Handing, tmp_path: Path, migrated_file: Path
+    store: Store, theirs: Store, handing: Handing, tmp_path: Path, founded_file: InAFile
 ):
     person = a_customer(store)
     before = standing(store, person)
@@ -371,7 +372,7 @@ def test_clause_3_2_a_successor_s_successor_takes_over_the_same(
     (tmp_path / "again").mkdir()
     again = Handing(theirs, tmp_path / "again", handing.key, "second")
     again.hand_over()
-    with successor(tmp_path / "last", migrated_file) as last:
+    with successor(tmp_path / "last", founded_file) as last:
         assert again.accept(last).received == 1
         assert standing(last, person) == before
         done(last.do("release-hold", subject=ANN, hold="case-7", reason="settled", authority="court"))

@@ -14,7 +14,8 @@ import pytest
 from clauses.successor import DAY, Handing, done, successor
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from engine.stores import count_of
-from whole.stores import ANN, BEN, Store
+from founding import InAFile
+from whole.stores import ANN, BEN, TRIAL, Store
 
 from lifecycle.audit.handover_check import ArchiveRefused
 from lifecycle.engine.archive_format import manifest_text
@@ -34,13 +35,14 @@ from lifecycle.vault.handing_over import (
 from lifecycle.vault.sealing import Tampered
 
 Members = dict[str, bytes]
+COMPANY = "Acme Semiconductor"  # four letters alone stand in one of a hundred ciphertexts of that length
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Iterator[tuple[Handing, Store, Members]]:
+def made(tmp_path_factory: pytest.TempPathFactory, founded_file: InAFile) -> Iterator[tuple[Handing, Store, Members]]:
     """An archive of two people, its recipient, and the archive's members."""
     folder = tmp_path_factory.mktemp("archives")
-    with successor(folder / "ours", migrated_file) as ours, successor(folder / "theirs", migrated_file) as theirs:
+    with successor(folder / "ours", founded_file) as ours, successor(folder / "theirs", founded_file) as theirs:
         done_by(ours)
         handing = Handing.of(ours, folder)
         handing.hand_over()
@@ -55,7 +57,7 @@ def done_by(store: Store) -> None:
     done(store.do("engage-trustee", trustee="udesk", name="Udesk", contact="dpo@udesk.example", country="CN"))
     for whom in (ANN, BEN):
         done(store.consent(subject=whom))
-        done(store.collect(subject=whom))
+        done(store.collect(subject=whom, data=TRIAL | {"company": COMPANY}))
 
 
 def members(path: Path) -> Members:
@@ -100,7 +102,7 @@ def test_the_archive_has_these_files_and_no_value_in_clear(made: tuple[Handing, 
     assert set(content) == {"manifest.json", "manifest.note", "token", "policies.jsonl", "trustees.jsonl", PEOPLE}
     assert len(content[PEOPLE].splitlines()) == 2
     whole = b"".join(content.values())
-    for value in (b"ann@example.com", b"+6591234567", b"Acme", b"web-form-7"):
+    for value in (b"ann@example.com", b"+6591234567", COMPANY.encode(), b"web-form-7"):
         assert value not in whole
         assert urlsafe_b64encode(value)[:8] not in whole
 

@@ -12,6 +12,7 @@ import pytest
 from clauses.successor import DAY, Handing, done, successor
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from engine.stores import value_in_clear
+from founding import InAFile
 from plans import assert_walks_over_no, plans_of
 from whole.stores import ANN, Store
 
@@ -103,7 +104,7 @@ def test_broken_off_anywhere_it_goes_on_behind_what_is_finished_and_is_the_same_
 
 
 def test_files_of_several_checkpoints_are_taken_over_and_their_confirmation_destroys_ours(
-    handing: Handing, tmp_path: Path, migrated_file: Path
+    handing: Handing, tmp_path: Path, founded_file: InAFile
 ):
     broken_off(handing, 3, listed=True)
     done(handing.ours.consent(subject=ANN))
@@ -112,7 +113,7 @@ def test_files_of_several_checkpoints_are_taken_over_and_their_confirmation_dest
         assert len(archive.manifest["checkpoints"]) == 2
         assert {ground.checkpoint.size > size for ground in archive.grounds.values()} == {False, True}
     people = [each for each, *_ in told(handing)]
-    with successor(tmp_path / "newco", migrated_file) as theirs:
+    with successor(tmp_path / "newco", founded_file) as theirs:
         taken = handing.accept(theirs)
         assert (taken.received, taken.refused) == (PEOPLE, {})
         theirs.engine.publish()
@@ -177,8 +178,8 @@ def test_writing_reads_the_people_of_a_file_and_walks_over_nothing(handing: Hand
 
 
 @pytest.fixture
-def theirs(tmp_path: Path, migrated_file: Path) -> Iterator[Store]:
-    with successor(tmp_path / "newco", migrated_file) as made:
+def theirs(tmp_path: Path, founded_file: InAFile) -> Iterator[Store]:
+    with successor(tmp_path / "newco", founded_file) as made:
         yield made
 
 

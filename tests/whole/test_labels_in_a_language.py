@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from clauses.successor import successor
+from founding import InAFile
 from whole.stores import ANN
 
 from examples import changed_text
@@ -45,8 +46,8 @@ def test_a_policy_without_translations_has_the_fingerprint_that_it_had_and_with_
     assert spoken.consented_scope("free-trial", None) == policy.consented_scope("free-trial", None)
 
 
-def test_a_package_and_an_explanation_speak_to_the_person(tmp_path: Path, migrated_file: Path):
-    with successor(tmp_path / "ours", migrated_file, TEXT) as store:
+def test_a_package_and_an_explanation_speak_to_the_person(tmp_path: Path, founded_file: InAFile):
+    with successor(tmp_path / "ours", founded_file, TEXT) as store:
         store.consent()
         store.collect()
         engine, now = store.engine, store.engine.clock.now()
