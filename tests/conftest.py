@@ -14,9 +14,9 @@ import judges
 import pytest
 from compiled import compile_once
 from forked import Forks
-from founding import InAFile, OnAServer
+from founding import InAFile, OnAServer, with_projections
 from hypothesis import settings
-from postgres import Server, server_of, stop_server_of
+from postgres import Copies, Server, server_of, stop_server_of
 from sharing_out import ByFileAndDatabase, rank_of
 from whole.stores import Store
 
@@ -136,6 +136,27 @@ def database(database_url: str) -> Iterator[Database]:
     db = Database(database_url)
     yield db
     db.close()
+
+
+@pytest.fixture(scope="session")
+def projected(postgresql: Server) -> Iterator[Copies]:
+    made = Copies(postgresql, with_projections(postgresql))
+    yield made
+    made.drop()
+
+
+@pytest.fixture
+def projecting(kind_of_database: str, request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A migrated store whose projections have followed nothing; on PostgreSQL, where making their tables takes longer
+    than most tests, those are there already."""
+    if kind_of_database == "sqlite":
+        yield request.getfixturevalue("database")
+        return
+    copies: Copies = request.getfixturevalue("projected")
+    with copies.database() as url:
+        db = Database(url)
+        yield db
+        db.close()
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,10 @@ from typing import Any
 from postgres import Copies, Server, name_of
 from whole.stores import Store
 
+from lifecycle.projections.registry import PROJECTIONS
 from lifecycle.settings import ledger_beside
+from lifecycle.storage import standing
+from lifecycle.storage.database import Database
 
 Lived = Callable[[Store], Any]
 """What has happened in a store when a test begins with it."""
@@ -71,6 +74,16 @@ class OnAServer:
         keys = self._folder / str(len(self._made)) / "keys"
         said = _found(first, keys, text, lived)
         return Copies(self._server, name_of(first)), keys, said
+
+
+def with_projections(server: Server) -> str:
+    """A migrated database whose projections are made."""
+    name = server.copy(server.template)
+    db = Database(server.url(name))
+    with db.write("projector") as c:
+        standing.make(c, PROJECTIONS)
+    db.close()
+    return name
 
 
 @contextmanager

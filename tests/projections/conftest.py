@@ -11,5 +11,5 @@ from lifecycle.storage.database import Database
 
 
 @pytest.fixture
-def town(database: Database, keys: Path) -> Town:
-    return Town(database, keys).founded()
+def town(projecting: Database, keys: Path) -> Town:
+    return Town(projecting, keys).founded()

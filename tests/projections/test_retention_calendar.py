@@ -177,10 +177,10 @@ def plan_of(c: Connection, now: datetime, after: Falling | None) -> str:
     return "\n".join(str(tuple(row)) for row in c.exec_driver_sql(explain + said, with_))
 
 
-def test_finding_what_is_due_reads_the_index_and_sorts_nothing(database: Database, town: Town):
+def test_finding_what_is_due_reads_the_index_and_sorts_nothing(town: Town):
     town.follower((RetentionCalendar(),)).ensure_tables()
-    fill(database, 5_000)
-    with database.read() as c:
+    fill(town.database, 5_000)
+    with town.database.read() as c:
         for after in (None, due(c, SUMMER + timedelta(minutes=3), 2)[-1]):
             plan = plan_of(c, SUMMER + timedelta(minutes=10), after)
             assert "ix_retention_calendar_due" in plan
@@ -220,18 +220,18 @@ def test_a_day_stands_before_all_instants_and_further_the_newer_its_calendar():
         assert [is_newer(other, one) for other in VERSIONS] == [there < place for there in places]
 
 
-def test_a_day_counted_by_an_older_calendar_is_due_at_once_and_by_no_other(database: Database, town: Town):
+def test_a_day_counted_by_an_older_calendar_is_due_at_once_and_by_no_other(town: Town):
     town.follower((RetentionCalendar(),)).ensure_tables()
     here, later = STANDARD.of("CN").version, SUMMER + YEARS
     counted_by = {"older": "0.1", "the same": here, "newer": f"{here}+1.00000000"}
-    with database.write("projector") as c:
+    with town.database.write("projector") as c:
         for name, version in counted_by.items():
             said = f'[["request-provisional",null,"CN {version}",{microseconds(later)},["{name}",null]]]'
             c.execute(
                 insert(retention_calendar),
                 {"subject_id": uuid7(), "due": before_all_instants(version), "things": said},
             )
-    with database.read() as c:
+    with town.database.read() as c:
         assert [(one.holding, one.due) for one in due(c, SUMMER, 10)] == [("older", later)]
         known = due(c, SUMMER, 10, calendars=parse_own_days(NEWER))
         assert [one.holding for one in known] == ["newer", "the same", "older"]
