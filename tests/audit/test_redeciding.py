@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from audit.remembered import Remembered, agreements
+from founding import InAFile, OnAServer
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from lives import Standing
@@ -198,8 +199,12 @@ DESTROYED = {"erasure-ordered/1", "identifier-unlinked/1", "processing-restricte
 
 
 @pytest.fixture
-def store(database_url: str, keys: Path) -> Iterator[Store]:
-    made = Store(database_url, keys, COLOURFUL)
+def store(founded: InAFile | OnAServer, tmp_path: Path, keys: Path) -> Iterator[Store]:
+    with founded.store(tmp_path, keys, COLOURFUL, engaged) as made:
+        yield made
+
+
+def engaged(made: Store) -> None:
     made.engine.move_clock(datetime.fromisoformat("2024-08-01T10:00:00+08:00"))
     made.do("engage-trustee", trustee="udesk", name="Udesk", contact="dpo@udesk.example", country="CN")
     terms = {"from": "2024-01-01", "to": "9000-01-01", "method": "api", "categories": TRIAL, "measures": "sealed"}
@@ -207,8 +212,6 @@ def store(database_url: str, keys: Path) -> Iterator[Store]:
         agreed = terms | {"purpose": purpose, "rights_and_obligations": "as by law"}
         assert made.do("sign-agreement", trustee="udesk", agreement=agreed).outcome == "done"
     made.engine.move_clock(made.engine.clock.now() + timedelta(hours=1))
-    yield made
-    made.engine.close()
 
 
 def live(store: Store, steps: list[Any]) -> dict[str, str] | None:
