@@ -91,7 +91,7 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Co
     """The run's PostgreSQL: from the wheel in the dev group, or the one that LIFECYCLE_TEST_PG_DSN names."""
     server = server_of(run_folder(tmp_path_factory, pytestconfig))
     yield server
-    server.drop_spares()
+    server.leave()
 
 
 @pytest.fixture(scope="session")

@@ -91,6 +91,10 @@ class Keepers:
         if name in self._open:
             self._open.pop(name).close()
 
+    def leave_all(self) -> None:
+        for name in list(self._open):
+            self.leave(name)
+
     def _connect(self, name: str) -> psycopg.Connection:
         self._open[name] = psycopg.connect(self._dsn, dbname=name, autocommit=True)
         return self._open[name]
@@ -133,9 +137,15 @@ class Server:
             else:
                 self.drop(name)
 
-    def drop_spares(self) -> None:
-        while self._spare:
-            self.drop(self._spare.pop())
+    def leave(self) -> None:
+        self.drop_at_last(self._spare)
+        self.keepers.leave_all()
+
+    def drop_at_last(self, names: Sequence[str]) -> None:
+        """When no test comes any more; a server of our own is cleared away with all that is on it."""
+        if DSN in os.environ:
+            for name in names:
+                self.drop(name)
 
     def drop(self, name: str) -> None:
         self.keepers.leave(name)
@@ -199,8 +209,7 @@ class Copies:
                 self._server.drop(name)
 
     def drop(self) -> None:
-        for name in (*self._spare, self._first):
-            self._server.drop(name)
+        self._server.drop_at_last([*self._spare, self._first])
 
     def _is_as_before(self, name: str) -> bool:
         """Put the rows back, unless the test changed more than rows."""
@@ -253,7 +262,7 @@ def stop_server_of(run_folder: Path) -> None:
         Server(known["dsn"], known["template"]).run("DROP DATABASE {} WITH (FORCE)", known["template"])
         return
     with suppress(ProcessLookupError):
-        os.kill(known["pid"], signal.SIGINT)
+        os.kill(known["pid"], signal.SIGQUIT)  # nothing of it is kept
     deadline = time.monotonic() + 10
     while (Path(known["folder"]) / "home" / "data" / "postmaster.pid").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
