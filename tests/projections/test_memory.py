@@ -31,7 +31,7 @@ with open_engine(sys.argv[1], keys=sys.argv[2]) as engine:
     {work}
 """
 REMEMBERED = STREAMS // 2  # half as many show the same in half the time
-MORE = 5 << 10  # kilobytes: what is known of as many further people takes twice or three times that
+MORE = 5 << 10  # kilobytes: what is known of as many further people takes 8,000 to 15,000
 
 
 def peak(engine: Engine, work: str) -> int:
