@@ -24,10 +24,8 @@ REPLAY = """from lifecycle.storage.tables import stream_head
     assert all(engine.subject_state(person).version for person in people)"""
 OPENED = """
 import sys
-from lifecycle.storage import remembered
-remembered.STREAMS = {remembered}
 from lifecycle.engine import open_engine
-with open_engine(sys.argv[1], keys=sys.argv[2]) as engine:
+with open_engine(sys.argv[1], keys=sys.argv[2], remembered={remembered}) as engine:
     {work}
 """
 REMEMBERED = STREAMS // 2  # half as many show the same in half the time
