@@ -54,7 +54,7 @@ class RealStore(Store):
     def __init__(self, url: str, keys: Path, clock: Clock) -> None:
         self.settings = Settings(url, keys)
         self.clock = clock
-        self._numbers = count(1)
+        self.said = 0
         self.engine, published = create(self.settings, example_policy_text(), clock=clock)
         assert published.outcome == "done"
 
