@@ -246,6 +246,14 @@ def test_each_command_is_found_by_its_name_alone():
         assert name in typer.main.get_command(command_line(name)).commands
 
 
+def test_of_a_group_the_named_command_alone_is_made_and_all_if_there_is_none_of_the_name():
+    whole = typer.main.get_command(command_line("subject")).commands["subject"].commands
+    assert len(whole) > 5
+    for name in whole:
+        assert list(typer.main.get_command(command_line("subject", name)).commands["subject"].commands) == [name]
+    assert typer.main.get_command(command_line("subject", "--help")).commands["subject"].commands.keys() == whole.keys()
+
+
 NEVER_AT_THE_START = ("alembic", "apscheduler", "holidays", "phonenumbers", "email_validator", "psycopg", "rich")
 FOR_A_STORE = ("sqlalchemy", "eventsourcing", "cryptography", "lifecycle.engine.engine")
 

@@ -13,7 +13,7 @@ import typer
 
 from lifecycle.cli import failures
 from lifecycle.cli.here import Here
-from lifecycle.cli.parts import PARTS, parts_for
+from lifecycle.cli.parts import PARTS, parts_for, with_one
 
 DONE, INTERRUPTED = 0, 130
 AS_IT_LOADS = (
@@ -43,8 +43,8 @@ def options(
     context.obj = Here(db, keys, json, now)
 
 
-def command_line(name: str | None = None) -> typer.Typer:
-    """Every command; with the name of one, that and its neighbours."""
+def command_line(name: str | None = None, within: str | None = None) -> typer.Typer:
+    """Every command; with the name of one, that and its neighbours; of a group with a command `within`, that alone."""
     root = typer.Typer(
         no_args_is_help=True,
         add_completion=False,
@@ -55,6 +55,9 @@ def command_line(name: str | None = None) -> typer.Typer:
     root.callback()(options)
     for add_to in parts_for(name):
         add_to(root)
+    if within is not None:
+        for group in root.registered_groups:
+            group.typer_instance = with_one(group.typer_instance, within)
     return root
 
 
@@ -76,7 +79,7 @@ def answer(arguments: list[str]) -> int:
     in_json = "--json" in arguments[:1]
     try:
         # Outside of its standalone mode typer hands us its complaints instead of printing them.
-        code = _commands(_named(arguments))(args=arguments, prog_name="lifecycle", standalone_mode=False)
+        code = _commands(*_named(arguments))(args=arguments, prog_name="lifecycle", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except BrokenPipeError:
@@ -89,19 +92,20 @@ def answer(arguments: list[str]) -> int:
 
 
 @cache
-def _commands(name: str | None) -> Callable[..., Any]:
-    return typer.main.get_command(command_line(name))
+def _commands(name: str | None, within: str | None) -> Callable[..., Any]:
+    return typer.main.get_command(command_line(name, within))
 
 
-def _named(arguments: list[str]) -> str | None:
-    """The command or the group: the first word behind the options, which are in front; None if we have none of it."""
+def _named(arguments: list[str]) -> tuple[str | None, str | None]:
+    """The command or the group: the first word behind the options, which are in front; None if we have none of it.
+    And the word behind it: of a group the command."""
     remaining = iter(arguments)
     for argument in remaining:
         if argument in WITH_A_VALUE:
             next(remaining, None)
         elif not argument.startswith("-"):
-            return argument if argument in PARTS else None
-    return None
+            return (argument, next(remaining, None)) if argument in PARTS else (None, None)
+    return None, None
 
 
 def _unheard() -> int:

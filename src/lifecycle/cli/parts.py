@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from functools import cache
 
 import typer
+from typer.models import CommandInfo
 
 Part = Callable[[typer.Typer], None]
 
@@ -13,6 +15,21 @@ Part = Callable[[typer.Typer], None]
 def parts_for(name: str | None) -> list[Part]:
     """What has the command or group of this name; everything, if there is none."""
     return [PARTS[name]] if name in PARTS else list(dict.fromkeys(PARTS.values()))
+
+
+def with_one(group: typer.Typer | None, name: str) -> typer.Typer | None:
+    """The group with this command alone, because making them all takes as long as reading a person's record; with all
+    of them, if it has none of this name."""
+    found = [] if group is None else [each for each in group.registered_commands if _name(each) == name]
+    if group is None or not found:
+        return group
+    alone = copy(group)
+    alone.registered_commands = found
+    return alone
+
+
+def _name(command: CommandInfo) -> str | None:
+    return command.name or getattr(command.callback, "__name__", None)
 
 
 def _stores(root: typer.Typer) -> None:
