@@ -66,5 +66,5 @@ def test_the_same_order_by_the_same_version_adds_no_line(store: Store, request: 
     with copied(store, request, tmp_path):
         assert store.engine.execute(order("part", "ann")).outcome == "done"
     assert store.engine.execute(order("part", "ann")).outcome == "done"
-    assert len(store.engine.journal.entries()) == 1
+    assert len(list(store.engine.journal.entries())) == 1
     assert "name" not in value_in_clear(store.engine, named("ann"))

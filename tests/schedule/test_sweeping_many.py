@@ -44,7 +44,7 @@ def test_the_journal_has_one_line_for_all_who_are_swept_together(store: Store):
     before = store.engine.journal.path.read_bytes().count(b"\n")
     assert store.engine.sweep().erased == 7
     assert store.engine.journal.path.read_bytes().count(b"\n") == before + 1
-    assert len(store.engine.journal.entries()) == 7
+    assert len(list(store.engine.journal.entries())) == 7
 
 
 def test_with_nothing_due_the_calendar_is_asked_one_probe_of_an_index(store: Store):

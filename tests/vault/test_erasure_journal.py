@@ -13,7 +13,8 @@ from uuid import UUID
 import pytest
 
 from lifecycle.errors import StoreUnavailable
-from lifecycle.vault.journal import ErasureJournal, JournalEntry
+from lifecycle.vault.journal import ErasureJournal, JournalOlder
+from lifecycle.vault.journal_lines import JournalEntry
 
 AT = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
 LATER = AT + timedelta(days=1)
@@ -21,6 +22,7 @@ ANN, BOB, CAROL = UUID(int=1), UUID(int=2), UUID(int=3)
 ONE = JournalEntry(ANN, 7, AT, kids=("k1", "k2"))
 TWO = JournalEntry(BOB, 3, AT, whole=True)
 THREE = JournalEntry(CAROL, 9, AT, identifiers=("i1",))
+FOUR = JournalEntry(CAROL, 12, AT, kids=("k4",))
 
 
 @pytest.fixture
@@ -35,18 +37,20 @@ def again(journal: ErasureJournal) -> ErasureJournal:
     return ErasureJournal(journal.path.parent)
 
 
+def said(journal: ErasureJournal) -> list[JournalEntry]:
+    return list(journal.entries())
+
+
 def test_what_was_appended_is_read_in_order(journal: ErasureJournal):
     journal.append(ONE)
     journal.append(TWO, THREE)
-    assert again(journal).entries() == journal.entries() == [ONE, TWO, THREE]
-    assert journal.contains(replace(ONE, at=LATER))
-    assert not journal.contains(replace(ONE, order=3))
+    assert said(again(journal)) == said(journal) == [ONE, TWO, THREE]
 
 
 def test_what_it_says_already_is_not_written_again(journal: ErasureJournal):
     journal.append(ONE, TWO)
     again(journal).append(replace(ONE, at=LATER), replace(TWO, at=LATER), THREE)
-    assert journal.entries() == [ONE, TWO, THREE]
+    assert said(journal) == [ONE, TWO, THREE]
     before = journal.path.read_bytes()
     again(journal).append(replace(THREE, at=LATER))
     assert journal.path.read_bytes() == before
@@ -65,7 +69,7 @@ def test_the_same_order_that_dooms_something_else_is_written_too(journal: Erasur
     """A restored database may order something else by the same version of the same record."""
     journal.append(ONE)
     again(journal).append(other)
-    assert again(journal).entries() == [ONE, other]
+    assert said(again(journal)) == [ONE, other]
 
 
 def test_what_another_process_left_unsynced_is_on_the_disk_before_anything_is_destroyed(
@@ -95,30 +99,30 @@ def test_a_torn_last_line_is_ignored_and_overwritten(journal: ErasureJournal, sh
     torn = journal.path.read_bytes()
     for cut in range(len(whole), len(torn), share):
         journal.path.write_bytes(torn[:cut])
-        assert again(journal).entries() == [ONE]
+        assert said(again(journal)) == [ONE]
     journal.path.write_bytes(torn[:-1])
     other = again(journal)
     other.append(THREE)
-    assert again(journal).entries() == [ONE, THREE]
+    assert said(again(journal)) == [ONE, THREE]
     assert journal.path.read_bytes().count(b"\n") == 2
 
 
 def test_a_torn_first_line_leaves_an_empty_journal(journal: ErasureJournal):
     journal.path.write_bytes(b'{"chain":')
-    assert again(journal).entries() == []
+    assert said(again(journal)) == []
     other = again(journal)
     other.append(ONE)
-    assert again(journal).entries() == [ONE]
+    assert said(again(journal)) == [ONE]
 
 
 def test_any_changed_byte_of_a_finished_line_seals_the_store(journal: ErasureJournal):
     journal.append(ONE)
     journal.append(TWO)
-    said = journal.path.read_bytes()
-    for index in range(len(said) - 1):
-        journal.path.write_bytes(said[:index] + bytes([said[index] ^ 1]) + said[index + 1 :])
+    whole = journal.path.read_bytes()
+    for index in range(len(whole) - 1):
+        journal.path.write_bytes(whole[:index] + bytes([whole[index] ^ 1]) + whole[index + 1 :])
         with pytest.raises(StoreUnavailable, match="broken"):
-            again(journal).entries()
+            said(again(journal))
 
 
 def test_a_line_taken_out_seals_the_store(journal: ErasureJournal):
@@ -128,7 +132,7 @@ def test_a_line_taken_out_seals_the_store(journal: ErasureJournal):
     for left in (second + third, first + third, second + first + third):
         journal.path.write_bytes(left)
         with pytest.raises(StoreUnavailable, match="broken"):
-            again(journal).entries()
+            said(again(journal))
         with pytest.raises(StoreUnavailable, match="broken"):
             again(journal).append(ONE)
     assert journal.path.read_bytes() == left
@@ -143,7 +147,7 @@ def test_a_journal_that_got_shorter_under_our_eyes_seals_the_store(journal: Eras
 
 def test_a_missing_journal_is_not_an_empty_one(keys: Path):
     journal = ErasureJournal(keys)
-    for use in (journal.entries, lambda: journal.append(ONE), lambda: journal.contains(ONE)):
+    for use in (lambda: said(journal), lambda: journal.append(ONE), journal.check, journal.mark):
         with pytest.raises(StoreUnavailable, match=r"put erasure\.journal back"):
             use()
 
@@ -151,7 +155,7 @@ def test_a_missing_journal_is_not_an_empty_one(keys: Path):
 def test_creating_it_again_keeps_what_it_says(journal: ErasureJournal):
     journal.append(ONE)
     again(journal).create()
-    assert journal.entries() == [ONE]
+    assert said(journal) == [ONE]
 
 
 def test_two_processes_and_many_threads_append_without_losing_a_line(journal: ErasureJournal):
@@ -159,8 +163,80 @@ def test_two_processes_and_many_threads_append_without_losing_a_line(journal: Er
     entries = [JournalEntry(ANN, order, AT, kids=("k",)) for order in range(1, 41)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda entry: writers[entry.order % 2].append(entry), entries))
-    assert sorted(entry.order for entry in again(journal).entries()) == list(range(1, 41))
-    assert all(writer.contains(entries[-1]) for writer in writers)
+    assert sorted(entry.order for entry in said(again(journal))) == list(range(1, 41))
+    assert writers[0].mark() == writers[1].mark() == again(journal).mark()
+
+
+def test_what_the_database_has_noted_is_not_read_again(journal: ErasureJournal):
+    journal.append(ONE)
+    journal.append(TWO)
+    noted = journal.mark()
+    journal.append(THREE)
+    end = journal.mark()
+    whole = journal.path.read_bytes()
+    journal.path.write_bytes(b"[" + whole[1:])
+    later = ErasureJournal(journal.path.parent, noted)
+    assert (later.mark(), later.between(noted, end)) == (end, [THREE])
+    later.append(FOUR)
+    assert later.between(end, later.mark()) == [FOUR]
+    assert later.mark().entries == 4
+    with pytest.raises(StoreUnavailable, match="broken"):
+        said(later)
+    with pytest.raises(StoreUnavailable, match="broken"):
+        again(journal).check()
+
+
+def test_a_journal_without_the_noted_place_is_read_whole_and_told_to_be_older(journal: ErasureJournal):
+    journal.append(ONE)
+    older = journal.path.read_bytes()
+    journal.append(TWO)
+    noted = journal.mark()
+    journal.path.write_bytes(older)
+    later = ErasureJournal(journal.path.parent, noted)
+    assert later.mark().entries == 1
+    with pytest.raises(JournalOlder):
+        later.between(noted, later.mark())
+    journal.path.write_bytes(b"[" + older[1:])
+    with pytest.raises(StoreUnavailable, match="broken"):
+        ErasureJournal(journal.path.parent, noted).check()
+
+
+@pytest.mark.parametrize("at_once", [16, 500, 1 << 20])
+def test_between_two_places_is_what_was_written_there(
+    journal: ErasureJournal, monkeypatch: pytest.MonkeyPatch, at_once: int
+):
+    monkeypatch.setattr("lifecycle.vault.journal_lines._AT_ONCE", at_once)
+    entries = [JournalEntry(ANN, order, AT, kids=("k" * order,)) for order in range(1, 12)]
+    marks = [journal.mark()]
+    for some in (entries[:1], entries[1:2], entries[2:6], entries[6:7], entries[7:]):
+        journal.append(*some)
+        marks.append(journal.mark())
+    for start in range(len(marks)):
+        for end in range(len(marks)):
+            written = entries[marks[start].entries : marks[end].entries] if start < end else []
+            for noted in (None, *marks):
+                other = ErasureJournal(journal.path.parent, noted)
+                assert other.between(marks[start], marks[end]) == written
+
+
+def test_what_was_written_long_ago_is_known_when_it_is_recalled(journal: ErasureJournal):
+    journal.append(ONE, TWO)
+    journal.append(THREE)
+    later = ErasureJournal(journal.path.parent, journal.mark())
+    later.recall([(ANN, 7), (BOB, 3), (BOB, 4)])
+    later.append(replace(ONE, at=LATER))
+    later.append(replace(TWO, at=LATER), FOUR)
+    assert said(journal) == [ONE, TWO, THREE, FOUR]
+
+
+def test_a_process_remembers_the_newest_alone_however_much_was_erased(
+    journal: ErasureJournal, monkeypatch: pytest.MonkeyPatch
+):
+    """What is written twice because of that is read twice, and erased once."""
+    monkeypatch.setattr("lifecycle.vault.journal.RECENT", 2)
+    for entry in (ONE, TWO, THREE, THREE, TWO, ONE):
+        journal.append(entry)
+    assert said(journal) == [ONE, TWO, THREE, ONE]
 
 
 def test_an_entry_says_plainly_what_it_dooms():

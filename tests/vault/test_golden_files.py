@@ -11,7 +11,8 @@ from uuid import UUID
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lifecycle.vault.epochs import EpochKeys, epoch_commitment
-from lifecycle.vault.journal import NAME, ErasureJournal, JournalEntry
+from lifecycle.vault.journal import ErasureJournal
+from lifecycle.vault.journal_lines import NAME, JournalEntry
 from lifecycle.vault.wrapping import EpochSecrets, unseal_lookup, unwrap_installation_key, unwrap_subject
 
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "vault-v1.json").read_text())

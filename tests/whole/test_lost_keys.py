@@ -24,7 +24,7 @@ from lifecycle.storage import journal_seen
 from lifecycle.storage.failures import RecordDamaged
 from lifecycle.storage.lost_keys import KeyLost
 from lifecycle.storage.tables import event_body
-from lifecycle.vault.journal import JournalEntry
+from lifecycle.vault.journal_lines import JournalEntry
 from lifecycle.vault.sealing import RECORD
 from lifecycle.vault.tables import data_key, lookup, subject_key
 

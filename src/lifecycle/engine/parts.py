@@ -16,7 +16,7 @@ from lifecycle.engine.sealing_off import Watch, compare
 from lifecycle.ledger.anchor import Anchor
 from lifecycle.policy.countries import STANDARD
 from lifecycle.settings import ledger_beside
-from lifecycle.storage import facts, schema
+from lifecycle.storage import facts, journal_seen, schema
 from lifecycle.storage.database import Database
 from lifecycle.storage.policies import Policies
 from lifecycle.storage.server_clock import clock_of
@@ -78,9 +78,10 @@ class Parts(ABC):
         with database.read() as c:
             self.is_simulated = facts.is_simulated(c)
             self._origin = facts.origin(c)
+            noted = journal_seen.seen(c)
         self.clock: Clock = SimulatedClock(database) if self.is_simulated else clock or clock_of(database)
         self.vault = Vault(EpochKeys(keys), remembered)
-        self.journal = ErasureJournal(keys)
+        self.journal = ErasureJournal(keys, noted)
         self.journal.check()  # missing or broken, it would not be known what a restored store has to erase again
         self.custody_keys = CustodyKeys(custody or keys)
         self._ledger = ledger or ledger_beside(keys)

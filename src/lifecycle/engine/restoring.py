@@ -24,7 +24,7 @@ from lifecycle.storage import erasing, journal_seen
 from lifecycle.storage.appending import Appending, load_heads
 from lifecycle.storage.folding import folded
 from lifecycle.storage.tables import event_header
-from lifecycle.vault.journal import JournalEntry
+from lifecycle.vault.journal_lines import JournalEntry
 from lifecycle.vault.sealing import OpenParts
 from lifecycle.vault.tables import chunks
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
+from itertools import islice
 from uuid import UUID
 
 from sqlalchemy import Connection, select
@@ -21,7 +22,10 @@ from lifecycle.storage import journal_seen
 from lifecycle.storage.database import Database
 from lifecycle.storage.tables import pending_erasure
 from lifecycle.vault.erasure import keys_left
-from lifecycle.vault.journal import ErasureJournal, JournalEntry
+from lifecycle.vault.journal import ErasureJournal
+from lifecycle.vault.journal_lines import JournalEntry, Mark
+
+AT_ONCE = 10_000  # entries of the journal
 
 
 class SealedOff(StoreUnavailable):
@@ -74,7 +78,7 @@ def compare(database: Database, journal: ErasureJournal, anchor: Anchor) -> Find
 
     Errors: JournalOlder, AnchorLost, AnotherHistory: what lies outside cannot vouch for this database at all.
     """
-    end, note = journal.mark().entries, anchor.read()
+    end, note = journal.mark(), anchor.read()
     with database.read() as c:
         return Findings(_unfinished(c, journal, end), _lost(c, anchor, note))
 
@@ -132,25 +136,26 @@ class Watch:
 def refuse_what_came_back(database: Database, journal: ErasureJournal) -> None:
     """Errors: ErasedKeysAreBack, if the vault has a key that the journal says was destroyed.
 
-    The journal is read first: what it says then is pending in the snapshot, or destroyed.
+    Where the journal ends is read first: what it says up to there is pending in the snapshot, or destroyed.
     """
-    entries = journal.entries()
+    entries, left = journal.entries(), 0
     with database.read() as c:
         pending = _pending(c)
-        done = [entry for entry in entries if (entry.subject_id, entry.order) not in pending]
-        people = {entry.subject_id for entry in done if entry.whole}
-        kids = {(entry.subject_id, kid) for entry in done for kid in entry.kids}
-        left = keys_left(c, people, kids)
+        while some := list(islice(entries, AT_ONCE)):
+            done = [entry for entry in some if (entry.subject_id, entry.order) not in pending]
+            people = {entry.subject_id for entry in done if entry.whole}
+            kids = {(entry.subject_id, kid) for entry in done for kid in entry.kids}
+            left += keys_left(c, people, kids)
     if left:
         raise ErasedKeysAreBack(f"{left} rows of keys that were destroyed are in the vault again.")
 
 
-def _unfinished(c: Connection, journal: ErasureJournal, end: int) -> tuple[JournalEntry, ...]:
+def _unfinished(c: Connection, journal: ErasureJournal, end: Mark) -> tuple[JournalEntry, ...]:
     """Entries behind the place that the database noted: after a crash their orders are pending, after a restore not."""
     mark = journal_seen.seen(c)
     if mark is None:
         return ()
-    later = journal.after(mark)[: max(0, end - mark.entries)]
+    later = journal.between(mark, end)
     if not later:
         return ()
     pending = _pending(c)

@@ -20,7 +20,8 @@ from lifecycle.storage.database import Database
 from lifecycle.storage.tables import stream_head
 from lifecycle.vault.epochs import EpochKeys, epoch_commitment
 from lifecycle.vault.files import KeyMissing
-from lifecycle.vault.journal import ErasureJournal, JournalEntry
+from lifecycle.vault.journal import ErasureJournal
+from lifecycle.vault.journal_lines import JournalEntry
 from lifecycle.vault.tables import custody_key, data_key, epoch, lookup, metadata, subject_key
 
 AT_ONCE = 1_000

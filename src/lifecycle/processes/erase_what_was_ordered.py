@@ -43,7 +43,8 @@ from lifecycle.vault.erasure import (
     keys_left,
 )
 from lifecycle.vault.installation import EpochChanged, lock_epochs
-from lifecycle.vault.journal import ErasureJournal, JournalEntry
+from lifecycle.vault.journal import ErasureJournal
+from lifecycle.vault.journal_lines import JournalEntry
 from lifecycle.vault.loading import open_epochs
 from lifecycle.vault.sealing import OpenParts, Tampered
 from lifecycle.vault.spent import Spending, names_of, spend_commands
@@ -111,6 +112,7 @@ class EraseWhatWasOrdered:
         """Go on with whatever a crash interrupted."""
         with self._database.read() as c:
             orders = list(dict.fromkeys(order_of(ordered) for ordered in erasing.pending(c)))
+        self._journal.recall(orders)
         self(orders, now)
         return len(orders)
 

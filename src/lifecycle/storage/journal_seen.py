@@ -6,7 +6,7 @@ from sqlalchemy import Connection, select, update
 
 from lifecycle.columns import insert_of
 from lifecycle.storage.tables import journal_seen
-from lifecycle.vault.journal import Mark
+from lifecycle.vault.journal_lines import Mark
 
 column = journal_seen.c
 

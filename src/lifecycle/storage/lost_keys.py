@@ -71,6 +71,10 @@ def _ordered(c: Connection, person: UUID) -> tuple[bool, set[str]]:
 
 
 def _in_journal(vault: Vault, person: UUID, lacking: Collection[Lacking]) -> bool:
-    entries = [each for each in ErasureJournal(vault.epoch_keys.folder).entries() if each.subject_id == person]
-    named = {kid for each in entries for kid in each.kids}
-    return any(each.whole for each in entries) or all(each.kid in named for each in lacking)
+    named = set[str]()
+    for each in ErasureJournal(vault.epoch_keys.folder).entries():
+        if each.subject_id == person:
+            if each.whole:
+                return True
+            named.update(each.kids)
+    return all(each.kid in named for each in lacking)
