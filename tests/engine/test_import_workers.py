@@ -30,6 +30,7 @@ from lifecycle.storage.tables import event_header, stream_head
 __all__ = ["stores"]  # a fixture
 
 TOGETHER = 3  # documents in a transaction
+WINDOW = 8  # lines that are shared out at once
 JUNK = (b"\n", b"not json\n", b'{"command":"collect"}\n', b'{"command":"erase","id":"x","subject":{"email":"?"}}\n')
 ENGAGED = {"trustee": "udesk", "name": "Udesk", "contact": "dpo@udesk.example", "country": "CN"}
 BETWEEN = st.lists(st.tuples(st.integers(0, 12), st.integers(0, len(JUNK))), max_size=4)
@@ -81,7 +82,8 @@ class Two:
 
     def compare(self, lines: list[bytes]) -> None:
         before = people_of(self.shared), people_of(self.single)
-        told = self._workers.carry_out(lines, Path(), TOGETHER)
+        windows = [lines[at : at + WINDOW] for at in range(0, len(lines), WINDOW)]
+        told = [each for some in self._workers.carry_out(windows, Path(), TOGETHER) for each in some]
         alone = [
             told_of(outcome)
             for at in range(0, len(lines), TOGETHER)
@@ -153,12 +155,12 @@ def test_a_worker_that_was_killed_is_told_of_and_the_import_can_go_on(store: Sto
     path = a_file(tmp_path, 40, "lot")
     lines = path.read_bytes().splitlines(keepends=True)
     with ImportWorkers(store.engine, 2) as workers:
-        workers.carry_out(lines[:20], tmp_path, 5)
+        assert list(workers.carry_out([lines[:10], lines[10:20]], tmp_path, 5)) == [["done"] * 10] * 2
         (other,) = workers._others
         os.kill(other._process.pid, signal.SIGKILL)  # type: ignore[arg-type]
         other._process.join()
         with pytest.raises(WorkerGone, match="ended by signal 9") as told:
-            workers.carry_out(lines, tmp_path, 5)
+            list(workers.carry_out([lines], tmp_path, 5))
     assert "import the file again" in told.value.remedy
     assert imported(store, path).counts == {"done": 40}
     assert count_of(store.engine.database, event_header, event_header.c.kind.startswith("personal-data-col")) == 40

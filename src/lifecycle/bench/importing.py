@@ -57,7 +57,7 @@ def bench(place: Place, size: int, runs: int, workers: int = 1) -> Iterator[Meas
             tell(f"{place.engine}: {load.bench}, {size:,} commands")
             # What an interpreter and a server do only once is done by these too.
             bare = Bare(engine, bytes_a_command(engine, load, min(size, BATCH)))
-            several.carry_out(lines(load.about(engine, BATCH), load.held), engine.keys, BATCH)
+            _together(several, engine, lines(load.about(engine, BATCH), load.held))
             works = [partial(bare, size), partial(theirs, library, load, size), partial(ours, engine, load, size)]
             shared = [partial(ours_shared, several, engine, load, size)] if workers > 1 else []
             floor, peers, alone, *together = interleaved(runs, *works, *shared)
@@ -78,10 +78,14 @@ def ours(engine: Engine, load: Load, size: int) -> float:
 def ours_shared(several: ImportWorkers, engine: Engine, load: Load, size: int) -> float:
     """As `lifecycle import --workers` does it, without starting the other processes."""
     given = lines(load.about(engine, size), load.held)
-    told: list[Any] = []
-    spent = seconds(lambda: told.extend(several.carry_out(given, engine.keys, BATCH)))
-    assert told == ["done"] * size, "a bench asks only what is permitted"
-    return size / spent
+    return size / seconds(lambda: _together(several, engine, given))
+
+
+def _together(several: ImportWorkers, engine: Engine, given: Sequence[bytes]) -> None:
+    window = several.at_once(BATCH)
+    windows = [given[at : at + window] for at in range(0, len(given), window)]
+    told = [each for some in several.carry_out(windows, engine.keys, BATCH) for each in some]
+    assert told == ["done"] * len(given), "a bench asks only what is permitted"
 
 
 def theirs(library: Application[UUID], load: Load, size: int) -> float:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import IO, Any, TypeAlias
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
@@ -121,31 +122,38 @@ def import_file(
     imported = Imported()
     number = read = 0
     with _carrying(engine, workers, path.parent, batch) as (at_once, carried_out), path.open("rb") as file:
-        total = path.stat().st_size
-        while lines := list(islice(file, at_once)):
-            for number, told in enumerate(carried_out(lines), start=number + 1):  # noqa: B020
+        total, sizes = path.stat().st_size, deque[int]()
+        for answered in carried_out(_windows(file, at_once, sizes)):
+            for number, told in enumerate(answered, start=number + 1):  # noqa: B020
                 imported.count(told if isinstance(told, str) else told.outcome)
                 if not isinstance(told, str):
                     rejected(Reject(number, told))
-            read += sum(map(len, lines))
+            read += sizes.popleft()
             if progress is not None:
                 progress(read, total)
     engine.react()
     return imported
 
 
+def _windows(file: IO[bytes], at_once: int, sizes: deque[int]) -> Iterator[list[bytes]]:
+    """So many lines at a time; how many bytes they are is added to `sizes`."""
+    while lines := list(islice(file, at_once)):
+        sizes.append(sum(map(len, lines)))
+        yield lines
+
+
 @contextmanager
 def _carrying(
     engine: Engine, workers: int, folder: Path, batch: int
-) -> Iterator[tuple[int, Callable[[Sequence[bytes]], list[Told]]]]:
-    """How many lines to take at once, and what carries them out."""
+) -> Iterator[tuple[int, Callable[[Iterable[Sequence[bytes]]], Iterator[list[Told]]]]]:
+    """How many lines to take at once, and what carries them out, window by window."""
     if workers == 1:
-        yield batch, lambda lines: [told_of(outcome) for outcome in carry_out(engine, lines, folder)]
+        yield batch, lambda windows: ([told_of(one) for one in carry_out(engine, some, folder)] for some in windows)
         return
-    from lifecycle.engine.import_workers import TRANSACTIONS, ImportWorkers  # noqa: PLC0415
+    from lifecycle.engine.import_workers import ImportWorkers  # noqa: PLC0415
 
     with ImportWorkers(engine, workers) as several:
-        yield workers * batch * TRANSACTIONS, lambda lines: several.carry_out(lines, folder, batch)
+        yield several.at_once(batch), lambda windows: several.carry_out(windows, folder, batch)
 
 
 def carry_out(engine: Engine, lines: Sequence[bytes], folder: Path) -> list[Outcome]:

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+import orjson
+
 from lifecycle.clock import SystemClock
 from lifecycle.commands.outcome import Outcome
-from lifecycle.engine.documents import Told, document_of, told_of
+from lifecycle.engine.documents import Told, told_of
 from lifecycle.engine.engine import Engine
-from lifecycle.engine.lanes import Name, identifiers_in, lanes_of, names_in
+from lifecycle.engine.import_windows import Ahead, Line, Window
+from lifecycle.engine.lanes import Name, identifiers_in, lanes_of
 from lifecycle.errors import Invalid, LifecycleError, StoreUnavailable
 from lifecycle.policy.calendars import Calendars
 from lifecycle.storage.database import Database
@@ -28,6 +31,7 @@ from lifecycle.storage.uncollected import uncollected
 from lifecycle.vault.installation import EpochChanged
 
 TRANSACTIONS = 4  # of each process, before all wait for each other and the next lines are shared out
+READING = 0.04  # of the time that a line takes: what the first process does for all, so it decides less
 _PATIENCE = 10.0  # seconds, for a process that has nothing left to do
 _TRIES = 8
 
@@ -115,34 +119,42 @@ class ImportWorkers:
         for other in self._others:
             other.end(at_once=kind is not None)
 
-    def carry_out(self, lines: Sequence[bytes], folder: Path, batch: int) -> list[Told]:
-        """As `documents.carry_out`, of any number of lines, `batch` of one process to a transaction."""
-        told: dict[int, Told] = {}
-        beside: list[_Line] = []
-        for at, line in enumerate(lines):
-            document = document_of(line, folder)
-            if isinstance(document, Outcome):
-                told[at] = told_of(document)
-            elif (names := names_in(document)) is not None:
-                beside.append(_Line(at, line, document, names))
-            else:
-                told |= self._beside_each_other(beside, batch)
-                beside.clear()
-                told[at] = _told(self._engine, [document])[0]
-        told |= self._beside_each_other(beside, batch)
-        return [told[at] for at in range(len(lines))]
+    def at_once(self, batch: int) -> int:
+        """Lines of a window: what all decide before they wait for each other."""
+        return self._number * batch * TRANSACTIONS
 
-    def _beside_each_other(self, lines: Sequence[_Line], batch: int) -> dict[int, Told]:
+    def carry_out(self, windows: Iterable[Sequence[bytes]], folder: Path, batch: int) -> Iterator[list[Told]]:
+        """As `documents.carry_out`, of each window of lines, `batch` of one process to a transaction."""
+        ahead = Ahead(windows, folder)
+        while (window := ahead.taken()) is not None:
+            yield self._carried_out(window, batch, ahead)
+
+    def _carried_out(self, window: Window, batch: int, ahead: Ahead) -> list[Told]:
+        told = dict(window.told)
+        beside: list[Line] = []
+        for line in window.lines:
+            if line.names is not None:
+                beside.append(line)
+            else:
+                told |= self._beside_each_other(beside, batch, ahead)
+                beside.clear()
+                told[line.at] = _told(self._engine, [line.document])[0]
+        told |= self._beside_each_other(beside, batch, ahead)
+        return [told[at] for at in range(len(told))]
+
+    def _beside_each_other(self, lines: Sequence[Line], batch: int, ahead: Ahead) -> dict[int, Told]:
         if not lines:
             return {}
-        names = [line.names for line in lines]
-        shares = [[lines[at] for at in lane] for lane in lanes_of(names, self._owners(names), self._number)]
+        names = [line.names or () for line in lines]
+        lanes = lanes_of(names, self._owners(names), self._number, 1 - self._number * READING)
+        shares = [[lines[at] for at in lane] for lane in lanes]
         others = [(other, share) for other, share in zip(self._others, shares[1:], strict=True) if share]
         for other, share in others:
             other.give(Share([line.line for line in share], batch))
         own = [line.document for line in shares[0]]
         answered = [told for some in _in_lots(own, batch) for told in _told(self._engine, some)]
         found = list(zip(shares[0], answered, strict=True))
+        ahead.read()
         for other, share in others:
             found += zip(share, other.take(), strict=True)
         return {line.at: each for line, each in found}
@@ -159,16 +171,6 @@ class ImportWorkers:
                 if tried == _TRIES - 1:
                     raise
         raise AssertionError("the last try returns or raises")
-
-
-class _Line(NamedTuple):
-    at: int
-    line: bytes
-    document: dict[str, Any]
-    names: tuple[Name, ...]
-
-    def __repr__(self) -> str:
-        return f"_Line(at={self.at})"
 
 
 class _Worker:
@@ -230,7 +232,7 @@ def work(pipe: Connection, opening: Opening) -> None:
 def _carried_out(engine: Engine, share: Share) -> list[Told]:
     told: list[Told] = []
     for some in _in_lots(share.lines, share.batch):
-        told += _told(engine, [document_of(line, Path()) for line in some])
+        told += _told(engine, [orjson.loads(line) for line in some])  # the first process found them to be documents
     return told
 
 

@@ -21,6 +21,7 @@ from lifecycle.policy.vocabulary import IdentifierType
 
 Name = tuple[str, str]  # type and normalised text, or "id" and a person's id
 _TYPES = {type.value: type for type in IdentifierType}
+_CRCS = 1 << 32
 
 
 def names_in(document: Mapping[str, Any]) -> tuple[Name, ...] | None:
@@ -65,9 +66,11 @@ def identifiers_in(names: Iterable[tuple[Name, ...]]) -> list[tuple[IdentifierTy
     return [(_TYPES[kind], text) for kind, text in distinct]
 
 
-def lanes_of(names: Sequence[tuple[Name, ...]], owners: Mapping[tuple[Any, str], UUID], number: int) -> list[list[int]]:
+def lanes_of(
+    names: Sequence[tuple[Name, ...]], owners: Mapping[tuple[Any, str], UUID], number: int, first: float = 1.0
+) -> list[list[int]]:
     """For each of `number` lanes the documents that it is given, in order; `names` are those of each document, `owners`
-    whose identifiers the store says they are.
+    whose identifiers the store says they are; `first` is how much the first lane gets of what each other one does.
 
     Who goes by one name alone is given the same lane again, in whose process they are at hand.
     """
@@ -79,12 +82,13 @@ def lanes_of(names: Sequence[tuple[Name, ...]], owners: Mapping[tuple[Any, str],
             people.join(some[0], other)
     lanes: list[list[int]] = [[] for _ in range(number)]
     for at, some in enumerate(names):
-        lanes[_lane(people.of(some[0]), number) if some else 0].append(at)
+        lanes[_lane(people.of(some[0]), number, first) if some else 0].append(at)
     return lanes
 
 
-def _lane(name: Name, number: int) -> int:
-    return crc32("|".join(name).encode(errors="surrogatepass")) % number
+def _lane(name: Name, number: int, first: float) -> int:
+    among = crc32("|".join(name).encode(errors="surrogatepass")) / _CRCS * (number - 1 + first)
+    return 0 if among < first else 1 + int(among - first)
 
 
 class _People:
