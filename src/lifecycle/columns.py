@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
@@ -11,15 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
-    Column,
-    ColumnElement,
     Connection,
     Dialect,
     Engine,
     LargeBinary,
     Select,
     Table,
-    tuple_,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -67,12 +65,6 @@ class HexDigits(TypeDecorator[str]):
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
         return None if value is None else value.hex()
-
-
-def among(first: Column[Any], second: Column[Any], pairs: Sequence[tuple[Any, Any]]) -> ColumnElement[bool]:
-    """Whether (first, second) is one of these pairs. The first is asked for by itself too: by pairs alone SQLite
-    searches the whole table, and what is asked costs what is stored."""
-    return first.in_(list(dict.fromkeys(pair[0] for pair in pairs))) & tuple_(first, second).in_(pairs)
 
 
 class Ask(NamedTuple):
@@ -198,7 +190,7 @@ class _PreparedForSqlite(NamedTuple):
 
     def filled(self, values: Mapping[str, Any]) -> tuple[str, tuple[Any, ...]]:
         """With marks for 1, 2, 4, 8 … values, the last of them again and again: so that there are few statements, and
-        the driver finds most of them prepared."""
+        the driver finds most of them prepared. Very many are one parameter (see `value_lists`)."""
         if not self.lists:
             pairs = zip(self.order, self.encoders, strict=True)
             return self.parts[0], tuple(
@@ -211,8 +203,11 @@ class _PreparedForSqlite(NamedTuple):
                 given.append(values[name] if encode is None else encode(values[name]))
                 continue
             own = list(values[name]) if encode is None else [encode(value) for value in values[name]]
-            if len(own) <= _ALIKE:
-                own += own[-1:] * ((1 << (len(own) - 1).bit_length()) - len(own))
+            if len(own) > _ALIKE and not isinstance(own[0], bytes):  # JSON has no bytes
+                sql += ("IN (SELECT value FROM json_each(?))", next(parts))
+                given.append(json.dumps(own))
+                continue
+            own += own[-1:] * ((1 << (len(own) - 1).bit_length()) - len(own))
             sql += ("IN (", ",".join("?" * len(own)), ")", next(parts))
             given += own
         return "".join(sql), tuple(given)
@@ -227,7 +222,7 @@ class _PreparedForSqlite(NamedTuple):
         return values
 
 
-_ALIKE = 128  # values, up to which statements are made alike
+_ALIKE = 128  # values, up to which each has a mark
 
 
 @lru_cache(maxsize=64)

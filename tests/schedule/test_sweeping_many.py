@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -36,6 +37,20 @@ def test_the_statements_of_a_sweep_are_no_more_for_thirty_people_than_for_three(
     few = swept_with(store, 3, "few", 9)
     many = swept_with(store, 30, "many", 18)
     assert len(many) <= len(few)  # on PostgreSQL many rows go by COPY
+
+
+def test_what_is_asked_of_many_people_has_the_words_of_what_is_asked_of_fewer(store: Store):
+    """The driver keeps each statement that it prepared, with room for its values: by words for each number of people a
+    worker grew by two megabytes with every end of an epoch."""
+    swept_with(store, 2, "first", 0)
+    known: set[str] = set()
+    for lot, people in enumerate((37, 52, 61)):  # up to 64 and beyond 32, within what is made alike with marks
+        with statements(store.engine.database) as ended:
+            store.engine.rotate()
+        said = [*swept_with(store, people, f"lot{lot}-", 9 * (lot + 1)), *ended]
+        asked = {re.sub(r"\b\d+\b", "0", each) for each in said}  # places in the log are written out
+        assert lot < 2 or asked <= known
+        known |= asked
 
 
 def test_the_journal_has_one_line_for_all_who_are_swept_together(store: Store):

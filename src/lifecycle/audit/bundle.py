@@ -22,6 +22,7 @@ from lifecycle.ledger.tables import event_position, final_record, log_entry, log
 from lifecycle.ledger.tree import inclusion_proof, leaf_hash
 from lifecycle.storage.database import taking_role
 from lifecycle.storage.tables import event_body, event_header
+from lifecycle.value_lists import one_of
 from lifecycle.vault.custody import Custodian
 from lifecycle.vault.sealing import SubjectKeys
 from lifecycle.vault.vault import Vault, Wanted
@@ -206,7 +207,7 @@ def _system_entries(c: Connection, size: int) -> Iterator[tuple[int, bytes]]:
     own = log_system.c.position
     places = list(c.execute(select(own).where(own < size).order_by(own)).scalars())
     for start in range(0, len(places), AT_ONCE):
-        some = log_entry.c.position.in_(places[start : start + AT_ONCE])
+        some = one_of(log_entry.c.position, places[start : start + AT_ONCE])
         for row in c.execute(select(log_entry).where(some).order_by(log_entry.c.position)):
             yield row.position, bytes(row.entry)
 

@@ -16,6 +16,7 @@ from lifecycle.storage.appending import in_chunks
 from lifecycle.storage.failures import RecordDamaged
 from lifecycle.storage.folding import folded
 from lifecycle.storage.tables import event_header, pending_custody, stream_head
+from lifecycle.value_lists import one_of
 from lifecycle.vault.tables import custody_key, data_key
 
 _MOVED = select(event_header.c.stream_id).where(event_header.c.kind.in_([kind.kind for kind in MOVING]))
@@ -34,7 +35,7 @@ def misplaced(c: Connection, found: Findings) -> None:
 
 
 def _misplaced(c: Connection, people: Sequence[UUID], found: Findings) -> None:
-    heads = select(stream_head.c.stream_id, stream_head.c.sid).where(stream_head.c.stream_id.in_(people))
+    heads = select(stream_head.c.stream_id, stream_head.c.sid).where(one_of(stream_head.c.stream_id, people))
     for person, sid in c.execute(heads).all():
         try:
             subject = folded(None, (event for event, _ in events_of(c, person, as_they_stand=True)))

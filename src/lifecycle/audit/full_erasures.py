@@ -14,6 +14,7 @@ from lifecycle.domain.subject.events import ErasureCompleted, ErasureFinalised, 
 from lifecycle.ledger.envelope import MalformedHeader, read_header
 from lifecycle.ledger.tables import event_position
 from lifecycle.storage.tables import event_header
+from lifecycle.value_lists import one_of
 from lifecycle.vault.tables import chunks
 
 _header, _position = event_header.c, event_position.c
@@ -58,7 +59,7 @@ def erasures_of(c: Connection, stream_ids: Collection[UUID]) -> dict[UUID, Erasu
     found: dict[UUID, Erasures] = {}
     wanted = {*stream_ids, *map(record_of, stream_ids)}
     for some in chunks(sorted(wanted)):
-        for row in c.execute(_SAID.where(_header.stream_id.in_(some))):
+        for row in c.execute(_SAID.where(one_of(_header.stream_id, some))):
             _note(found.setdefault(row.stream_id, Erasures()), row)
     return found
 

@@ -14,6 +14,7 @@ from lifecycle.ledger.tables import final_record
 from lifecycle.ledger.tree import leaf_hash
 from lifecycle.storage.appending import in_chunks
 from lifecycle.storage.tables import epoch_erasure
+from lifecycle.value_lists import one_of
 
 _AT_ONCE = 64  # leaves in memory of each epoch
 
@@ -38,7 +39,7 @@ class Final:
         """Between an epoch's end and the events that say so a crash may lie: then they are still awaited."""
         self._awaited = set()
         for some in in_chunks(streams):
-            rows = self._c.execute(select(epoch_erasure).where(epoch_erasure.c.stream_id.in_(some)))
+            rows = self._c.execute(select(epoch_erasure).where(one_of(epoch_erasure.c.stream_id, some)))
             self._awaited.update((row.epoch, row.stream_id) for row in rows)
 
     def stream(self, stream_id: UUID, sid: bytes, said: Collection[int]) -> None:

@@ -30,6 +30,7 @@ from lifecycle.ledger.tree import Frontier, leaf_hash
 from lifecycle.ledger.tree import Row as Stored
 from lifecycle.storage.appending import in_chunks
 from lifecycle.storage.tables import stream_head
+from lifecycle.value_lists import one_of
 
 AT_ONCE = 1_000
 WIDTH = 256
@@ -145,7 +146,7 @@ class Map:
         for some in in_chunks(streams):
             counted = (
                 select(_position.stream_id, func.max(_position.version).label("newest"))
-                .where(_position.stream_id.in_(some), _position.position < self._covered)
+                .where(one_of(_position.stream_id, some), _position.position < self._covered)
                 .group_by(_position.stream_id)
                 .subquery()
             )

@@ -15,6 +15,7 @@ from lifecycle.domain.streams import access_stream_of, is_access_stream, is_pers
 from lifecycle.ledger.envelope import Header, Part, b64url
 from lifecycle.storage.appending import in_chunks
 from lifecycle.storage.tables import event_body, pending_erasure, stream_head
+from lifecycle.value_lists import one_of
 from lifecycle.vault.sealing import SubjectKeys, Tampered, key_commitment, payload_commitment
 from lifecycle.vault.tables import custody_key, data_key, lookup, subject_key
 from lifecycle.vault.vault import Vault
@@ -52,22 +53,22 @@ class Parts:
         for some in in_chunks(people):
             self._read_keys(some)
         for some in in_chunks(erased):
-            rows = self._c.execute(select(lookup.c.subject_id).where(lookup.c.subject_id.in_(some)).distinct())
+            rows = self._c.execute(select(lookup.c.subject_id).where(one_of(lookup.c.subject_id, some)).distinct())
             self._looked_up.update(rows.scalars())
         for some in in_chunks(both_of(people)):
-            heads = select(stream_head.c.stream_id, stream_head.c.sid).where(stream_head.c.stream_id.in_(some))
+            heads = select(stream_head.c.stream_id, stream_head.c.sid).where(one_of(stream_head.c.stream_id, some))
             self._sids |= {row.stream_id: bytes(row.sid) for row in self._c.execute(heads)}
-            orders = select(pending_erasure.c.stream_id).where(pending_erasure.c.stream_id.in_(some))
+            orders = select(pending_erasure.c.stream_id).where(one_of(pending_erasure.c.stream_id, some))
             self._pending.update(map(record_of, self._c.execute(orders).scalars()))
 
     def _read_keys(self, people: Sequence[UUID]) -> None:
         """Keys are unwrapped to be compared with what headers commit to, and nothing is opened with them."""
-        holders = select(subject_key.c.subject_id).where(subject_key.c.subject_id.in_(people))
+        holders = select(subject_key.c.subject_id).where(one_of(subject_key.c.subject_id, people))
         self._holders.update(self._c.execute(holders).scalars())
-        inside = select(custody_key.c.subject_id, custody_key.c.kid).where(custody_key.c.subject_id.in_(people))
+        inside = select(custody_key.c.subject_id, custody_key.c.kid).where(one_of(custody_key.c.subject_id, people))
         self._inside.update((row.subject_id, row.kid) for row in self._c.execute(inside))
         keys = self._keys_of(people)
-        for row in self._c.execute(select(data_key).where(data_key.c.subject_id.in_(people))):
+        for row in self._c.execute(select(data_key).where(one_of(data_key.c.subject_id, people))):
             self._kids[row.subject_id, row.kid] = _commitment(keys.get(row.subject_id), row)
 
     def _keys_of(self, people: Sequence[UUID]) -> dict[UUID, SubjectKeys]:

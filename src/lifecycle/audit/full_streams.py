@@ -22,6 +22,7 @@ from lifecycle.ledger.envelope import Header, MalformedHeader, b64url
 from lifecycle.ledger.tables import event_position, ledger_queue, log_entry
 from lifecycle.storage.appending import in_chunks
 from lifecycle.storage.tables import event_header, stream_head
+from lifecycle.value_lists import one_of
 from lifecycle.vault.vault import Vault
 
 AT_ONCE = 2_000
@@ -204,7 +205,7 @@ def _heads(c: Connection, streams: Sequence[UUID]) -> dict[UUID, Row[Any]]:
     return {
         row.stream_id: row
         for some in in_chunks(streams)
-        for row in c.execute(select(stream_head).where(stream_head.c.stream_id.in_(some)))
+        for row in c.execute(select(stream_head).where(one_of(stream_head.c.stream_id, some)))
     }
 
 

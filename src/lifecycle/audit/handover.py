@@ -22,6 +22,7 @@ from lifecycle.ledger.tables import event_position
 from lifecycle.storage.database import taking_role
 from lifecycle.storage.lost_keys import Lacking, explained, explained_wholly
 from lifecycle.storage.tables import event_body, event_header
+from lifecycle.value_lists import one_of
 from lifecycle.vault.custody import Custodian
 from lifecycle.vault.revealing import identifiers_of
 from lifecycle.vault.sealing import RECORD
@@ -99,7 +100,7 @@ def people(
 def _records(c: Connection, ids: Sequence[UUID], size: int) -> dict[UUID, list[Event]]:
     """Every event of these people among the leaves before `size`, in order."""
     found: dict[UUID, list[Event]] = {id: [] for id in ids}
-    for row in c.execute(_EVENTS.where(_head.stream_id.in_(ids), _position.position < size)):
+    for row in c.execute(_EVENTS.where(one_of(_head.stream_id, ids), _position.position < size)):
         raw = bytes(row.header)
         found[row.stream_id].append(Event(raw, read_header(raw), bytes(row.salt), row.position))
     return found
@@ -108,7 +109,7 @@ def _records(c: Connection, ids: Sequence[UUID], size: int) -> dict[UUID, list[E
 def _disclosed(c: Connection, records: Mapping[UUID, Sequence[Event]], opening: Opening) -> dict[Place, bytes]:
     """What was sealed in each part that there still is."""
     body = event_body.c
-    bodies = c.execute(select(event_body).where(body.stream_id.in_(list(records)))).all()
+    bodies = c.execute(select(event_body).where(one_of(body.stream_id, records))).all()
     keys = opening.vault.keys_of(c, records)
     for person in records.keys() - keys.keys():
         explained_wholly(c, opening.vault, person)

@@ -16,6 +16,7 @@ from lifecycle.ledger.tables import event_position, ledger_queue
 from lifecycle.storage.failures import RecordDamaged
 from lifecycle.storage.mapper import recorded
 from lifecycle.storage.tables import event_header, stream_head
+from lifecycle.value_lists import one_of
 from lifecycle.vault.tables import chunks
 from lifecycle.vault.vault import Vault
 
@@ -84,7 +85,7 @@ def _find_by_their_places(c: Connection, stream_id: UUID, events: Sequence[tuple
         return
     placed = [(event.originator_version, position) for event, position in events if position is not None]
     for some in chunks(placed):
-        asked = select(event_position).where(event_position.c.position.in_([position for _, position in some]))
+        asked = select(event_position).where(one_of(event_position.c.position, [position for _, position in some]))
         there = {row.position: (row.stream_id, row.version) for row in c.execute(asked)}
         if lost := [version for version, position in some if there.get(position) != (stream_id, version)]:
             raise RecordDamaged(stream_id, lost[0])

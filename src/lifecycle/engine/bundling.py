@@ -32,6 +32,7 @@ from lifecycle.storage.appending import Appending, load_heads
 from lifecycle.storage.folding import folded
 from lifecycle.storage.lost_keys import explained_wholly
 from lifecycle.storage.tables import event_header, stream_head
+from lifecycle.value_lists import one_of
 
 if TYPE_CHECKING:
     from lifecycle.engine.engine import Engine
@@ -88,9 +89,7 @@ def streams_of(c: Connection, *, subject_id: UUID | None = None, sid: bytes | No
             return [Stream("record", sid)]
         subject_id = found
     wanted = {subject_id: "record", access_stream_of(subject_id): "access"}
-    rows = c.execute(
-        select(stream_head.c.stream_id, stream_head.c.sid).where(stream_head.c.stream_id.in_(list(wanted)))
-    )
+    rows = c.execute(select(stream_head.c.stream_id, stream_head.c.sid).where(one_of(stream_head.c.stream_id, wanted)))
     sids = {row.stream_id: bytes(row.sid) for row in rows}
     return [
         Stream("record", sids[subject_id], subject_id),

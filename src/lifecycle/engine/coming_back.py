@@ -19,6 +19,7 @@ from lifecycle.ledger.envelope import read_header
 from lifecycle.storage.appending import in_chunks, load_heads
 from lifecycle.storage.lost_keys import explained_wholly
 from lifecycle.storage.tables import event_header
+from lifecycle.value_lists import one_of
 from lifecycle.vault.vault import Vault
 
 CAME_BACK = b"lifecycle/came-back/v1"
@@ -68,7 +69,7 @@ def _arrived_before(c: Connection, people: Sequence[UUID]) -> dict[UUID, Arrival
     for some in in_chunks(people):
         rows = c.execute(
             select(head.stream_id, head.header).where(
-                head.stream_id.in_(some), head.version == 2, head.kind == SubjectReceived.kind
+                one_of(head.stream_id, some), head.version == 2, head.kind == SubjectReceived.kind
             )
         )
         for row in rows:

@@ -11,7 +11,6 @@ from uuid import UUID
 from pydantic import JsonValue, ValidationError
 from sqlalchemy import Connection, select
 
-from lifecycle.columns import among
 from lifecycle.commands.outcome import Outcome
 from lifecycle.commands.parsing import Malformed, faults_of
 from lifecycle.commands.subject.open_custody import OpenCustody
@@ -27,6 +26,7 @@ from lifecycle.storage.database import Database
 from lifecycle.storage.folding import folded
 from lifecycle.storage.lost_keys import Lacking, explained
 from lifecycle.storage.tables import event_body, event_header
+from lifecycle.value_lists import among
 from lifecycle.vault.custody import Custodian
 from lifecycle.vault.sealing import Tampered
 from lifecycle.vault.vault import Vault, Wanted

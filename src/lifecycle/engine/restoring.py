@@ -12,7 +12,6 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
-from lifecycle.columns import among
 from lifecycle.domain.event import DomainEvent, Judged
 from lifecycle.domain.subject.duties import instructions
 from lifecycle.domain.subject.events import Effect, ErasureOrdered, IdentifierUnlinked
@@ -24,6 +23,7 @@ from lifecycle.storage import erasing, journal_seen
 from lifecycle.storage.appending import Appending, load_heads
 from lifecycle.storage.folding import folded
 from lifecycle.storage.tables import event_header
+from lifecycle.value_lists import among
 from lifecycle.vault.journal_lines import JournalEntry
 from lifecycle.vault.sealing import OpenParts
 from lifecycle.vault.tables import chunks

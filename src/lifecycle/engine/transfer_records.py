@@ -14,6 +14,7 @@ from lifecycle.domain.transfer.transfer import Status, Transfer
 from lifecycle.ledger.envelope import read_header
 from lifecycle.projections import transfers as rows
 from lifecycle.storage.tables import event_header
+from lifecycle.value_lists import one_of
 
 if TYPE_CHECKING:
     from lifecycle.engine.engine import Engine
@@ -85,7 +86,7 @@ class TransferRecords:
         with self._engine.database.read() as c:
             found = c.execute(
                 select(head.stream_id, head.header).where(
-                    head.stream_id.in_(list(people)), head.kind == SubjectReceived.kind
+                    one_of(head.stream_id, people), head.kind == SubjectReceived.kind
                 )
             ).all()
         for row in found:

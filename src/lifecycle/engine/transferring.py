@@ -33,6 +33,7 @@ from lifecycle.ledger.tables import event_position
 from lifecycle.policy.vocabulary import Role
 from lifecycle.projections import transfers as rows
 from lifecycle.storage.appending import load_heads
+from lifecycle.value_lists import one_of
 
 T = TypeVar("T")
 BATCH = 1_000
@@ -245,6 +246,6 @@ def archived(c: Connection, transfer: str, after: UUID | None, size: int) -> lis
         return []
     place = event_position.c
     ids = [subject_id for subject_id, _ in people]
-    found = c.execute(select(place.stream_id, place.version).where(place.stream_id.in_(ids), place.position < size))
+    found = c.execute(select(place.stream_id, place.version).where(one_of(place.stream_id, ids), place.position < size))
     before = {(row.stream_id, row.version) for row in found}
     return [(subject_id, (subject_id, version) in before) for subject_id, version in people]

@@ -49,7 +49,8 @@ def rows_with(
 def rows_at(
     c: Connection, columns: str, table: str, key: Mapping[str, str], pairs: Sequence[tuple[Any, Any]]
 ) -> Iterator[tuple[Any, ...]]:
-    """These columns of the rows whose key, or what it begins with, is one of the pairs; each is found by the key.
+    """These columns of the rows whose key, or what it begins with, is one of the pairs; each is found by the key. They
+    may come several times of the last pair: with marks for 1, 2, 4 … there are few statements (see `value_lists`).
 
     `key`: two columns, and their types on PostgreSQL. By lists of the one and of the other both engines would look for
     each of the one with each of the other; and a mark for each value made SQLAlchemy work longer than the database.
@@ -59,11 +60,16 @@ def rows_at(
         some = pairs[start : start + _IN_A_QUERY]
         if server:
             wanted = f"unnest({', '.join(f'%b::{kind}[]' for kind in key.values())}) AS wanted(a, b)"
-            given = tuple(list(each) for each in zip(*some, strict=True))
-        else:
-            marks = ",".join(["(?,?)"] * len(some))
+            given: tuple[Any, ...] = tuple(list(each) for each in zip(*some, strict=True))
+        elif isinstance(some[0][1], bytes):  # JSON has none
+            alike = [*some, *[some[-1]] * ((1 << (len(some) - 1).bit_length()) - len(some))]
+            marks = ",".join(["(?,?)"] * len(alike))
             wanted = f"(WITH wanted(a, b) AS (VALUES {marks}) SELECT a, b FROM wanted) AS wanted"  # noqa: S608
-            given = tuple(chain.from_iterable(some))
+            given = tuple(chain.from_iterable(alike))
+        else:
+            of_one = "json_extract(value, '$[0]') AS a, json_extract(value, '$[1]') AS b"
+            wanted = f"(SELECT {of_one} FROM json_each(?)) AS wanted"  # noqa: S608
+            given = (json.dumps(some),)
         query = f"SELECT {columns} FROM {wanted} CROSS JOIN {table} WHERE {first} = wanted.a AND {second} = wanted.b"  # noqa: S608
         yield from rows_of(c, query, given)
 

@@ -22,6 +22,7 @@ from lifecycle.storage.headers import headers_at, headers_of
 from lifecycle.storage.mapper import recorded
 from lifecycle.storage.packing import unpacked
 from lifecycle.storage.tables import event_header
+from lifecycle.value_lists import one_of
 
 Sealed = dict[tuple[UUID, int], tuple[Part, ...]]  # what each event sealed
 Order = tuple[UUID, int]  # stream and version of the event that ordered it
@@ -86,7 +87,7 @@ def called_completed(c: Connection, streams: Sequence[UUID]) -> set[Order]:
     """Orders that were called completed before a crash took the rest."""
     head = event_header.c
     rows = c.execute(
-        select(head.stream_id, head.header).where(head.stream_id.in_(streams), head.kind == ErasureCompleted.kind)
+        select(head.stream_id, head.header).where(one_of(head.stream_id, streams), head.kind == ErasureCompleted.kind)
     )
     return {(row.stream_id, int(read_header(row.header).data["order"])) for row in rows}
 

@@ -34,6 +34,7 @@ from lifecycle.storage.failures import RecordDamaged
 from lifecycle.storage.idempotency import KEPT
 from lifecycle.storage.policies import Policies
 from lifecycle.storage.tables import event_body
+from lifecycle.value_lists import one_of
 from lifecycle.vault.erasure import (
     Destroyed,
     destroy_holdings_of,
@@ -230,7 +231,7 @@ class EraseWhatWasOrdered:
         kids = {(each.subject.id, kid) for each in doomed if not each.whole for kid in each.kids}
         with self._database.read() as c:
             left = keys_left(c, whole, kids)
-            bodies = select(event_body.c.version).where(event_body.c.stream_id.in_(streams)).limit(1)
+            bodies = select(event_body.c.version).where(one_of(event_body.c.stream_id, streams)).limit(1)
             if left or c.execute(bodies).first():
                 raise NotDestroyed("Keys or bodies are left after an erasure.")
 

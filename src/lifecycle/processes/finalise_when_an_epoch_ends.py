@@ -31,6 +31,7 @@ from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
 from lifecycle.storage.policies import Policies
 from lifecycle.storage.tables import epoch_erasure, event_header, stream_head
+from lifecycle.value_lists import one_of
 from lifecycle.vault.custody import refuse_without_keys
 from lifecycle.vault.custody_keys import CustodyKeys
 from lifecycle.vault.epochs import EpochKeys
@@ -189,14 +190,14 @@ def _said(c: Connection, streams: Sequence[UUID], number: int) -> set[UUID]:
     """Records that were finalised before a crash took the rest."""
     head = event_header.c
     rows = c.execute(
-        select(head.stream_id, head.header).where(head.stream_id.in_(streams), head.kind == ErasureFinalised.kind)
+        select(head.stream_id, head.header).where(one_of(head.stream_id, streams), head.kind == ErasureFinalised.kind)
     )
     return {row.stream_id for row in rows if read_header(row.header).data["epoch"] == number}
 
 
 def _final(c: Connection, ended: int) -> list[bytes]:
     """The streams that become final, kept as what the log's record says of them: any of them can be proved later."""
-    used = stream_head.c.stream_id.in_(erasing.awaiting(c, ended)) & (stream_head.c.version > 0)
+    used = one_of(stream_head.c.stream_id, erasing.awaiting(c, ended)) & (stream_head.c.version > 0)
     leaves = final_leaves(bytes(sid) for sid in c.execute(select(stream_head.c.sid).where(used)).scalars())
     if leaves:
         rows = [{"epoch": ended, "number": number, "leaf": leaf} for number, leaf in enumerate(leaves)]

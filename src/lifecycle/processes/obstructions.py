@@ -19,6 +19,7 @@ from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
 from lifecycle.storage.policies import Policies
 from lifecycle.storage.tables import event_header
+from lifecycle.value_lists import one_of
 from lifecycle.vault.sealing import OpenParts
 from lifecycle.vault.vault import Vault
 
@@ -56,7 +57,7 @@ def _ordered(doomed: Doomed) -> tuple[str, ...]:
 def _said(c: Connection, streams: Sequence[UUID]) -> dict[Order, set[str]]:
     head = event_header.c
     rows = c.execute(
-        select(head.stream_id, head.header).where(head.stream_id.in_(streams), head.kind == ErasureObstructed.kind)
+        select(head.stream_id, head.header).where(one_of(head.stream_id, streams), head.kind == ErasureObstructed.kind)
     )
     said: dict[Order, set[str]] = {}
     for row in rows:

@@ -30,6 +30,7 @@ from lifecycle.domain.subject.state import Subject
 from lifecycle.policy.model import Policy
 from lifecycle.projections.projection import Change, Portrait, records_of, rewrite, tables_of_a_projection
 from lifecycle.projections.rows import Row
+from lifecycle.value_lists import one_of
 
 if TYPE_CHECKING:
     from lifecycle.domain.transfer.transfer import Transfer
@@ -205,7 +206,7 @@ def gone(c: Connection, transfer: str, after: UUID | None, limit: int) -> list[t
 def still_waiting(c: Connection, transfer: str, people: Sequence[UUID]) -> list[UUID]:
     """Those of the people who have not gone."""
     waiting = (person.transfer == transfer) & person.transferred_at.is_(None)
-    return list(c.execute(select(person.subject_id).where(waiting, person.subject_id.in_(people))).scalars())
+    return list(c.execute(select(person.subject_id).where(waiting, one_of(person.subject_id, people))).scalars())
 
 
 def progress_of(c: Connection, transfer: str, purposes: Sequence[str] | None) -> Progress:

@@ -9,9 +9,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, delete, func, select
 
-from lifecycle.columns import among
 from lifecycle.storage.rows import insert_once
 from lifecycle.storage.tables import event_header, pending_custody, stream_head
+from lifecycle.value_lists import among
 from lifecycle.vault.tables import chunks, custody_key
 
 order = pending_custody.c

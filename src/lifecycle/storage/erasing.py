@@ -22,6 +22,7 @@ from lifecycle.storage.tables import (
     pending_erasure,
     stream_head,
 )
+from lifecycle.value_lists import one_of
 
 _BODY = delete(event_body).where(
     event_body.c.stream_id == bindparam("of"),
@@ -83,7 +84,7 @@ def lock_heads(c: Connection, stream_ids: Sequence[UUID]) -> set[UUID]:
     their keys are seen, or waits and then finds another generation. SQLite's writers are alone anyway. Returns which
     of them there are."""
     head = stream_head.c.stream_id
-    some = (select(head).where(head.in_(ids)).order_by(head) for ids in in_chunks(sorted(stream_ids)))
+    some = (select(head).where(one_of(head, ids)).order_by(head) for ids in in_chunks(sorted(stream_ids)))
     return {id for query in some for id in c.execute(query.with_for_update()).scalars()}
 
 
@@ -99,12 +100,12 @@ def delete_bodies_of(c: Connection, parts: Iterable[tuple[UUID, int, int]]) -> N
 
 
 def delete_all_bodies(c: Connection, stream_ids: Sequence[UUID]) -> None:
-    c.execute(delete(event_body).where(event_body.c.stream_id.in_(stream_ids)))
+    c.execute(delete(event_body).where(one_of(event_body.c.stream_id, stream_ids)))
 
 
 def forget_commands(c: Connection, stream_ids: Sequence[UUID]) -> dict[UUID, dict[str, datetime]]:
     """Take away what these streams answered. The ids returned, each with when that was, are to be spent."""
-    theirs = command_seen.c.stream_id.in_(stream_ids)
+    theirs = one_of(command_seen.c.stream_id, stream_ids)
     cmds: dict[UUID, dict[str, datetime]] = {}
     for row in c.execute(select(command_seen.c.stream_id, command_seen.c.cmd, command_seen.c.at).where(theirs)):
         cmds.setdefault(row.stream_id, {})[row.cmd] = row.at
@@ -138,7 +139,8 @@ def awaited(c: Connection, pairs: Iterable[tuple[int, UUID]]) -> set[tuple[int, 
         some = set(wanted[start : start + _PAIRS])
         rows = c.execute(
             select(epoch_erasure).where(
-                column.epoch.in_({epoch for epoch, _ in some}), column.stream_id.in_({stream for _, stream in some})
+                one_of(column.epoch, {epoch for epoch, _ in some}),
+                one_of(column.stream_id, {stream for _, stream in some}),
             )
         )
         found |= some & {(row.epoch, row.stream_id) for row in rows}
@@ -164,28 +166,30 @@ def expunge(c: Connection, stream_ids: Sequence[UUID], at: datetime) -> Expunged
     """
     insert_once(c, expunge_order, [{"stream_id": stream_id, "at": at} for stream_id in stream_ids])
     head = stream_head.c
-    gone = delete(stream_head).where(head.stream_id.in_(stream_ids)).returning(head.stream_id, head.sid, head.version)
+    gone = (
+        delete(stream_head).where(one_of(head.stream_id, stream_ids)).returning(head.stream_id, head.sid, head.version)
+    )
     heads = c.execute(gone).all()
-    theirs = event_position.c.stream_id.in_([row.stream_id for row in heads])
+    theirs = one_of(event_position.c.stream_id, [row.stream_id for row in heads])
     positions = tuple(c.execute(select(event_position.c.position).where(theirs)).scalars())
     if len(positions) != sum(row.version for row in heads):
         raise WroteFirst(ledger_queue.name)
     insert_once(c, map_expunged, [{"sid": row.sid} for row in heads if row.version])
     for table in (event_body, event_header, event_position, command_seen):
-        c.execute(delete(table).where(table.c.stream_id.in_(stream_ids)))
+        c.execute(delete(table).where(one_of(table.c.stream_id, stream_ids)))
     return Expunged(tuple(row.stream_id for row in heads), positions)
 
 
 def end_expunge(c: Connection, stream_ids: Sequence[UUID]) -> None:
     """Nothing is left of them anywhere: the order is forgotten too."""
-    c.execute(delete(expunge_order).where(expunge_order.c.stream_id.in_(stream_ids)))
+    c.execute(delete(expunge_order).where(one_of(expunge_order.c.stream_id, stream_ids)))
 
 
 def evidence_left(c: Connection, stream_ids: Sequence[UUID]) -> bool:
     """Whether any row of these streams is still there."""
     tables = (stream_head, event_header, event_body, event_position, command_seen)
     return any(
-        c.execute(select(table.c.stream_id).where(table.c.stream_id.in_(stream_ids)).limit(1)).first()
+        c.execute(select(table.c.stream_id).where(one_of(table.c.stream_id, stream_ids)).limit(1)).first()
         for table in tables
     )
 

@@ -19,6 +19,7 @@ from lifecycle.ledger.envelope import read_header
 from lifecycle.storage.appending import in_chunks
 from lifecycle.storage.rows import insert_once
 from lifecycle.storage.tables import epoch_erasure, event_header, evidence_due, expunge_order, pending_erasure
+from lifecycle.value_lists import one_of
 
 column = evidence_due.c
 
@@ -36,7 +37,7 @@ def final_since(c: Connection, people: Iterable[UUID]) -> dict[UUID, datetime]:
     ended: dict[tuple[UUID, int], datetime] = {}
     head = event_header.c
     for some in in_chunks(person for person in people if is_person_stream(person)):
-        said = head.stream_id.in_(some) & head.kind.in_((ErasureCompleted.kind, ErasureFinalised.kind))
+        said = one_of(head.stream_id, some) & head.kind.in_((ErasureCompleted.kind, ErasureFinalised.kind))
         for row in c.execute(select(head.stream_id, head.kind, head.header).where(said)):
             header = read_header(row.header)
             if row.kind == ErasureFinalised.kind:
@@ -77,7 +78,7 @@ def order(c: Connection, people: Sequence[UUID], at: datetime) -> None:
     """From here on both streams of these people are to go, whatever a later policy says."""
     streams = [stream for person in people for stream in (person, access_stream_of(person))]
     insert_once(c, expunge_order, [{"stream_id": stream, "at": at} for stream in streams])
-    c.execute(delete(evidence_due).where(column.stream_id.in_(people)))
+    c.execute(delete(evidence_due).where(one_of(column.stream_id, people)))
 
 
 def ordered(c: Connection) -> list[UUID]:

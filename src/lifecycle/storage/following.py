@@ -24,6 +24,7 @@ from lifecycle.storage.application import Streams
 from lifecycle.storage.changes import ChangeReader, still_there
 from lifecycle.storage.database import Database
 from lifecycle.storage.uncollected import uncollected
+from lifecycle.value_lists import one_of
 
 BATCH = 2_000  # positions in one transaction
 WITHIN = 2.0  # seconds that a read waits for one person's newest event
@@ -180,7 +181,7 @@ class Follower:
             for projection in self.projections:
                 for table in projection.tables:
                     if "subject_id" in table.c:
-                        c.execute(delete(table).where(table.c.subject_id.in_(people)))
+                        c.execute(delete(table).where(one_of(table.c.subject_id, people)))
 
     def status(self) -> list[Standing]:
         """How far each projection is, in one snapshot."""

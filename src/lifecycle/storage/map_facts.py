@@ -14,6 +14,7 @@ from lifecycle.ledger.integration import Erasure, StreamFacts
 from lifecycle.ledger.many_rows import rows_with
 from lifecycle.storage.appending import in_chunks
 from lifecycle.storage.tables import event_header, stream_head
+from lifecycle.value_lists import one_of
 
 _HEADS = select(stream_head.c.stream_id, stream_head.c.sid, stream_head.c.fenced)
 _HEADS_OF = "SELECT stream_id, sid, fenced FROM stream_head WHERE stream_id"
@@ -48,7 +49,7 @@ def _completed(c: Connection, records: Collection[UUID]) -> list[Row[UUID, int, 
     head = event_header.c
     rows = c.execute(
         select(head.stream_id, head.version, head.header).where(
-            head.stream_id.in_(records), head.kind == ErasureCompleted.kind
+            one_of(head.stream_id, records), head.kind == ErasureCompleted.kind
         )
     )
     return [row for row in rows if read_header(row.header).data["whole"]]
@@ -56,7 +57,7 @@ def _completed(c: Connection, records: Collection[UUID]) -> list[Row[UUID, int, 
 
 def _sids(c: Connection, records: Collection[UUID]) -> dict[UUID, tuple[bytes, ...]]:
     both = [stream for record in records for stream in (record, access_stream_of(record))]
-    rows = c.execute(_HEADS.where(stream_head.c.stream_id.in_(both)))
+    rows = c.execute(_HEADS.where(one_of(stream_head.c.stream_id, both)))
     found: dict[UUID, tuple[bytes, ...]] = {}
     for row in rows:
         record = _record_of(row.stream_id)

@@ -22,6 +22,7 @@ from lifecycle.storage.headers import headers_of
 from lifecycle.storage.relied import Relied
 from lifecycle.storage.tables import event_header, stream_head
 from lifecycle.storage.writing import write_append
+from lifecycle.value_lists import one_of
 
 _NONE, _LAST = -1, 2**31 - 1  # before and behind every version: the library's own tests begin with version 0
 
@@ -225,7 +226,7 @@ def _versions(c: Connection, stream_ids: Iterable[UUID]) -> dict[UUID, int]:
     found: dict[UUID, int] = {}
     for some in in_chunks(stream_ids):
         rows: Iterable[Row[UUID, int]] = c.execute(
-            select(stream_head.c.stream_id, stream_head.c.version).where(stream_head.c.stream_id.in_(some))
+            select(stream_head.c.stream_id, stream_head.c.version).where(one_of(stream_head.c.stream_id, some))
         )
         found |= {row[0]: row[1] for row in rows}
     return found

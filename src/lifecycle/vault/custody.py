@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from lifecycle.domain.event import Personal, Withheld
 from lifecycle.errors import NeedsAnother
+from lifecycle.value_lists import one_of
 from lifecycle.vault.custody_keys import CustodyKeys
 from lifecycle.vault.custody_sealing import public_half, seal_to_custody, unsealed
 from lifecycle.vault.installation import lock_epochs
@@ -78,7 +79,7 @@ def _apart(
     staying: dict[UUID, list[Answer]] = {person: [] for person in rows}
     going: dict[UUID, list[Answer]] = {}
     for some in chunks(list(rows)):
-        for each in db.execute(select(data_key).where(data_key.c.subject_id.in_(some))):
+        for each in db.execute(select(data_key).where(one_of(data_key.c.subject_id, some))):
             person = each.subject_id
             goes = each.hid in asked[person] and each.kid != rows[person].record_kid
             (going.setdefault(person, []) if goes else staying[person]).append(each)
@@ -88,7 +89,7 @@ def _apart(
 def in_custody(db: Connection, people: Sequence[UUID]) -> set[UUID]:
     """Those of whom something is there."""
     mine = custody_key.c.subject_id
-    asked = (select(mine).distinct().where(mine.in_(some)) for some in chunks(people))
+    asked = (select(mine).distinct().where(one_of(mine, some)) for some in chunks(people))
     return {person for query in asked for person in db.execute(query).scalars()}
 
 
@@ -140,7 +141,9 @@ class Custodian:
         ]
         db.execute(insert(data_key), back)
         for some in chunks([each.kid for each in inside]):
-            db.execute(delete(custody_key).where(custody_key.c.subject_id == subject_id, custody_key.c.kid.in_(some)))
+            db.execute(
+                delete(custody_key).where(custody_key.c.subject_id == subject_id, one_of(custody_key.c.kid, some))
+            )
         return Moved(given_back=len(back))
 
     def open_values(self, db: Connection, wanted: Sequence[Wanted]) -> list[Personal[JsonValue]]:
@@ -166,5 +169,5 @@ def _disclosure(one: Wanted, dk: bytes) -> bytes:
 
 
 def _rows(db: Connection, people: Collection[UUID]) -> Sequence[Answer]:
-    theirs = custody_key.c.subject_id.in_(list(people))
+    theirs = one_of(custody_key.c.subject_id, people)
     return db.execute(select(custody_key).where(theirs).order_by(custody_key.c.kid)).all()

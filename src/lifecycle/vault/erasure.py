@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from lifecycle.columns import among
+from lifecycle.value_lists import among, one_of
 from lifecycle.vault.rekeying import locked_all, rekey_all
 from lifecycle.vault.tables import Answer, chunks, custody_key, data_key, lookup, subject_key, tombstone
 from lifecycle.vault.vault import Vault
@@ -34,7 +34,7 @@ def kids_of(db: Connection, subject_id: UUID, hids: Collection[str]) -> dict[str
     """The ids of all living keys of these holdings, every generation of a corrected value included."""
     kids: dict[str, list[str]] = {hid: [] for hid in hids}
     for some, table in product(chunks(list(kids)), _HOLD_KEYS):
-        mine = (table.c.subject_id == subject_id) & table.c.hid.in_(some)
+        mine = (table.c.subject_id == subject_id) & one_of(table.c.hid, some)
         for row in db.execute(select(table.c.hid, table.c.kid).where(mine)):
             kids[row.hid].append(row.kid)
     return {hid: sorted(theirs) for hid, theirs in kids.items()}
@@ -93,7 +93,7 @@ def destroy_holdings_of(db: Connection, vault: Vault, doomed: Mapping[UUID, Coll
 
 def destroy_identifiers(db: Connection, subject_id: UUID, identifier_ids: Collection[str]) -> Destroyed:
     """Take identifiers out of the blind index."""
-    mine = (lookup.c.subject_id == subject_id) & lookup.c.identifier_id.in_(list(identifier_ids))
+    mine = (lookup.c.subject_id == subject_id) & one_of(lookup.c.identifier_id, identifier_ids)
     return Destroyed(None, _delete_lookups(db, mine))
 
 
@@ -112,16 +112,16 @@ def destroy_subjects(db: Connection, people: Collection[UUID]) -> dict[UUID, Des
         epochs[id].append(row.epoch)
     for some in chunks(sorted(people)):
         # Locked first: a rotation that moves a row meanwhile would make the answer too early.
-        mine = lookup.c.subject_id.in_(some)
+        mine = one_of(lookup.c.subject_id, some)
         looked_up = select(lookup.c.subject_id, lookup.c.epoch).where(mine).order_by(lookup.c.token)
         for row in db.execute(looked_up.with_for_update()).all():
             epochs[row.subject_id].append(row.epoch)
         db.execute(delete(lookup).where(mine))
-        stored_only = delete(custody_key).where(custody_key.c.subject_id.in_(some))
+        stored_only = delete(custody_key).where(one_of(custody_key.c.subject_id, some))
         for row in db.execute(stored_only.returning(custody_key.c.subject_id, custody_key.c.epoch)):
             epochs[row.subject_id].append(row.epoch)
         for table in (data_key, subject_key):
-            db.execute(delete(table).where(table.c.subject_id.in_(some)))
+            db.execute(delete(table).where(one_of(table.c.subject_id, some)))
     return {id: Destroyed(graves[id], max(theirs, default=None)) for id, theirs in epochs.items()}
 
 
@@ -138,7 +138,9 @@ def keys_left(db: Connection, people: Collection[UUID], kids: Collection[tuple[U
     left = 0
     for some in chunks(list(people)):
         for table in _OF_A_PERSON:
-            left += db.execute(select(func.count()).select_from(table).where(table.c.subject_id.in_(some))).scalar_one()
+            left += db.execute(
+                select(func.count()).select_from(table).where(one_of(table.c.subject_id, some))
+            ).scalar_one()
     for pairs in chunks(list(kids)):
         for table in _HOLD_KEYS:
             single = among(table.c.subject_id, table.c.kid, pairs)
@@ -149,14 +151,16 @@ def keys_left(db: Connection, people: Collection[UUID], kids: Collection[tuple[U
 def _graves(db: Connection, people: Collection[UUID]) -> dict[UUID, int]:
     """The generation under which each of these people was fenced, of those who were."""
     grave = tombstone.c
-    asked = (select(grave.subject_id, grave.generation).where(grave.subject_id.in_(some)) for some in chunks([*people]))
+    asked = (
+        select(grave.subject_id, grave.generation).where(one_of(grave.subject_id, some)) for some in chunks([*people])
+    )
     return {row.subject_id: row.generation for query in asked for row in db.execute(query)}
 
 
 def _data_keys(db: Connection, people: Collection[UUID]) -> dict[UUID, list[Answer]]:
     held: dict[UUID, list[Answer]] = {}
     for some in chunks([*people]):
-        for row in db.execute(select(data_key).where(data_key.c.subject_id.in_(some))):
+        for row in db.execute(select(data_key).where(one_of(data_key.c.subject_id, some))):
             held.setdefault(row.subject_id, []).append(row)
     return held
 

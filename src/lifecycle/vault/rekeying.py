@@ -9,6 +9,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, bindparam, select, update
 
+from lifecycle.value_lists import one_of
 from lifecycle.vault.sealing import KEY_BYTES, data_key_aad, unwrap, wrap
 from lifecycle.vault.tables import Answer, chunks, data_key, subject_key
 from lifecycle.vault.vault import Vault
@@ -36,7 +37,7 @@ def locked(db: Connection, subject_id: UUID) -> Answer | None:
 def locked_all(db: Connection, subject_ids: Collection[UUID]) -> dict[UUID, Answer]:
     """The same for many, in one order, so that two who want some of the same people cannot wait for each other."""
     key = subject_key.c.subject_id
-    asked = (select(subject_key).where(key.in_(some)).order_by(key) for some in chunks(sorted(subject_ids)))
+    asked = (select(subject_key).where(one_of(key, some)).order_by(key) for some in chunks(sorted(subject_ids)))
     return {row.subject_id: row for query in asked for row in db.execute(query.with_for_update())}
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
+from lifecycle.value_lists import one_of
 from lifecycle.vault.sealing import unwrap
 from lifecycle.vault.tables import chunks, lookup
 from lifecycle.vault.vault import Vault
@@ -24,7 +25,7 @@ def identifiers_of(db: Connection, vault: Vault, people: Sequence[UUID]) -> dict
     """Errors: Tampered."""
     found: dict[UUID, dict[str, Revealed]] = {}
     for some in chunks(people):
-        for row in db.execute(select(lookup).where(lookup.c.subject_id.in_(some))):
+        for row in db.execute(select(lookup).where(one_of(lookup.c.subject_id, some))):
             aad = lookup_aad(row.type, row.subject_id, row.identifier_id, row.epoch)
             said = unwrap(vault.kek(db, row.epoch), bytes(row.sealed), aad).decode()
             found.setdefault(row.subject_id, {})[row.identifier_id] = Revealed(row.identifier_id, row.type, said)
