@@ -461,7 +461,7 @@ class PersonInMemory:
         self.opened.extend(holdings)
         return {id: self.life.values[id] for id in holdings}
 
-    def may_say(self, holding: Holding, same: Callable[[str], bool]) -> bool:
+    def may_say(self, holding: Holding, format: str | None, normal: str) -> bool:
         return True
 
     def reference(self, what: str, text: str) -> str:

@@ -4,7 +4,7 @@ second, where a store takes many seconds a life."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from hashlib import sha256
@@ -68,7 +68,7 @@ class Remembered:
         newest = {id: self.subject.holdings[id].generations[-1].version for id in holdings}
         return {id: self.values.get((id, version), Withheld.ERASED) for id, version in newest.items()}
 
-    def may_say(self, holding: Holding, same: Callable[[str], bool]) -> bool:
+    def may_say(self, holding: Holding, format: str | None, normal: str) -> bool:
         return True
 
     def reference(self, what: str, text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
@@ -136,7 +136,7 @@ class Past:
     def values_of(self, holdings: Sequence[str]) -> dict[str, Personal[str]]:
         return {id: self._value_of(id) for id in holdings}
 
-    def may_say(self, holding: Holding, same: Callable[[str], bool]) -> bool:
+    def may_say(self, holding: Holding, format: str | None, normal: str) -> bool:
         return True
 
     def _value_of(self, id: str) -> Personal[str]:

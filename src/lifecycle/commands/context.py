@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -36,9 +36,9 @@ class PersonContext(Protocol):
     def values_of(self, holdings: Sequence[str]) -> dict[str, Personal[str]]:
         """Open the newest value of each holding."""
 
-    def may_say(self, holding: Holding, same: Callable[[str], bool]) -> bool:
-        """False only where its newest value is at hand and is another: asked first, for it is cheaper than whether a
-        holding is in use."""
+    def may_say(self, holding: Holding, format: str | None, normal: str) -> bool:
+        """False only where its newest value is at hand and has another normal form: asked first, for it is cheaper than
+        whether a holding is in use."""
 
     def reference(self, what: str, text: str) -> str:
         """A keyed reference to the caller's words: the same for the same words of this person, and mute without

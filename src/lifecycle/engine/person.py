@@ -26,6 +26,7 @@ from lifecycle.policy.calendars import Calendars
 from lifecycle.policy.countries import STANDARD
 from lifecycle.policy.model import Policy
 from lifecycle.policy.periods import age_on
+from lifecycle.policy.values import normal_form
 from lifecycle.policy.vocabulary import IdentifierType
 from lifecycle.storage.appending import Appending, Head
 from lifecycle.storage.lost_keys import KeyLost
@@ -64,6 +65,7 @@ class Person:
     named_by: Identifier | None = field(default=None, repr=False)
     current: Asked | None = None
     _links: dict[str, Identifier] = field(default_factory=dict, repr=False)
+    _normal: dict[tuple[str, int, str | None], str] = field(default_factory=dict, repr=False)  # forms of values
     _key_rows: SubjectRows | None = field(default=None, repr=False)
 
     @property
@@ -86,9 +88,15 @@ class Person:
                 raise KeyLost(self.subject.id)
         return found
 
-    def may_say(self, holding: Holding, same: Callable[[str], bool]) -> bool:
-        value = self.values.get((holding.id, holding.generations[-1].version))
-        return not isinstance(value, str) or same(value)
+    def may_say(self, holding: Holding, format: str | None, normal: str) -> bool:
+        place = holding.id, holding.generations[-1].version, format
+        known = self._normal.get(place)
+        if known is None:
+            value = self.values.get(place[:2])
+            if not isinstance(value, str):
+                return True
+            known = self._normal[place] = normal_form(format, value)
+        return known == normal
 
     def reference(self, what: str, text: str) -> str:
         return self.own_keys().reference(what, text)

@@ -73,12 +73,9 @@ def normalise_value(format: str, value: str) -> str:
         return value
 
 
-def equal_to(format: str | None, value: str) -> Callable[[str], bool]:
-    """Says whether another value equals this one: by their normal forms, or without a format as they are written."""
-    if format is None:
-        return value.__eq__
-    normal = normalise_value(format, value)
-    return lambda other: other == value or normalise_value(format, other) == normal
+def normal_form(format: str | None, value: str) -> str:
+    """What two values are compared by; without a format as they are written."""
+    return value if format is None else normalise_value(format, value)
 
 
 def mask_value(mask: str, value: object) -> str:

@@ -13,7 +13,7 @@ from lifecycle.domain.decision import Decision
 from lifecycle.domain.subject import collecting, custody
 from lifecycle.domain.subject.state import Subject
 from lifecycle.domain.subject.wording import possible_birth_date
-from lifecycle.policy.values import check_value, equal_to
+from lifecycle.policy.values import check_value, normal_form
 from lifecycle.policy.vocabulary import LegalBasis
 
 
@@ -81,21 +81,23 @@ def collect(command: Collect, person: PersonContext) -> Decision:
 def _equal_holdings(command: Collect, person: PersonContext) -> dict[str, str]:
     """Category → the live holding with an equal value (settled rule 26), or kept by the same system under the same
     locator; what is stored only stays closed, and an equal value becomes another holding."""
-    subject, asked = person.subject, person.asked
+    subject, asked, held_by = person.subject, person.asked, command.held_by
     equal: dict[str, str] = {}
-    for category in command.data:
-        kept = [holding for holding in subject.of_category(category) if holding.held_by == command.held_by]
+    for category, holdings in subject.of_categories(command.data).items():
         declared = asked.policy.categories.get(category)
-        if not kept or declared is None:
+        if not holdings or declared is None:
             continue
-        same = equal_to(declared.format if command.held_by is None else None, command.kept(category))
+        format = declared.format if held_by is None else None
+        normal = normal_form(format, command.kept(category))
         held = [
             holding.id
-            for holding in kept
-            if person.may_say(holding, same) and custody.is_in_use(subject, holding, asked.now)
+            for holding in holdings
+            if holding.held_by == held_by
+            and person.may_say(holding, format, normal)
+            and custody.is_in_use(subject, holding, asked.now)
         ]
         values = person.values_of(held)
-        found = [id for id in held if isinstance(value := values[id], str) and same(value)]
+        found = [id for id in held if isinstance(value := values[id], str) and normal_form(format, value) == normal]
         if found:
             equal[category] = found[0]
     return equal

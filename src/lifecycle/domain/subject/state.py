@@ -303,6 +303,15 @@ class Subject:
         named = [holding for holding in self.holdings.values() if holding.category == category]
         return tuple([holding for holding in named if holding.erased_at is None and holding.transferred_at is None])
 
+    def of_categories(self, categories: Iterable[str]) -> dict[str, list[Holding]]:
+        """The same of several at once, in their order."""
+        found: dict[str, list[Holding]] = {category: [] for category in categories}
+        for holding in self.holdings.values():
+            some = found.get(holding.category)
+            if some is not None and holding.erased_at is None and holding.transferred_at is None:
+                some.append(holding)
+        return found
+
     def sealed_in(self, id: str) -> tuple[int, ...]:
         """Versions of the events that may have sealed parts of this holding, or words of this request."""
         return self.requests[id].told_in if id in self.requests else self.holdings[id].parts
