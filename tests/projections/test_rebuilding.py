@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from datetime import date, timedelta
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -23,16 +25,19 @@ from lives import (
     withdraws,
 )
 from projections.tables import Tally, counted, everything
+from sqlalchemy import Connection
 
 from lifecycle.columns import instant_of
 from lifecycle.domain.subject import identity
 from lifecycle.domain.subject.state import Subject
 from lifecycle.errors import Invalid
+from lifecycle.policy.model import Policy
 from lifecycle.projections import consents as consents_projected
 from lifecycle.projections import duties, given_under, holdings, policy_versions, recipients, requests, transfers
-from lifecycle.projections.projection import Portrait
+from lifecycle.projections.projection import Change, Portrait
 from lifecycle.projections.registry import PROJECTIONS
 from lifecycle.projections.retention_calendar import RetentionCalendar
+from lifecycle.storage import standing
 from lifecycle.storage.standing import MadeByNewer
 
 # Every example lives on in the same store, so that the tables grow from one to the next.
@@ -193,3 +198,124 @@ def test_no_projection_holds_a_value_or_a_word_of_a_caller(town: Town):
     held = repr(everything(town.database)).lower()
     for said in ("ann", "acme", "example.com", "6591234567", "web-7", "contract 7"):
         assert said not in held.replace("channel", "")
+
+
+class Described(Tally):
+    """Of how many people it was told in each batch, and of how many events."""
+
+    name = "described"
+
+    def __init__(self) -> None:
+        self.people: list[list[UUID]] = []
+        self.events: list[int] = []
+
+    def apply(self, c: Connection, changes: Sequence[Change], policies: Sequence[Policy]) -> None:
+        super().apply(c, changes, policies)
+        self.people.append([change.stream_id for change in changes if change.after is not None])
+        self.events.append(sum(len(change.events) for change in changes))
+
+
+def spread_lives(town: Town, number: int) -> None:
+    """Everybody's first events, then everybody's second."""
+    people = [town.register() for _ in range(number)]
+    for act in (consents("free-trial"), gives("free-trial", "name", "email"), is_shared("name")):
+        for person in people:
+            town.act(person, act)
+    town.act(people[0], withdraws("free-trial"))
+    town.act(people[1], asks_erasure())
+    town.sequence()
+
+
+def test_of_each_person_it_is_told_once_with_all_that_happened(town: Town):
+    spread_lives(town, 6)
+    described = Described()
+    follower = town.follower((described,), batch=10)
+    follower.catch_up()
+    people = [person for batch in described.people for person in batch]
+    assert sorted(people) == sorted(town.people)
+    assert max(described.events) <= 10 < sum(described.events)
+    assert counted(town.database)["personal-data-collected/1"] == 6
+    town.act(people[0], consents("quotation"))
+    town.sequence()
+    follower.catch_up()
+    assert described.people[-1] == people[:1], "what comes behind the end is followed"
+
+
+def test_a_person_with_more_events_than_a_batch_has_one_of_their_own(town: Town):
+    spread_lives(town, 3)
+    described = Described()
+    town.follower((described,), batch=2).catch_up()
+    assert [len(batch) for batch in described.people if batch] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("batch", [3, 7, 1_000])
+def test_a_rebuild_that_broke_off_is_gone_on_with_by_whoever_follows_though_more_has_happened(town: Town, batch: int):
+    def crash(position: int, size: int) -> None:
+        raise RuntimeError("crashed")
+
+    town.register()
+    town.sequence()
+    town.follower().catch_up()
+    spread_lives(town, 6)  # they are followed step by step
+    town.follower(batch=1).catch_up()
+    with pytest.raises(RuntimeError, match="crashed"):
+        town.follower(batch=12).rebuild(progress=crash)
+    told = next(iter(town.people))
+    for act in (consents("quotation"), gives("quotation", "company"), refuses("free-trial")):
+        town.act(told, act)
+    spread_lives(town, 2)
+    others = town.follower(batch=batch)
+    others.catch_up()
+    assert {each["lag"] for each in others.status()} == {0}
+    went_on = everything(town.database)
+    town.follower().rebuild()
+    assert everything(town.database) == went_on
+    assert went_on["current_holding"]
+
+
+def test_who_was_forgotten_in_the_middle_of_a_rebuild_stays_forgotten(town: Town):
+    spread_lives(town, 4)
+    gone: list[UUID] = []
+
+    def forgets(position: int, size: int) -> None:
+        holdings = everything(town.database)["current_holding"]
+        if holdings and not gone:
+            gone.append(holdings[0][0])
+            town.follower().forget(gone)
+
+    town.follower(batch=8).rebuild(progress=forgets)
+    told = {row[0] for row in everything(town.database)["current_holding"]}
+    assert told == set(town.people) - set(gone)
+    assert len(gone) == 1
+
+
+def test_a_batch_of_a_rebuild_that_was_begun_anew_meanwhile_is_not_written(town: Town):
+    """Those who began before would be told of up to where the log ended then, and nobody would come back to them."""
+    spread_lives(town, 4)
+    projections = (Tally(),)
+    old = standing.Place(6, 20)
+    town.follower(projections).ensure_tables()
+    with town.database.write("projector") as c:
+        standing.move(c, projections, standing.Place(0, 20), old.position)
+    for other in (old._replace(until=19), old._replace(until=6)):
+        with pytest.raises(standing.Overtaken), town.database.write("projector") as c:
+            standing.move(c, projections, other, 7)
+    with town.database.write("projector") as c:
+        standing.move(c, projections, old, 7)
+        assert standing.places(c, projections) == {"tally": standing.Place(7, 20)}
+
+
+def test_tables_of_an_older_program_learn_how_far_they_tell(town: Town):
+    spread_lives(town, 2)
+    town.follower().catch_up()
+    followed = everything(town.database)
+    with town.database.write("projector") as c:
+        name = "projection_position" if town.database.is_sqlite else "projection.projection_position"
+        c.exec_driver_sql(f"ALTER TABLE {name} DROP COLUMN told_until")
+    town.act(next(iter(town.people)), consents("quotation"))
+    town.sequence()
+    town.follower(batch=1).catch_up()
+    went_on = everything(town.database)
+    assert went_on != followed
+    town.follower().rebuild()
+    assert everything(town.database) == went_on

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
@@ -19,7 +19,9 @@ from lifecycle.ledger.many_rows import rows_of, rows_with
 from lifecycle.projections.projection import Change, Said, Sequenced
 from lifecycle.storage.application import Streams
 from lifecycle.storage.folding import folded
+from lifecycle.storage.headers import AsId
 from lifecycle.storage.mapper import as_stored
+from lifecycle.storage.rebuilding import LOOKED_THROUGH, Stored, begun
 from lifecycle.storage.remembered import Remembered
 
 RECORDS = 64  # records about no person that are kept in the same way
@@ -51,26 +53,42 @@ class ChangeReader:
         self._people = Remembered[UUID, Known](at_most, events=lambda known: known.state.version)
         self._records: OrderedDict[UUID, OpenRecord] = OrderedDict()
 
+    def batch(self, start: int, until: int, stop: int, most: int) -> tuple[list[Change], int]:
+        """What `most` events or so bring to who stands at `start` and tells of people up to `until`, and how far they
+        reach: not beyond `stop`. Errors: RecordDamaged."""
+        if until == start:
+            stop = min(stop, start + most)
+            return self.window(start, stop), stop
+        return self.begun(start, min(stop, until, start + most * LOOKED_THROUGH), until, most)
+
     def window(self, start: int, stop: int) -> list[Change]:
         """What the positions from `start` up to, not including, `stop` brought; two queries, however many people.
 
         Errors: RecordDamaged.
         """
-        by_stream: dict[UUID, list[Sequenced]] = {}
-        for sequenced in self._read_window(start, stop):
-            by_stream.setdefault(sequenced.recorded.originator_id, []).append(sequenced)
+        with self._streams.database.read() as c:
+            by_stream = _by_stream(rows_of(c, _WINDOW.format(start=start, stop=stop)))
         first = {id: events[0].recorded.originator_version for id, events in by_stream.items() if is_person_stream(id)}
         before = self._before(first)
         gone = {id for id, version in first.items() if version > 1 and id not in before}
         return [self._change(id, tuple(by_stream[id]), before.get(id)) for id in by_stream if id not in gone]
 
-    def _read_window(self, start: int, stop: int) -> list[Sequenced]:
+    def begun(self, start: int, stop: int, until: int, most: int) -> tuple[list[Change], int]:
+        """The same for a rebuild that ends at `until`: of whoever begins there all that happened until then, and
+        nothing of whoever began before. People are folded from events alone.
+
+        Up to where, too: not as far as `stop` if that were more than `most` events, unless they are one person's.
+        """
         with self._streams.database.read() as c:
-            rows = rows_of(c, _WINDOW.format(start=start, stop=stop))
-        as_id = _AsId()
-        return [
-            Sequenced(position, as_stored(as_id[stream], version, header)) for position, stream, version, header in rows
-        ]
+            rows, stop = begun(c, start, stop, until, most)
+        return [self._told_anew(id, tuple(events)) for id, events in _by_stream(rows).items()], stop
+
+    def _told_anew(self, stream_id: UUID, events: tuple[Sequenced, ...]) -> Change:
+        if not is_person_stream(stream_id):
+            return self._change(stream_id, events, None)
+        known = Known(self._folded_on(None, events), {})
+        self._keep(known)
+        return Change(stream_id, stream_id, events, after=known.state, said=known.said)
 
     def _change(self, stream_id: UUID, events: tuple[Sequenced, ...], before: Known | None) -> Change:
         if is_access_stream(stream_id):
@@ -89,11 +107,13 @@ class ChangeReader:
         event leaves alone stays the same object, and is not described anew."""
         there: Subject | None = self._streams.remembered(person)
         last = events[-1].recorded.originator_version
-        if there is not None and there.version == last:
-            return there
+        return there if there is not None and there.version == last else self._folded_on(before, events)
+
+    def _folded_on(self, before: Known | None, events: Sequence[Sequenced]) -> Subject:
         after = folded(before.state if before is not None else None, (event.recorded for event in events))
         assert after is not None
-        if there is None or there.version < last:
+        there: Subject | None = self._streams.remembered(after.id)
+        if there is None or there.version < after.version:
             self._streams.remember([after])
         return after
 
@@ -154,17 +174,18 @@ class ChangeReader:
         self._people.put(known.state.id, known)
 
 
-class _AsId(dict[Any, UUID]):
-    """Stream ids as the driver has them: text on SQLite, where each is read once a window."""
-
-    def __missing__(self, stored: Any) -> UUID:
-        id = self[stored] = stored if isinstance(stored, UUID) else UUID(stored)
-        return id
+def _by_stream(rows: Iterable[Stored]) -> dict[UUID, list[Sequenced]]:
+    as_id = AsId()
+    found: dict[UUID, list[Sequenced]] = {}
+    for position, stream, version, header in rows:
+        id = as_id[stream]
+        found.setdefault(id, []).append(Sequenced(position, as_stored(id, version, header)))
+    return found
 
 
 def still_there(c: Connection, changes: Sequence[Change]) -> list[Change]:
     """Without what was read of people who have been expunged since. A person's two streams go together."""
     people = {change.subject_id for change in changes if change.subject_id is not None}
-    as_id = _AsId((id.hex if c.dialect.name == "sqlite" else id, id) for id in people)
+    as_id = AsId((id.hex if c.dialect.name == "sqlite" else id, id) for id in people)
     there = {as_id[row[0]] for row in rows_with(c, _THERE, as_id, "uuid")}
     return [change for change in changes if change.subject_id is None or change.subject_id in there]

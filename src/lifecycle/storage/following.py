@@ -23,6 +23,7 @@ from lifecycle.storage import standing
 from lifecycle.storage.application import Streams
 from lifecycle.storage.changes import ChangeReader, still_there
 from lifecycle.storage.database import Database
+from lifecycle.storage.standing import Place
 from lifecycle.storage.uncollected import uncollected
 from lifecycle.value_lists import one_of
 
@@ -197,43 +198,44 @@ class Follower:
     def _step(self, progress: Progress | None = None) -> Step | None:
         """Follow one batch; None at the end of the log."""
         with self._database.read() as c:
-            positions, size, policies = self._positions(c), log_size(c), self._policies.all(c)
-        start = min(positions.values(), default=size)
+            places, size, policies = self._places(c), log_size(c), self._policies.all(c)
+        first = min(places.values(), default=Place(size, size))
+        start = first.position
         if start >= size:
             return None
-        ahead = [position for position in positions.values() if position > start]
-        stop = min(size, start + self._batch, *ahead)
-        taking = [projection for projection in self.projections if positions[projection.name] == start]
+        stop = min([size, *(place.position for place in places.values() if place.position > start)])
+        taking = [projection for projection in self.projections if places[projection.name] == first]
         try:
             with uncollected():
-                self._follow(taking, start, stop, policies)
+                stop = self._follow(taking, first if start else Place(start, size), stop, policies)
         except standing.Overtaken:
             return Step(0, start, size)
         if progress is not None:
             progress(stop, size)
         return Step(stop - start, stop if len(taking) == len(self.projections) else start, size)
 
-    def _follow(self, taking: Sequence[Projection], start: int, stop: int, policies: Sequence[Policy]) -> None:
+    def _follow(self, taking: Sequence[Projection], place: Place, stop: int, policies: Sequence[Policy]) -> int:
         # Read and folded before the transaction begins: positions never change, and SQLite's writers need not wait.
-        changes = self._changes.window(start, stop)
+        changes, stop = self._changes.batch(*place, stop, self._batch)
         with self._database.write("projector") as c:
-            standing.move(c, taking, start, stop)
+            standing.move(c, taking, place, stop)
             known = still_there(c, changes)
             for projection in taking:
                 projection.apply(c, known, policies)
+        return stop
 
-    def _positions(self, c: Connection) -> dict[str, int]:
-        positions = standing.positions(c, self.projections)
-        if len(positions) != len(self.projections):
+    def _places(self, c: Connection) -> dict[str, Place]:
+        places = standing.places(c, self.projections)
+        if len(places) != len(self.projections):
             self._is_made = False
             raise Behind("The projections were made anew by another program.")
-        return positions
+        return places
 
     def _is_followed(self, stream_id: UUID, version: int) -> bool:
         mine = (event_position.c.stream_id == stream_id) & (event_position.c.version == version)
         with self._database.read() as c:
             position: int | None = c.execute(select(event_position.c.position).where(mine)).scalar_one_or_none()
-            return position is not None and position < min(self._positions(c).values(), default=0)
+            return position is not None and position < min(self._places(c).values(), default=Place(0, 0)).position
 
     def _sequence(self) -> int:
         with self._database.write("sequencer") as c:

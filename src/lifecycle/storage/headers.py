@@ -15,6 +15,14 @@ _BEHIND = "SELECT stream_id, version, kind, header FROM event_header WHERE versi
 _PLACE = {"stream_id": "uuid", "version": "int"}
 
 
+class AsId(dict[Any, UUID]):
+    """Stream ids as the driver has them: text on SQLite, where each is read once."""
+
+    def __missing__(self, stored: Any) -> UUID:
+        id = self[stored] = stored if isinstance(stored, UUID) else UUID(stored)
+        return id
+
+
 def headers_of(c: Connection, stream_ids: Iterable[UUID], after: int = 0) -> Iterator[tuple[UUID, int, str, bytes]]:
     """Stream, version, kind and header, as the column holds it, of each event behind version `after`, in no order."""
     as_stored = _as_stored(c, stream_ids)

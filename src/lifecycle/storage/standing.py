@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    case,
     func,
     insert,
     inspect,
@@ -35,16 +36,28 @@ from lifecycle.storage.tables import stream_head
 
 _ONE_AT_A_TIME = 7_305_815  # any number: the lock that processes contend for who make the tables at once
 
-# `position` counts the leaves of the log that are in the projection: it is the next one to be followed.
+# `position` counts the leaves of the log that are in the projection: it is the next one to be followed. Of whoever
+# began before it what is told is how things stand at `told_until`, if that is further: there the log ended when filling
+# began.
 projection_position = Table(
     "projection_position",
     tables_of_a_projection(),
     Column("name", Text, primary_key=True),
     Column("version", Integer, nullable=False),
     Column("position", BigInteger, nullable=False),
+    Column("told_until", BigInteger),
 )
 column = projection_position.c
 _POSITIONS = Ask(select(column.name, column.version, column.position), {})
+_PLACES = Ask(select(column.name, column.version, column.position, column.told_until), {})
+
+
+class Place(NamedTuple):
+    """Where a projection stands. Of whoever began before `position` it says how things stand at `until`: that is the
+    same place, unless it is being filled from the beginning."""
+
+    position: int
+    until: int
 
 
 class MadeByNewer(StoreUnavailable):
@@ -67,12 +80,21 @@ class Overtaken(Exception):
 
 def positions(c: Connection, projections: Iterable[Projection]) -> dict[str, int]:
     """Where the projections stand, by name; one that must be made or made anew is missing."""
-    known = {row.name: row for row in ask_together(c, [_POSITIONS])[0]}
+    return {row.name: row.position for row in _fitting(ask_together(c, [_POSITIONS])[0], projections)}
+
+
+def places(c: Connection, projections: Iterable[Projection]) -> dict[str, Place]:
+    """The same with how far they tell of people. Only of tables that were seen to be as this program makes them."""
+    rows = _fitting(ask_together(c, [_PLACES])[0], projections)
+    return {row.name: Place(row.position, max(row.position, row.told_until or 0)) for row in rows}
+
+
+def _fitting(rows: Iterable[Any], projections: Iterable[Projection]) -> list[Any]:
+    known = {row.name: row for row in rows}
     for projection in projections:
         if projection.name in known and known[projection.name].version > projection.version:
             raise MadeByNewer(f"The projection {projection.name!r} was made by a newer program.")
-    fitting = (p.name for p in projections if p.name in known and known[p.name].version == p.version)
-    return {name: known[name].position for name in fitting}
+    return [known[p.name] for p in projections if p.name in known and known[p.name].version == p.version]
 
 
 def followed(c: Connection, projections: Sequence[Projection]) -> int:
@@ -119,10 +141,16 @@ def _how_far(made: tuple[tuple[str, int], ...]) -> Select[Any]:
     )
 
 
-def move(c: Connection, projections: Sequence[Projection], old: int, new: int) -> None:
-    """Claim the positions from `old` up to `new` in the caller's transaction. Errors: Overtaken."""
+def move(c: Connection, projections: Sequence[Projection], old: Place, new: int) -> None:
+    """Claim the positions from the old place up to `new` in the caller's transaction.
+
+    Errors: Overtaken, also by who emptied them and has come as far again, telling of people up to elsewhere.
+    """
     mine = tuple_(column.name, column.version).in_([(each.name, each.version) for each in projections])
-    moved = update(projection_position).where(mine, column.position == old).values(position=new)
+    is_there = column.position == old.position
+    if old.position:
+        is_there &= case((column.told_until > column.position, column.told_until), else_=column.position) == old.until
+    moved = update(projection_position).where(mine, is_there).values(position=new, told_until=old.until)
     if c.execute(moved).rowcount != len(projections):
         raise Overtaken
 
@@ -136,13 +164,17 @@ def are_made(c: Connection, projections: Sequence[Projection]) -> bool:
     """Whether every table is there, in the form that this program knows."""
     there = _tables(c)
     wanted = {table.name for projection in projections for table in projection.tables}
-    return {projection_position.name, *wanted} <= there and len(positions(c, projections)) == len(projections)
+    if not {projection_position.name, *wanted} <= there or not _says_until(c):
+        return False
+    return len(positions(c, projections)) == len(projections)
 
 
 def make(c: Connection, projections: Sequence[Projection]) -> None:
     """Make what is missing, and anew what has another form. What is made is empty and stands at the beginning."""
     _alone(c)
     projection_position.create(c, checkfirst=True)
+    if not _says_until(c):  # a program before ADR 0085 made it
+        c.exec_driver_sql(f"ALTER TABLE {_name(c)} ADD COLUMN {column.told_until.name} BIGINT")
     there = _tables(c)
     fitting = positions(c, projections)
     lacking = [
@@ -188,6 +220,14 @@ def _alone(c: Connection) -> None:
     """SQLite's writers are alone anyway."""
     if c.dialect.name == "postgresql":
         c.execute(select(func.pg_advisory_xact_lock(_ONE_AT_A_TIME)))
+
+
+def _says_until(c: Connection) -> bool:
+    return column.told_until.name in c.exec_driver_sql(f"SELECT * FROM {_name(c)} LIMIT 0").keys()  # noqa: S608, SIM118
+
+
+def _name(c: Connection) -> str:
+    return projection_position.name if c.dialect.name == "sqlite" else projection_position.fullname
 
 
 def _tables(c: Connection) -> set[str]:
