@@ -355,18 +355,18 @@ def test_a_follower_that_had_read_the_person_before_brings_nobody_back(store: St
     engine.drain()
     expected = None
     late = Follower(engine.database, engine.streams, engine.policies, engine.follower.projections)
-    window = late._changes.window
+    batch = late._changes.batch
 
-    def slow(start: int, stop: int) -> Any:
+    def slow(*place: int) -> Any:
         nonlocal expected
-        changes = window(start, stop)
+        changes, stop = batch(*place)
         if expected is None:
             expected = True
             assert any(change.subject_id == ann.id for change in changes)
             engine.expunging(engine.clock.now())
-        return changes
+        return changes, stop
 
-    late._changes.window = slow  # type: ignore[method-assign]  # the pause, not the work
+    late._changes.batch = slow  # type: ignore[method-assign]  # the pause, not the work
     late.rebuild()
     engine.drain()
     written = everything(engine.database)
