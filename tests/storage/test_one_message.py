@@ -16,6 +16,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Connection,
     Integer,
     LargeBinary,
     MetaData,
@@ -141,6 +142,38 @@ def test_an_interruption_in_the_middle_of_a_message_throws_the_connection_away_a
         database.close()
 
 
+def test_a_question_that_goes_by_itself_fails_breaks_off_and_is_answered_as_it_does_among_others(postgresql: Any):
+    """By itself is what was prepared before, in a transaction that has begun."""
+    quotient, sleeps = Sent.of("SELECT 12 / %s::integer"), Sent.of("SELECT 1 FROM pg_sleep(%s::integer)")
+    ends = Sent.of("SELECT pg_terminate_backend(pg_backend_pid()) WHERE %s::integer = 1")
+    number = encoder_of(Integer())
+
+    def answer(c: Connection, sent: Sent, value: int) -> bytes | None:
+        (result,) = exchange(c, [(sent, [number(value)])])
+        return result.get_value(0, 0) if result.ntuples else None
+
+    with postgresql.database(migrated=True) as url:
+        database = Database(url, pool_size=1, more=0)
+        with database.read() as c:
+            assert [answer(c, quotient, value) for value in (3, 4, 6)] == [b"\0\0\0\4", b"\0\0\0\3", b"\0\0\0\2"]
+            answer(c, sleeps, 0)
+            answer(c, ends, 0)
+        with pytest.raises(WroteFirst), database.read() as c:  # so a message that writes says that it is refused
+            answer(c, quotient, 0)
+        with database.read() as c:
+            assert answer(c, quotient, 3) == b"\0\0\0\4"
+        with pytest.raises(KeyboardInterrupt), database.read() as c, interrupted(after=0.2):
+            answer(c, sleeps, 30)
+        with database.read() as c:
+            assert [answer(c, quotient, value) for value in (3, 4)] == [b"\0\0\0\4", b"\0\0\0\3"]
+            answer(c, ends, 0)
+        with pytest.raises(Unavailable), database.read() as c:
+            answer(c, ends, 1)
+        with database.read() as c:
+            assert answer(c, quotient, 6) == b"\0\0\0\2"
+        database.close()
+
+
 @contextmanager
 def interrupted(after: float) -> Iterator[None]:
     def interrupt(*_: object) -> None:
@@ -206,8 +239,11 @@ def test_what_is_asked_alone_is_of_one_moment(database: Database, table: Table):
     if not database.is_sqlite:
         names = ("'transaction_isolation'", "'transaction_read_only'")
         setting = [func.current_setting(literal_column(name), type_=Text) for name in names]
-        (row,) = database.ask_alone([Ask(select(*setting), {})])[0]
-        assert tuple(row) == ("repeatable read", "on")
+        ask = Ask(select(*setting), {})
+        for (row,) in database.ask_alone([ask, ask]):
+            assert tuple(row) == ("repeatable read", "on")
+        (row,) = database.ask_alone([ask])[0]
+        assert tuple(row) == ("read committed", "off"), "one statement has a snapshot without being told to"
         return
     ask, written = Ask(BY_ID, {"ids": [(id := uuid4())]}), list[UUID]()
 
