@@ -33,7 +33,8 @@ class Sequenced(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a batch of positions brought to one stream, in order.
+    """What a batch of positions brought to one stream, in order. While tables are filled from the beginning, the batch
+    in which a person begins brings everything that happened to them, and no other does (ADR 0085).
 
     `before` and `after` are a person's state; they are None for every other stream, and `before` for a new person.
     `record` is the state of an open record after the batch, `named` says whose.
