@@ -37,19 +37,26 @@ _POSITION = itemgetter(0)
 def begun(c: Connection, start: int, stop: int, until: int, most: int) -> tuple[list[Stored], int]:
     """Events in the order of their positions, and up to where they were looked for: not as far as `stop` where they
     would be more than `most`. What is about no person is read as it comes."""
-    as_id = AsId()
-    people, others = set[Any](), set[Any]()
-    events = 0
-    for position, stream, last in rows_of(c, _PLACES.format(start=start, stop=stop, until=until)):
-        is_person = is_person_stream(as_id[stream])
-        if is_person and last is None:
-            continue  # told already, where this person began
-        events += last if is_person else 1
-        if events > most and (people or others):
-            stop = position
-            break
-        (people if is_person else others).add(stream)
+    people, others, stop = _whose(c, start, stop, until, most)
     return sorted([*_events(c, people, 0, until), *_events(c, others, start, stop)], key=_POSITION), stop
+
+
+def _whose(c: Connection, start: int, stop: int, until: int, most: int) -> tuple[set[Any], set[Any], int]:
+    """Streams of people, others, and up to where: no further than it must, as a person's events may lie together."""
+    people, others, events, as_id = set[Any](), set[Any](), 0, AsId()
+    for at in range(start, stop, most):
+        end = min(at + most, stop)
+        for position, stream, last in rows_of(c, _PLACES.format(start=at, stop=end, until=until)):
+            is_person = is_person_stream(as_id[stream])
+            if is_person and last is None:
+                continue  # told already, where this person began
+            events += last if is_person else 1
+            if events > most and (people or others):
+                return people, others, position
+            (people if is_person else others).add(stream)
+        if events >= most:
+            return people, others, end
+    return people, others, stop
 
 
 def _events(c: Connection, streams: Iterable[Any], start: int, stop: int) -> Iterator[Stored]:
