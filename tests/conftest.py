@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from compiled import compile_once
 from forked import Forks
 from founding import InAFile, OnAServer, with_projections
 from hypothesis import settings
+from in_memory import IN_MEMORY
 from postgres import Copies, Server, server_of, stop_server_of
 from sharing_out import ByFileAndDatabase, rank_of
 from whole.stores import Store
@@ -24,7 +24,6 @@ from lifecycle.storage.database import Database
 from lifecycle.storage.schema import migrate
 
 ENGINES = ("sqlite", "postgresql")
-MEMORY = Path("/dev/shm")  # noqa: S108 -- pytest makes folders of its own in it
 
 # How many examples a property is tried with where it does not say so itself. A deadline measures the machine.
 settings.register_profile("suite", max_examples=40, deadline=None)
@@ -42,12 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False  # xdist would begin with the group of the most tests
-    if sys.platform == "linux" and "PYTEST_DEBUG_TEMPROOT" not in os.environ and _has_room(MEMORY):
-        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
-
-
-def _has_room(folder: Path) -> bool:
-    return os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > 4 << 30
+    if IN_MEMORY is not None and "PYTEST_DEBUG_TEMPROOT" not in os.environ:
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(IN_MEMORY)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -19,6 +19,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from in_memory import IN_MEMORY
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import URL, make_url
@@ -269,12 +270,9 @@ def stop_server_of(run_folder: Path) -> None:
     shutil.rmtree(known["folder"], ignore_errors=True)
 
 
-def start(settings: Sequence[str] = _FAST) -> dict[str, object]:
+def start(settings: Sequence[str] = _FAST, *, where: Path | None = IN_MEMORY) -> dict[str, object]:
     """A server of one's own; see `stop`."""
-    # Short and outside the run's folder: a socket's path has 107 bytes, and that folder is closed to other users.
-    folder = Path(tempfile.mkdtemp(prefix="lifecycle-pg-"))
-    folder.chmod(0o755)
-    who = _user_for_server()
+    folder, who = _folder_for_server(where), _user_for_server()
     home = folder / "home"
     home.mkdir()
     if who is not None:
@@ -369,8 +367,7 @@ def binary(name: str) -> Path:
 
 def base_backup(started: dict[str, object]) -> Path:
     """A copy of the whole cluster, made while it runs; `start_copy` serves it."""
-    folder, who = Path(tempfile.mkdtemp(prefix="lifecycle-pg-")), _user_for_server()
-    folder.chmod(0o755)
+    folder, who = _folder_for_server(IN_MEMORY), _user_for_server()
     home = folder / "home"
     home.mkdir()
     if who is not None:
@@ -382,6 +379,13 @@ def base_backup(started: dict[str, object]) -> Path:
 def start_copy(folder: Path) -> dict[str, object]:
     who = _user_for_server()
     return _serve(folder, folder / "home" / "data", _binaries(folder, who), who)
+
+
+def _folder_for_server(where: Path | None) -> Path:
+    """Short and outside the run's folder: a socket's path has 107 bytes, and that folder is closed to other users."""
+    folder = Path(tempfile.mkdtemp(prefix="lifecycle-pg-", dir=where))
+    folder.chmod(0o755)
+    return folder
 
 
 def _user_for_server() -> pwd.struct_passwd | None:

@@ -62,7 +62,7 @@ def store_on(engine: str, dsn: str | None, folder: Path) -> Iterator[Settings]:
     if engine == "sqlite":
         yield _created(Settings(f"sqlite:///{folder / 'store.db'}", folder / "keys"))
         return
-    started = None if dsn else start()
+    started = None if dsn else start(where=None)  # it grows as long as the soak lasts
     name = f"lifecycle_soak_{uuid4().hex[:8]}"
     server = dsn or str(started and started["dsn"])
     with psycopg.connect(server, autocommit=True) as c:
