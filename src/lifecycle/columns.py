@@ -7,8 +7,8 @@ import re
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
     BigInteger,
@@ -159,7 +159,22 @@ def _row_of(names: Sequence[str]) -> Callable[[Any], Any]:
 _EXPANDING = re.compile(r"IN \(__\[POSTCOMPILE_\w+\]\)")
 
 
-@lru_cache(maxsize=64)
+P = TypeVar("P")
+
+
+def _once_a_process(prepare: Callable[[Select[Any], Dialect], P]) -> Callable[[Select[Any], Dialect], P]:
+    """Not once for each engine that it opens: two dialects of one kind compile alike."""
+    known: dict[Select[Any], P] = {}
+
+    def prepared(statement: Select[Any], dialect: Dialect) -> P:
+        if statement not in known:
+            known[statement] = prepare(statement, dialect)
+        return known[statement]
+
+    return prepared
+
+
+@_once_a_process
 def _prepared(statement: Select[Any], dialect: Dialect) -> _Prepared:
     """Compiled once: an array instead of as many parameters as there are values. So the server too plans it once."""
     compiled = statement.compile(dialect=dialect)
@@ -225,7 +240,7 @@ class _PreparedForSqlite(NamedTuple):
 _ALIKE = 128  # values, up to which each has a mark
 
 
-@lru_cache(maxsize=64)
+@_once_a_process
 def _prepared_for_sqlite(statement: Select[Any], dialect: Dialect) -> _PreparedForSqlite:
     compiled = statement.compile(dialect=dialect, schema_translate_map=_NO_SCHEMAS, render_schema_translate=True)
     columns, order = statement.selected_columns, list(compiled.positiontup or ())

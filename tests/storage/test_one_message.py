@@ -16,6 +16,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnClause,
     Connection,
     Integer,
     LargeBinary,
@@ -33,6 +34,7 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.ext.compiler import compiles
 
 from lifecycle.columns import Ask, Instant, ask_together
 from lifecycle.one_message import Sent, encoder_of, exchange
@@ -62,6 +64,18 @@ BY_REST = select(every_type.c.id).where(
         for name in ("raw", "words", "mark", "small", "whole", "big")
     )
 )
+
+compilations: list[str] = []
+
+
+class Compiling(ColumnClause[int]):
+    """Tells of each time that it is compiled."""
+
+
+@compiles(Compiling)
+def _(element: Compiling, compiler: Any, **_: Any) -> str:
+    compilations.append(element.name)
+    return "1"
 
 
 @pytest.fixture
@@ -93,6 +107,17 @@ def test_values_of_every_type_come_back_as_they_were_written(database: Database,
     assert {row.id: row._asdict() for row in found} == {full["id"]: full, empty["id"]: empty}
     assert sorted(map(tuple, found)) == sorted(map(tuple, with_sqlalchemy))
     assert [row.id for row in alike] == [full["id"]]
+
+
+def test_what_is_asked_is_compiled_once_however_many_engines_a_process_opens(database_url: str):
+    compilations.clear()
+    asked = select(Compiling("one", Integer))
+    for _ in range(3):
+        database = Database(database_url)
+        with database.own() as c:
+            assert ask_together(c, [Ask(asked, {})]) == [[(1,)]]
+        database.close()
+    assert compilations == ["one"]
 
 
 @pytest.mark.parametrize("many", [1, 2, 3, 5, 100, 129, 3_000])
