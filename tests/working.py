@@ -1,4 +1,4 @@
-"""What processes of their own do in tests. Here, and not beside the tests, so that a new process can import it."""
+"""What processes of their own do in tests. Here, and not beside the tests, so that another process can import it."""
 
 from __future__ import annotations
 

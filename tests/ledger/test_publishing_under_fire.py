@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 import signal
@@ -13,10 +12,10 @@ from typing import Any
 
 import pytest
 from appends import MONDAY, Person, an_activity
+from forked import Forks
 from postgres import on_postgresql, on_sqlite
 from published import Log, backed_up, restored
 from sqlalchemy import select, text
-from working import publish_and_die
 
 from lifecycle.ledger import integration, publisher
 from lifecycle.ledger.anchor import Anchor
@@ -30,7 +29,6 @@ from lifecycle.storage.database import Database
 from lifecycle.storage.map_facts import facts_of
 
 STEPS = ("integrate", "add_files", "sign", "record", "show")
-SPAWN = multiprocessing.get_context("spawn")
 
 
 class Killed(BaseException):
@@ -85,12 +83,10 @@ def test_after_several_crashes_with_new_events_between_them_all_is_published(log
 
 
 @pytest.mark.parametrize("statement", range(2, 20, 2))
-def test_a_publisher_that_is_killed_in_its_transactions_harms_nothing(log: Log, statement: int):
+def test_a_publisher_that_is_killed_in_its_transactions_harms_nothing(log: Log, forks: Forks, statement: int):
     log.live(Person(), Person())
-    process = SPAWN.Process(target=publish_and_die, args=(log.database.url, str(log.home), statement))
-    process.start()
-    process.join(60)
-    assert process.exitcode == -signal.SIGKILL
+    said = {"url": log.database.url, "home": str(log.home)}
+    assert forks("working:publish_and_die", statement=statement, **said).wait() == -signal.SIGKILL
     log.assert_published(log.publish())
     assert [size for size, _ in checkpoints(log)] == [282, 285]
 

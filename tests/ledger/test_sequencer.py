@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import time
 from threading import Thread
@@ -11,10 +10,11 @@ from uuid import UUID
 import pytest
 from appends import MONDAY, Person, an_activity
 from eventsourcing.persistence import IntegrityError
+from forked import Forks
 from postgres import on_sqlite
 from sqlalchemy import Connection, func, select
 from uuid_utils.compat import uuid7
-from working import events_of, sequence_and_die, write_many
+from working import events_of
 
 from lifecycle.domain.streams import SYSTEM
 from lifecycle.ledger import sequencer
@@ -33,7 +33,6 @@ from lifecycle.storage.tables import event_header
 
 WRITERS = 4
 APPENDS = 200
-SPAWN = multiprocessing.get_context("spawn")
 
 
 @pytest.fixture
@@ -152,10 +151,9 @@ def test_an_event_committed_late_is_found_the_next_time(begun: Database):
     assert_complete(begun, events=2)
 
 
-def test_with_writers_at_work_none_is_skipped_and_none_is_doubled(begun: Database):
-    writers = [SPAWN.Process(target=write_many, args=(begun.url, number, APPENDS)) for number in range(WRITERS)]
-    for writer in writers:
-        writer.start()
+def test_with_writers_at_work_none_is_skipped_and_none_is_doubled(begun: Database, forks: Forks):
+    said = {"url": begun.url, "appends": APPENDS}
+    writers = [forks("working:write_many", number=number, **said) for number in range(WRITERS)]
     sequenced = [0, 0]
     finished: list[bool] = []
 
@@ -171,25 +169,21 @@ def test_with_writers_at_work_none_is_skipped_and_none_is_doubled(begun: Databas
     sequencers = [Thread(target=run, args=(mine,)) for mine in (0, 1)]
     for thread in sequencers:
         thread.start()
-    for writer in writers:
-        writer.join(300)
+    ended = [writer.wait() for writer in writers]
     finished.append(True)
     for thread in sequencers:
         thread.join(60)
-    assert [writer.exitcode for writer in writers] == [0] * WRITERS
+    assert ended == [0] * WRITERS
     expected = sum(events_of(number, turn) for number in range(WRITERS) for turn in range(APPENDS))
     assert sum(sequenced) == expected
     assert_complete(begun, events=expected)
 
 
 @pytest.mark.parametrize("statement", [3, 4, 5, 6, 99])
-def test_a_sequencer_that_is_killed_loses_and_doubles_nothing(begun: Database, statement: int):
+def test_a_sequencer_that_is_killed_loses_and_doubles_nothing(begun: Database, forks: Forks, statement: int):
     ann = Person()
     ann.append(Streams(begun), *[an_activity()] * 5)
-    process = SPAWN.Process(target=sequence_and_die, args=(begun.url, statement))
-    process.start()
-    process.join(60)
-    assert process.exitcode == -signal.SIGKILL
+    assert forks("working:sequence_and_die", url=begun.url, statement=statement).wait() == -signal.SIGKILL
     statements = 6 if begun.is_sqlite else 4
     assert drain(begun) == (5 if statement <= statements else 0)
     assert_complete(begun, events=5)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
-from lives import Town, consents, follow_and_die, gives, is_active
+from forked import Forks
+from lives import Town, consents, gives, is_active
 from projections.tables import Failing, Tally, counted, everything
 from sqlalchemy import event
 from uuid_utils.compat import uuid7
@@ -74,12 +74,9 @@ def test_a_crash_between_batches_repeats_and_skips_nothing(town: Town):
     assert counted(town.database) == expected(4)
 
 
-def test_a_process_that_is_killed_in_its_transaction_leaves_nothing_of_it(town: Town):
+def test_a_process_that_is_killed_in_its_transaction_leaves_nothing_of_it(town: Town, forks: Forks):
     people_in(town, 4)
-    dying = multiprocessing.get_context("spawn").Process(target=follow_and_die, args=(town.database.url, 2))
-    dying.start()
-    dying.join(60)
-    assert dying.exitcode == -signal.SIGKILL
+    assert forks("lives:follow_and_die", url=town.database.url, batch=2).wait() == -signal.SIGKILL
     # The first batch had the policy and all four events of the first person; the second begins at position 4.
     assert town.follower((Tally(),), batch=5).status()[0]["position"] == 4
     town.follower((Tally(),), batch=5).catch_up()

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import Forks
 from projections.tables import everything
 from sqlalchemy import event, text
 from typer.testing import CliRunner
 from whole.golden_stores import ANN, BEN, CEM, documents, names, restored
-from working import migrate_and_die
 
 from lifecycle.cli.main import command_line
 from lifecycle.domain.subject.refusals import UnknownSubject
@@ -23,7 +22,6 @@ from lifecycle.settings import Settings
 from lifecycle.storage import schema
 from lifecycle.storage.database import Database
 
-SPAWN = multiprocessing.get_context("spawn")
 OLDEST = names()[0]
 BEFORE_THE_FIRST_RELEASE = "0001"  # what a repeat has to say again was compared otherwise
 
@@ -105,7 +103,9 @@ def statements_of_migrating(settings: Settings) -> int:
 
 
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 1.1])
-def test_a_migration_that_is_killed_is_gone_on_with(golden: Settings, part: float, tmp_path: Path, request: Any):
+def test_a_migration_that_is_killed_is_gone_on_with(
+    golden: Settings, forks: Forks, part: float, tmp_path: Path, request: Any
+):
     """Between the revisions and inside of one, and just after the commit."""
     kind = "sqlite" if golden.db.startswith("sqlite") else "postgresql"
     other = tmp_path / "other"
@@ -113,10 +113,8 @@ def test_a_migration_that_is_killed_is_gone_on_with(golden: Settings, part: floa
     server = request.getfixturevalue("postgresql") if kind == "postgresql" else None
     with restored(OLDEST, kind, other, server) as measured:
         total = statements_of_migrating(measured)
-    process = SPAWN.Process(target=migrate_and_die, args=(golden.db, int(total * part)))
-    process.start()
-    process.join(60)
-    assert process.exitcode == -signal.SIGKILL
+    dying = forks("working:migrate_and_die", url=golden.db, statement=int(total * part))
+    assert dying.wait() == -signal.SIGKILL
     database = Database(golden.db)
     with database.read() as c:
         found = c.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
