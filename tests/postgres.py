@@ -11,7 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -80,13 +80,20 @@ class Keepers:
             c.execute(_END_OTHERS)
         return c
 
-    def empty(self, name: str) -> None:
-        """Delete all rows, by a function of that session, which plans it once."""
+    def refill(self, name: str, rows: Mapping[str, bytes]) -> None:
+        """Put what was copied out of some tables in the place of all rows, by a function of that session, which plans it
+        once: copied in again, they took ten times as long."""
         c = self._open[name]
-        if c.execute("SELECT to_regprocedure('pg_temp.emptied()')").fetchone() == (None,):
-            deletes = "".join(f"DELETE FROM {table};" for (table,) in c.execute(_TABLES))
-            c.execute(f"CREATE FUNCTION pg_temp.emptied() RETURNS void LANGUAGE plpgsql AS $$ BEGIN {deletes} END $$")
-        c.execute("SELECT pg_temp.emptied()")
+        if c.execute("SELECT to_regprocedure('pg_temp.refilled()')").fetchone() == (None,):
+            says = [f"DELETE FROM {table};" for (table,) in c.execute(_TABLES)]
+            for number, (table, copied) in enumerate(rows.items()):
+                c.execute(f"CREATE TEMPORARY TABLE kept_{number} (LIKE {table})")
+                with c.cursor().copy(f"COPY kept_{number} FROM STDIN (FORMAT binary)") as into:
+                    into.write(copied)
+                says.append(f"INSERT INTO {table} TABLE pg_temp.kept_{number};")
+            body = "".join(says)
+            c.execute(f"CREATE FUNCTION pg_temp.refilled() RETURNS void LANGUAGE plpgsql AS $$ BEGIN {body} END $$")
+        c.execute("SELECT pg_temp.refilled()")
 
     def leave(self, name: str) -> None:
         if name in self._open:
@@ -166,7 +173,7 @@ class Server:
         if c.execute(_SHAPE).fetchone() != self._shape:
             return False
         c.execute(_DROP_PROJECTIONS)
-        self.keepers.empty(name)
+        self.keepers.refill(name, {})
         return True
 
     def run(self, statement: str, *names: str) -> None:
@@ -217,11 +224,7 @@ class Copies:
         c = self._server.keepers.alone(name)
         if self._shape_of(c) != self._shape:
             return False
-        with c.transaction():
-            self._server.keepers.empty(name)
-            for table, rows in self._rows.items():
-                with c.cursor().copy(f"COPY {table} FROM STDIN (FORMAT binary)") as into:
-                    into.write(rows)
+        self._server.keepers.refill(name, self._rows)
         return True
 
     @staticmethod
