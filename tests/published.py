@@ -21,6 +21,7 @@ from lifecycle.ledger.sequencer import sequence, write_genesis
 from lifecycle.ledger.subject_map import MapEntry, MapLeaf, State, bucket_of, read_entry
 from lifecycle.ledger.tables import event_position, log_entry
 from lifecycle.ledger.tiles import entries_path, read_entry_bundle, read_tile, tile_path
+from lifecycle.storage.appending import Appending
 from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
 from lifecycle.storage.map_facts import facts_of
@@ -55,9 +56,13 @@ class Log:
         return self
 
     def live(self, *people: Person, events: int = 1) -> None:
-        """Each of these people does something, and it gets positions."""
+        """Each of these people does something, all in one transaction, and it gets positions."""
+        appending = Appending()
         for person in people:
-            person.append(self.streams, *[an_activity()] * events)
+            person.append_to(appending, *[an_activity()] * events)
+        self.streams.save(*appending.recorded, rows=appending.rows)
+        for person in people:
+            person.move(appending)
         self.sequence()
 
     def sequence(self) -> None:

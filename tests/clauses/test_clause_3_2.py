@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from clauses.successor import DAY, NEWCO, Handing, a_customer, done, standing, successor
 from engine.stores import count_of, headers_of, value_in_clear
-from founding import InAFile
+from founding import InAFile, OnAServer
 from sqlalchemy import select
 from whole.stores import ANN, BEN, Store
 
@@ -24,6 +24,16 @@ from lifecycle.ledger.envelope import b64url, unb64url
 from lifecycle.projections.transfers import transfer_skipped
 from lifecycle.storage.appending import load_heads
 from lifecycle.vault.tables import custody_key, data_key, subject_key
+
+with_a_customer = pytest.mark.parametrize("store", [a_customer], indirect=True)
+
+
+@pytest.fixture
+def store(founded: InAFile | OnAServer, tmp_path: Path, keys: Path, request: pytest.FixtureRequest) -> Iterator[Store]:
+    """In which nobody is yet, or the customer whom the test is about."""
+    lived = {"lived": request.param} if hasattr(request, "param") else {}
+    with founded.store(tmp_path, keys, **lived) as copied:
+        yield copied
 
 
 @pytest.fixture
@@ -152,10 +162,11 @@ def test_clause_3_2_transferred_means_sealed_and_unread(store: Store, handing: H
         assert count_of(store.engine.database, data_key) == before - 4
 
 
+@with_a_customer
 def test_clause_3_2_another_engine_takes_over_and_every_projection_and_deadline_is_equal(
     store: Store, theirs: Store, handing: Handing
 ):
-    person = a_customer(store)
+    person = store.engine.read.subject_id(ANN)
     before, values = standing(store, person), value_in_clear(store.engine, ANN)
     assert {row["state"] for row in before["holdings"]} == {"held", "restricted"}
     handing.hand_over()
@@ -174,10 +185,11 @@ def test_clause_3_2_another_engine_takes_over_and_every_projection_and_deadline_
     done(theirs.do("share", subject=ANN, trustee="udesk", purpose="free-trial", categories=["email"], method="api"))
 
 
+@with_a_customer
 def test_clause_3_2_the_first_proof_there_chains_to_the_last_checkpoint_here(
     store: Store, theirs: Store, handing: Handing
 ):
-    person = a_customer(store)
+    person = store.engine.read.subject_id(ANN)
     written = handing.hand_over()
     handing.accept(theirs)
     registered, received = headers_of(theirs.engine.database, person)[:2]
@@ -277,10 +289,11 @@ def test_clause_3_2_when_the_recipient_has_confirmed_ours_is_destroyed(store: St
     assert value_in_clear(theirs.engine, ANN)["name"] == "Ann"
 
 
+@with_a_customer
 def test_clause_3_2_what_law_or_a_hold_of_ours_keeps_stays_in_storage_only(
     store: Store, theirs: Store, handing: Handing
 ):
-    person = a_customer(store)
+    person = store.engine.read.subject_id(ANN)
     handing.hand_over()
     done(handing.confirm(handing.accept(theirs).token))
     rows = {row["category"]: row for row in store.engine.read.holdings(person)}
@@ -340,9 +353,10 @@ def test_clause_3_2_a_stranger_s_identifier_is_not_taken_from_them(store: Store,
     assert len(theirs.engine.read.holdings({"id": str(person)})) == 4
 
 
+@with_a_customer
 def test_clause_3_2_deadlines_run_on_during_the_transfer(store: Store, theirs: Store, handing: Handing):
     """What time brings before the confirmation it brings here, and there from what was handed over."""
-    person = a_customer(store)
+    person = store.engine.read.subject_id(ANN)
     handing.hand_over()
     handing.accept(theirs)
     for each in (store, theirs):
@@ -350,8 +364,9 @@ def test_clause_3_2_deadlines_run_on_during_the_transfer(store: Store, theirs: S
         assert any(row["overdue"] or row["missed"] for row in each.engine.read.requests({"id": str(person)}))
 
 
+@with_a_customer
 def test_clause_3_2_every_step_can_be_decided_again_or_says_why_not(store: Store, theirs: Store, handing: Handing):
-    person = a_customer(store)
+    person = store.engine.read.subject_id(ANN)
     handing.hand_over()
     done(handing.confirm(handing.accept(theirs).token))
     verdicts = {row["command"]: row["verdict"] for row in store.engine.read.re_decide({"id": str(person)})}
@@ -362,10 +377,11 @@ def test_clause_3_2_every_step_can_be_decided_again_or_says_why_not(store: Store
     assert received["verdict"] == "not-a-decision"
 
 
+@with_a_customer
 def test_clause_3_2_a_successor_s_successor_takes_over_the_same(
     store: Store, theirs: Store, handing: Handing, tmp_path: Path, founded_file: InAFile
 ):
-    person = a_customer(store)
+    person = store.engine.read.subject_id(ANN)
     before = standing(store, person)
     handing.hand_over()
     handing.accept(theirs)
@@ -378,10 +394,11 @@ def test_clause_3_2_a_successor_s_successor_takes_over_the_same(
         done(last.do("release-hold", subject=ANN, hold="case-7", reason="settled", authority="court"))
 
 
+@with_a_customer
 def test_clause_3_2_why_and_lawful_are_answered_from_the_record_that_came(
     store: Store, theirs: Store, handing: Handing
 ):
-    person = a_customer(store)
+    person = store.engine.read.subject_id(ANN)
     whom = {"id": str(person)}
     (name,) = (row["holding"] for row in store.engine.read.holdings(whom) if row["category"] == "name")
     before = {row["holding"]: row["earliest"] for row in store.engine.read.why(whom)["holdings"]}
@@ -437,10 +454,11 @@ def test_clause_3_2_who_was_erased_there_does_not_come_back_by_another_archive_o
         handing.write()  # the same people, a new archive
 
 
+@with_a_customer
 def test_clause_3_2_duties_clocks_holds_and_agreements_go_on_with_every_date_equal(
     store: Store, theirs: Store, handing: Handing
 ):
-    person = a_customer(store)
+    person = store.engine.read.subject_id(ANN)
     done(store.do("withdraw-consent", subject=ANN, purposes=["free-trial"], channel="email"))
     store.engine.sweep()
     store.engine.react()
