@@ -6,27 +6,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.doors import CANARY, DATA, WHO, Door, collect, consent, document
+from cli.doors import CANARY, DATA, WHO, Door, document
 
 AT = "2024-08-01T12:00:00+08:00"
 
 
 @pytest.fixture
-def shared(empty: Door) -> Door:
+def shared(lived: Door) -> Door:
     """A store in which a trustee was given an e-mail address, and has to erase it."""
-    empty("init", "--policy", "policy.toml", "--simulated")
-    empty.apply(consent(), collect())
-    empty("trustee", "engage", "udesk", "--name", "Udesk", "--contact", "x@udesk.example", "--country", "CN")
-    empty("trustee", "sign", "udesk", "--purpose", "free-trial", "--from", "2024-07-15", "--to", "2026-07-14",
+    lived("trustee", "engage", "udesk", "--name", "Udesk", "--contact", "x@udesk.example", "--country", "CN")
+    lived("trustee", "sign", "udesk", "--purpose", "free-trial", "--from", "2024-07-15", "--to", "2026-07-14",
           "--method", "api", "--category", "email", "--measures", "sealed",
           "--rights-and-obligations", "audit")  # fmt: skip
     given = {"trustee": "udesk", "purpose": "free-trial", "categories": ["email"], "method": "api"}
     whom = {"subject": {"email": DATA["email"]}}
-    (done, told) = empty.apply(
+    (done, told) = lived.apply(
         document("s-1", "share", **whom, **given, at=AT), document("e-1", "erase", **whom, ground="7.3d")
     )
     assert (done["outcome"], told["outcome"]) == ("done", "done"), (done, told)
-    return empty
+    return lived
 
 
 def duty(door: Door, *which: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -83,11 +84,17 @@ def lines(*documents: Any) -> str:
     return "".join((each if isinstance(each, str) else json.dumps(each)) + "\n" for each in documents)
 
 
+@pytest.fixture(scope="module")
+def initialised(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("initialised")
+    (made / "policy.toml").write_text(example_policy_text(), encoding="utf-8")
+    run(made, "init", "--policy", "policy.toml", "--simulated")
+    return made
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "policy.toml").write_text(example_policy_text(), encoding="utf-8")
-    run(tmp_path, "init", "--policy", "policy.toml", "--simulated")
-    return tmp_path
+def folder(initialised: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(initialised, tmp_path, dirs_exist_ok=True)
 
 
 def told(done: Done) -> Any:
