@@ -17,6 +17,7 @@ from founding import InAFile, OnAServer, with_projections
 from hypothesis import settings
 from in_memory import IN_MEMORY
 from postgres import Copies, Server, server_of, stop_server_of
+from sessions import use_sessions_again
 from sharing_out import ByFileAndDatabase, rank_of
 from whole.stores import Store
 
@@ -30,6 +31,7 @@ settings.register_profile("suite", max_examples=40, deadline=None)
 settings.register_profile("soak", max_examples=2_000, deadline=None)
 settings.load_profile(os.environ.get("LIFECYCLE_EXAMPLES", "suite"))
 compile_once()
+use_sessions_again()
 
 
 @pytest.hookimpl(tryfirst=True)

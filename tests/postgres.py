@@ -22,6 +22,7 @@ import pytest
 from in_memory import IN_MEMORY
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
+from sessions import OF_THE_TESTS, at_rest_in, end_those_at_rest_in
 from sqlalchemy import URL, make_url
 
 from lifecycle.storage.database import Database
@@ -37,7 +38,7 @@ _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_con
 
 _END_OTHERS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid() AND pid <> ALL(%s)"
 )
 _SHAPE = """
     SELECT (SELECT version_num FROM alembic_version),
@@ -73,11 +74,11 @@ class Keepers:
         """Nobody else is in that database any more."""
         try:
             c = self._open.get(name) or self._connect(name)
-            c.execute(_END_OTHERS)
+            c.execute(_END_OTHERS, (at_rest_in(name),))
         except psycopg.OperationalError:  # the test ended it too, or dropped the database and made another
             self.leave(name)
             c = self._connect(name)
-            c.execute(_END_OTHERS)
+            c.execute(_END_OTHERS, (at_rest_in(name),))
         return c
 
     def refill(self, name: str, rows: Mapping[str, bytes]) -> None:
@@ -96,6 +97,8 @@ class Keepers:
         c.execute("SELECT pg_temp.refilled()")
 
     def leave(self, name: str) -> None:
+        """Nobody of this process who is at rest is in that database any more: who is, is in the way of its copies."""
+        end_those_at_rest_in(name)
         if name in self._open:
             self._open.pop(name).close()
 
@@ -163,7 +166,8 @@ class Server:
         return self.copy(self.template if migrated else "template0")
 
     def copy(self, template: str) -> str:
-        name = f"lifecycle_test_{uuid4().hex}"
+        self.keepers.leave(template)
+        name = f"{OF_THE_TESTS}{uuid4().hex}"
         self.run("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, template)
         return name
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from engine.stores import QUOTE, document
 from schedule.leading import leads_soon
+from sessions import begin_all_anew_in
 from sqlalchemy import Connection, insert, select, text, update
 from whole.stores import ANN, TRIAL
 
@@ -226,7 +227,8 @@ def test_a_store_that_takes_no_writes_is_told(engine: Engine):
         with engine.database.own():  # somebody who holds the write lock for ever
             assert wrong(looked(engine))["writable"] is Level.FAILED
         return
-    name = engine.database.engine.url.database
+    name = str(engine.database.engine.url.database)
+    begin_all_anew_in(name)
     with engine.database.own() as c:
         c.execute(text(f"ALTER DATABASE {name} SET default_transaction_read_only = on"))
     found = looked(engine)
