@@ -94,6 +94,10 @@ def test_the_command_migrates_it(golden: Settings):
     open_engine(golden.db, keys=golden.keys).close()
 
 
+STATEMENTS: dict[str, int] = {}
+"""Of a whole migration, counted once on each engine."""
+
+
 def statements_of_migrating(settings: Settings) -> int:
     database, seen = Database(settings.db), []
     event.listen(database.engine, "after_cursor_execute", lambda *_: seen.append(None))
@@ -108,12 +112,13 @@ def test_a_migration_that_is_killed_is_gone_on_with(
 ):
     """Between the revisions and inside of one, and just after the commit."""
     kind = "sqlite" if golden.db.startswith("sqlite") else "postgresql"
-    other = tmp_path / "other"
-    other.mkdir()
-    server = request.getfixturevalue("postgresql") if kind == "postgresql" else None
-    with restored(OLDEST, kind, other, server) as measured:
-        total = statements_of_migrating(measured)
-    dying = forks("working:migrate_and_die", url=golden.db, statement=int(total * part))
+    if kind not in STATEMENTS:
+        other = tmp_path / "other"
+        other.mkdir()
+        server = request.getfixturevalue("postgresql") if kind == "postgresql" else None
+        with restored(OLDEST, kind, other, server) as measured:
+            STATEMENTS[kind] = statements_of_migrating(measured)
+    dying = forks("working:migrate_and_die", url=golden.db, statement=int(STATEMENTS[kind] * part))
     assert dying.wait() == -signal.SIGKILL
     database = Database(golden.db)
     with database.read() as c:
