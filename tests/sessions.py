@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 OF_THE_TESTS = "lifecycle_test_"  # how the names of databases begin that are used again themselves
 _ROLE = "lifecycle_"  # and those of roles that a test makes, and drops
 _AT_MOST = 4  # in one database at rest, as many as an engine has that one thread uses
+_IN_ALL = 20  # of a process; a server takes 200
 
 _connect = PGDialect_psycopg.connect
 _resting: dict[str, list[tuple[str, PGconn]]] = {}
@@ -42,11 +43,13 @@ class Session(psycopg.Connection[Any]):
         self._closed = True
         pg, self.pgconn = self.pgconn, _GONE
         name = pg.db.decode()
-        at_rest = _resting.setdefault(name, [])
-        if name not in _altered and len(at_rest) < _AT_MOST and _forgets_everything(pg):
-            at_rest.append((self._begun_with, pg))
-        else:
+        if name in _altered or len(_resting.get(name, ())) >= _AT_MOST or not _forgets_everything(pg):
             pg.finish()
+            return
+        with _taking:
+            _resting[name] = [*_resting.pop(name, ()), (self._begun_with, pg)]  # now the last of all
+        while sum(map(len, list(_resting.values()))) > _IN_ALL:
+            end_those_at_rest_in(next(iter(_resting)))
 
     def __enter__(self) -> Self:
         raise AssertionError("only engines have these")
@@ -69,20 +72,25 @@ def begin_all_anew_in(name: str) -> None:
 
 
 def end_those_at_rest_in(name: str) -> None:
-    for _, pg in _resting.pop(name, ()):
+    with _taking:
+        ended = _resting.pop(name, [])
+    for _, pg in ended:
         pg.finish()
 
 
 def _connected(self: PGDialect_psycopg, *arguments: Any, **named: Any) -> Any:
-    if not str(named.get("dbname")).startswith(OF_THE_TESTS) or str(named.get("user")).startswith(_ROLE):
-        return _connect(self, *arguments, **named)
-    return Session.connect(*arguments, **named)
+    place, name, role = (str(named.get(each)) for each in ("host", "dbname", "user"))
+    # By a socket, as our own server is reached: what goes through a network that a test cuts would be waited for.
+    if place.startswith("/") and name.startswith(OF_THE_TESTS) and not role.startswith(_ROLE):
+        return Session.connect(*arguments, **named)
+    return _connect(self, *arguments, **named)
 
 
 def _taken(conninfo: str) -> PGconn | None:
-    at_rest = _resting.get(str(psycopg.conninfo.conninfo_to_dict(conninfo)["dbname"]), [])
+    name = str(psycopg.conninfo.conninfo_to_dict(conninfo)["dbname"])
     while True:
         with _taking:
+            at_rest = _resting.get(name, [])
             one = next((each for each in reversed(at_rest) if each[0] == conninfo), None)
             if one is None:
                 return None
@@ -94,9 +102,11 @@ def _taken(conninfo: str) -> PGconn | None:
 
 def _has_been_ended(pg: PGconn) -> bool:
     """To a session at rest the server says nothing but that."""
+    if pg.status != ConnStatus.OK:
+        return True
     waiting = select.poll()
     waiting.register(pg.socket, select.POLLIN)
-    return pg.status != ConnStatus.OK or bool(waiting.poll(0))
+    return bool(waiting.poll(0))
 
 
 def _forgets_everything(pg: PGconn) -> bool:
