@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -56,12 +57,15 @@ class Log:
         return self
 
     def live(self, *people: Person, events: int = 1) -> None:
-        """Each of these people does something, all in one transaction, and it gets positions."""
+        """Each of these people does something, all in one transaction, and it gets positions. Who is named twice does it
+        twice."""
         appending = Appending()
-        for person in people:
-            person.append_to(appending, *[an_activity()] * events)
+        times = Counter(person.subject_id for person in people)
+        by_id = {person.subject_id: person for person in people}
+        for id, person in by_id.items():
+            person.append_to(appending, *[an_activity()] * events * times[id])
         self.streams.save(*appending.recorded, rows=appending.rows)
-        for person in people:
+        for person in by_id.values():
             person.move(appending)
         self.sequence()
 
