@@ -72,3 +72,14 @@ def test_a_lane_keeps_the_order_of_the_file():
 def test_who_was_given_a_lane_is_given_it_again():
     first = lanes_of([(EMAIL,), (PHONE,)], {}, 64)
     assert lanes_of([(PHONE,), (EMAIL,)], {}, 64) == [[{0: 1, 1: 0}[at] for at in lane] for lane in first]
+
+
+@pytest.mark.parametrize("number", [2, 3, 25, 64])
+@pytest.mark.parametrize("first", [0.0, 0.5, 0.92, 1.0])
+def test_whoever_reads_for_all_is_given_fewer_people_and_the_others_alike(number: int, first: float):
+    people = [(("ref", str(each)),) for each in range(4_000)]
+    given = [len(lane) for lane in lanes_of(people, {}, number, first)]
+    assert sum(given) == len(people)
+    each = len(people) / (number - 1 + first)
+    assert given[0] == pytest.approx(each * first, abs=6 * each**0.5)
+    assert given[1:] == pytest.approx([each] * (number - 1), abs=6 * each**0.5)

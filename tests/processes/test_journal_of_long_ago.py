@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clauses.test_clause_5 import Tape
 from processes.traces import lived, named, order
 from sqlalchemy import func, select
 from whole.stores import Store
@@ -13,22 +14,8 @@ from whole.stores import Store
 from lifecycle.engine import open_engine
 from lifecycle.engine.doctor.examining import examine
 from lifecycle.engine.doctor.finding import Level
-from lifecycle.processes.sinks import CannotEraseNow, ToErase
 from lifecycle.vault.files import KeysUnavailable
 from lifecycle.vault.tables import data_key
-
-
-class Tape:
-    name = "tape"
-    is_open = False
-
-    def erase(self, what: ToErase) -> str:
-        if not self.is_open:
-            raise CannotEraseNow("later")
-        return "overwritten"
-
-    def is_gone(self, what: ToErase) -> bool:
-        return self.is_open
 
 
 def said(store: Store) -> list[tuple[Any, int]]:

@@ -146,7 +146,7 @@ class ImportWorkers:
         if not lines:
             return {}
         names = [line.names or () for line in lines]
-        lanes = lanes_of(names, self._owners(names), self._number, 1 - self._number * READING)
+        lanes = lanes_of(names, self._owners(names), self._number, max(0.0, 1 - self._number * READING))
         shares = [[lines[at] for at in lane] for lane in lanes]
         others = [(other, share) for other, share in zip(self._others, shares[1:], strict=True) if share]
         for other, share in others:

@@ -300,8 +300,7 @@ class Subject:
 
     def of_category(self, category: str) -> tuple[Holding, ...]:
         """Those that are kept, and still ours."""
-        named = [holding for holding in self.holdings.values() if holding.category == category]
-        return tuple([holding for holding in named if holding.erased_at is None and holding.transferred_at is None])
+        return tuple(self.of_categories([category])[category])
 
     def of_categories(self, categories: Iterable[str]) -> dict[str, list[Holding]]:
         """The same of several at once, in their order."""
