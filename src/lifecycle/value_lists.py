@@ -18,7 +18,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
 def one_of(column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bool]:
-    """Whether the column is one of these values. Bytes are none that SQLite takes in a list: they get marks."""
+    """Whether the column is one of these values. Not for bytes: JSON, and so SQLite, has none."""
     return _OneOf(column, _given(column, values))
 
 

@@ -47,6 +47,14 @@ def test_what_was_appended_is_read_in_order(journal: ErasureJournal):
     assert said(again(journal)) == said(journal) == [ONE, TWO, THREE]
 
 
+def test_what_is_written_while_it_is_read_is_not_of_it(journal: ErasureJournal):
+    """Whoever compares it with a snapshot asks first: what comes after may be pending there, and not known to be."""
+    journal.append(ONE, TWO)
+    reading = journal.entries()
+    again(journal).append(THREE)
+    assert list(reading) == [ONE, TWO]
+
+
 def test_what_it_says_already_is_not_written_again(journal: ErasureJournal):
     journal.append(ONE, TWO)
     again(journal).append(replace(ONE, at=LATER), replace(TWO, at=LATER), THREE)

@@ -90,9 +90,12 @@ class ErasureJournal:
             return
 
     def entries(self) -> Iterator[JournalEntry]:
-        """All that it says by now, read and checked piece by piece. Errors: KeysUnavailable, as soon as it is met."""
-        with self._opened(os.O_RDONLY) as descriptor:
-            stop = self._read_to
+        """All that it says now, when this is called; read and checked piece by piece. Errors: KeysUnavailable, if it is
+        missing at once, and of a broken line as soon as it is met."""
+        with self._opened(os.O_RDONLY):
+            return self._entries(self._read_to)
+
+    def _entries(self, stop: int) -> Iterator[JournalEntry]:
         with files.keys_folder_errors("the journal"):
             descriptor = os.open(self.path, os.O_RDONLY)
             try:
