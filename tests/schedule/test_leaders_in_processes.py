@@ -63,7 +63,7 @@ def test_a_worker_that_is_stopped_is_followed_and_what_it_writes_when_it_wakes_i
     file, go = tmp_path / "said", tmp_path / "go"
     named = {"url": database_url, "file": str(file), "lasts": 1.0, "go": str(go)}
     with forks("schedule.acting:work", **named) as old, forks("schedule.acting:work", **named) as new:
-        wait_until(file.exists)
+        wait_until(lambda: lines_of(file))  # the file is there before its first line is
         leads = next(worker for worker in (old, new) if lines_of(file)[0][2] == str(worker.pid))
         follows = new if leads is old else old
         leads.send(signal.SIGSTOP)
