@@ -27,7 +27,7 @@ from lifecycle.storage.standing import Place
 from lifecycle.storage.uncollected import uncollected
 from lifecycle.value_lists import one_of
 
-BATCH = 2_000  # positions in one transaction
+BATCH = 8_000  # positions in one transaction; whoever is in several batches is described in each
 WITHIN = 2.0  # seconds that a read waits for one person's newest event
 _A_MOMENT = 0.005
 # Of these streams, those whose newest event has no place yet, or one that is not followed.
