@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, insert, select, update
 from uuid_utils.compat import uuid7
 
 from lifecycle.domain.streams import SYSTEM
@@ -21,11 +20,12 @@ from lifecycle.ledger.envelope import EVENT_ENTRY, written
 from lifecycle.ledger.integration import read_tree
 from lifecycle.ledger.ledger_files import LedgerFolder, LedgerUnavailable
 from lifecycle.ledger.log_proofs import entries_between
-from lifecycle.ledger.many_rows import delete_many, insert_many
+from lifecycle.ledger.many_rows import insert_many
 from lifecycle.ledger.sequencer import enqueue_system_entry, locked_size
 from lifecycle.ledger.tables import event_position, ledger_queue, log_entry, log_state
 from lifecycle.ledger.tiles import TILE_WIDTH, MalformedTile, read_entry_bundle
 from lifecycle.ledger.tree import Frontier, leaf_hash
+from lifecycle.row_lists import delete_rows
 
 
 class NotOurs(RolledBack):
@@ -100,19 +100,15 @@ def _compare(c: Connection, size: int, lost: Sequence[bytes], anchored: Checkpoi
 
 def _from_queue(c: Connection, size: int, lost: Sequence[bytes]) -> set[int]:
     """Give what waits its published position, if it had one; return the positions of the events."""
-    own = SYSTEM.hex if c.dialect.name == "sqlite" else SYSTEM
     places = {entry: size + at for at, entry in enumerate(lost)}
-    query = f"SELECT stream_id, version, entry FROM {ledger_queue.name}"  # noqa: S608 -- the name of our own table
-    found = [(places[row.entry], row.stream_id, row.version) for row in c.exec_driver_sql(query) if row.entry in places]
-    if not found:
-        return set()
-    positions, streams, versions = zip(*sorted(found, key=lambda one: one[0]), strict=True)
-    delete_many(c, ledger_queue, {"stream_id": streams, "version": versions})
-    events = [(at, stream, version) for at, stream, version in found if stream != own]
-    names = ("position", "stream_id", "version")
-    columns: list[list[Any]] = [list(values) for values in zip(*events, strict=True)] or [[], [], []]
-    insert_many(c, event_position, dict(zip(names, columns, strict=True)))
-    return set(positions)
+    queue = ledger_queue.c
+    waiting = c.execute(select(queue.stream_id, queue.version, queue.entry))
+    found = [(places[row.entry], row.stream_id, row.version) for row in waiting if row.entry in places]
+    delete_rows(c, ledger_queue, [{"stream_id": stream, "version": version} for _, stream, version in found])
+    events = [{"position": at, "stream_id": id, "version": version} for at, id, version in found if id != SYSTEM]
+    if events:
+        c.execute(insert(event_position), events)
+    return {at for at, _, _ in found}
 
 
 def _ranges(size: int, lost: Sequence[bytes], recovered: set[int]) -> Iterator[tuple[int, int]]:

@@ -86,29 +86,15 @@ def upsert_many(c: Connection, table: Table, columns: Columns) -> None:
     _run(c, f"INSERT INTO {table.name} ({', '.join(columns)})", conflict, table, columns)
 
 
-def delete_many(c: Connection, table: Table, columns: Columns) -> int:
-    """Delete the rows that have these values; return how many there were."""
-    if c.dialect.name == "sqlite":
-        same = " AND ".join(f"{name} = ?" for name in columns)
-        return _many(c, f"DELETE FROM {table.name} WHERE {same}", columns)  # noqa: S608 -- names of our own tables
-    same = " AND ".join(f"{table.name}.{name} = doomed.{name}" for name in columns)
-    doomed = f"DELETE FROM {table.name} USING {_unnest(c, table, columns)} AS doomed({', '.join(columns)}) WHERE {same}"  # noqa: S608
-    return c.exec_driver_sql(doomed, _arrays(columns)).rowcount
-
-
 def _run(c: Connection, begins: str, ends: str, table: Table, columns: Columns) -> None:
     if not next(iter(columns.values())):
         return
     if c.dialect.name == "sqlite":
-        _many(c, f"{begins} VALUES ({', '.join('?' * len(columns))}){ends}", columns)
+        many = list(zip(*columns.values(), strict=True))
+        c.exec_driver_sql(f"{begins} VALUES ({', '.join('?' * len(columns))}){ends}", many)
         return
     rows = f" SELECT * FROM {_unnest(c, table, columns)} AS of_rows"  # noqa: S608
     c.exec_driver_sql(begins + rows + ends, _arrays(columns))
-
-
-def _many(c: Connection, statement: str, columns: Columns) -> int:
-    rows = list(zip(*columns.values(), strict=True))
-    return c.exec_driver_sql(statement, rows, execution_options={"preserve_rowcount": True}).rowcount
 
 
 def _unnest(c: Connection, table: Table, columns: Columns) -> str:

@@ -52,7 +52,7 @@ from lifecycle.vault.spent import Spending, names_of, spend_commands
 from lifecycle.vault.vault import Vault
 
 STORES = ("event-bodies", "vault")
-TOGETHER = 500
+TOGETHER = 1_000
 OF_ONE_PERSON = (RecordDamaged, Tampered)
 """What is wrong with one record and keeps no other from being carried out."""
 

@@ -41,7 +41,7 @@ from lifecycle.storage.uncollected import uncollected
 from lifecycle.vault.sealing import OpenParts, Tampered
 from lifecycle.vault.vault import Vault
 
-TOGETHER = 500
+TOGETHER = 1_000
 TRIES = 8
 Order = tuple[UUID, int]
 Progress = Callable[[int, int], None]

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from lifecycle.ledger.tables import event_position, ledger_queue, map_expunged
+from lifecycle.row_lists import delete_rows, update_rows
 from lifecycle.storage.appending import in_chunks
 from lifecycle.storage.failures import WroteFirst
 from lifecycle.storage.rows import insert_once, write_rows
@@ -24,17 +25,11 @@ from lifecycle.storage.tables import (
 )
 from lifecycle.value_lists import one_of
 
-_BODY = delete(event_body).where(
-    event_body.c.stream_id == bindparam("of"),
-    event_body.c.version == bindparam("in_version"),
-    event_body.c.part == bindparam("at_part"),
+_FENCE = (
+    update(stream_head)
+    .where(stream_head.c.stream_id == bindparam("of"))
+    .values(fenced=bindparam("closed"), generation=bindparam("keys"))
 )
-_ORDER = delete(pending_erasure).where(
-    pending_erasure.c.stream_id == bindparam("of"), pending_erasure.c.version == bindparam("in_version")
-)
-_HEAD = update(stream_head).where(stream_head.c.stream_id == bindparam("of"))
-_FENCE = _HEAD.values(fenced=bindparam("closed"), generation=bindparam("keys"))
-_REGENERATE = _HEAD.values(generation=bindparam("keys"))
 _PAIRS = 5_000  # in one query
 
 
@@ -75,8 +70,9 @@ def regenerate(c: Connection, stream_ids: Sequence[UUID], generation: int) -> No
 
 
 def regenerate_all(c: Connection, generations: Mapping[UUID, int]) -> None:
-    """The same, each stream with a generation of its own."""
-    write_rows(c, _REGENERATE, _by_stream(generations))
+    """The same, each stream with a generation of its own. Their heads are locked already (`lock_heads`)."""
+    rows = [{"stream_id": id, "generation": generation} for id, generation in generations.items()]
+    update_rows(c, stream_head, ("stream_id",), rows)
 
 
 def lock_heads(c: Connection, stream_ids: Sequence[UUID]) -> set[UUID]:
@@ -95,8 +91,8 @@ def delete_bodies(c: Connection, stream_id: UUID, parts: Iterable[tuple[int, int
 
 def delete_bodies_of(c: Connection, parts: Iterable[tuple[UUID, int, int]]) -> None:
     """The same of many streams, given as (stream, version, part)."""
-    rows = ({"of": stream_id, "in_version": version, "at_part": part} for stream_id, version, part in parts)
-    write_rows(c, _BODY, rows)
+    rows = [{"stream_id": stream_id, "version": version, "part": part} for stream_id, version, part in parts]
+    delete_rows(c, event_body, rows)
 
 
 def delete_all_bodies(c: Connection, stream_ids: Sequence[UUID]) -> None:
@@ -122,7 +118,9 @@ def complete(c: Connection, stream_ids: Sequence[UUID], version: int, epoch: int
 
 def forget_orders(c: Connection, orders: Iterable[tuple[UUID, int]]) -> None:
     """Of orders that are on record as completed, given as (stream, version): nobody resumes them any more."""
-    write_rows(c, _ORDER, ({"of": stream_id, "in_version": version} for stream_id, version in orders))
+    delete_rows(
+        c, pending_erasure, [{"stream_id": stream_id, "version": version} for stream_id, version in sorted(orders)]
+    )
 
 
 def awaiting(c: Connection, epoch: int) -> list[UUID]:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
+from lifecycle.row_lists import delete_rows
 from lifecycle.value_lists import among, one_of
 from lifecycle.vault.rekeying import locked_all, rekey_all
 from lifecycle.vault.tables import Answer, chunks, custody_key, data_key, lookup, subject_key, tombstone
@@ -20,7 +21,6 @@ _OF_A_PERSON = (subject_key, *_HOLD_KEYS, lookup)
 _GENERATION = (
     update(subject_key).where(subject_key.c.subject_id == bindparam("whose")).values(generation=bindparam("next"))
 )
-_DATA_KEY = delete(data_key).where(data_key.c.subject_id == bindparam("whose"), data_key.c.kid == bindparam("which"))
 
 
 class Destroyed(NamedTuple):
@@ -85,8 +85,7 @@ def destroy_holdings_of(db: Connection, vault: Vault, doomed: Mapping[UUID, Coll
             gone += mine
             renewed.append((row, [each for each in held[id] if each.kid not in kids]))
         done[id] = Destroyed(row.generation + bool(mine), max(row.epoch, epochs.get(id, 0)))
-    if gone:
-        db.execute(_DATA_KEY, [{"whose": each.subject_id, "which": each.kid} for each in gone])
+    delete_rows(db, data_key, [{"subject_id": each.subject_id, "kid": each.kid} for each in gone])
     rekey_all(db, vault, renewed)
     return done
 

@@ -7,26 +7,14 @@ from collections.abc import Collection, Iterable, Sequence
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, select
 
+from lifecycle.row_lists import update_rows
 from lifecycle.value_lists import one_of
 from lifecycle.vault.sealing import KEY_BYTES, data_key_aad, unwrap, wrap
 from lifecycle.vault.tables import Answer, chunks, data_key, subject_key
 from lifecycle.vault.vault import Vault
 from lifecycle.vault.wrapping import subject_key_aad, unwrap_subject_key
-
-_REWRAP = (
-    update(data_key)
-    .where(data_key.c.subject_id == bindparam("its_subject"), data_key.c.kid == bindparam("its_kid"))
-    .values(wrapped=bindparam("rewrapped"))
-)
-
-
-_NEW_KEY = (
-    update(subject_key)
-    .where(subject_key.c.subject_id == bindparam("its_subject"))
-    .values(generation=bindparam("next_generation"), wrapped=bindparam("fresh"))
-)
 
 
 def locked(db: Connection, subject_id: UUID) -> Answer | None:
@@ -55,13 +43,11 @@ def rekey_all(db: Connection, vault: Vault, people: Iterable[tuple[Answer, Seque
         old, new = AESGCM(unwrap_subject_key(kek, row)), AESGCM(fresh)
         for each in survivors:
             again = wrap(new, _unwrapped(old, row, each), data_key_aad(sid, each.hid, each.kid))
-            rewrapped.append({"its_subject": row.subject_id, "its_kid": each.kid, "rewrapped": again})
+            rewrapped.append({"subject_id": row.subject_id, "kid": each.kid, "wrapped": again})
         wrapped = wrap(kek, fresh, subject_key_aad(row.subject_id, sid, row.epoch))
-        renewed.append({"its_subject": row.subject_id, "next_generation": row.generation + 1, "fresh": wrapped})
-    if rewrapped:
-        db.execute(_REWRAP, rewrapped)
-    if renewed:
-        db.execute(_NEW_KEY, renewed)
+        renewed.append({"subject_id": row.subject_id, "generation": row.generation + 1, "wrapped": wrapped})
+    update_rows(db, data_key, ("subject_id", "kid"), rewrapped)
+    update_rows(db, subject_key, ("subject_id",), renewed)
 
 
 def _unwrapped(old: AESGCM, row: Answer, key: Answer) -> bytes:
