@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, insert, select, update
 
 from lifecycle.domain.streams import SYSTEM
 from lifecycle.errors import Conflict, StoreUnavailable
@@ -27,6 +27,8 @@ from lifecycle.ledger.tables import (
     map_expunged,
 )
 from lifecycle.ledger.tree import HASH_BYTES, Frontier
+from lifecycle.row_lists import delete_rows
+from lifecycle.value_lists import among
 
 AT_ONCE = 50_000  # leaves in one transaction
 _IN_A_QUERY = 5_000
@@ -205,7 +207,7 @@ class _Growth:
         covered: set[bytes] = set()
         for some in _chunks(wanted, _IN_A_QUERY // 2):
             there = select(position.stream_id, position.version).where(
-                tuple_(position.stream_id, position.version).in_(some), position.position < self.size
+                among(position.stream_id, position.version, some), position.position < self.size
             )
             for row in self._c.execute(there):
                 covered.update(wanted[row.stream_id, row.version])
@@ -227,8 +229,7 @@ class _Growth:
         if not sids or self._c.execute(unsaid).first():
             return
         self._map.put({}, expunged=sids)
-        for some in _chunks(sids, _IN_A_QUERY):
-            self._c.execute(delete(map_expunged).where(map_expunged.c.sid.in_(some)))
+        delete_rows(self._c, map_expunged, [{"sid": sid} for sid in sorted(sids)])
 
     def _expunged(self) -> set[bytes]:
         return {bytes(sid) for sid in self._c.execute(select(map_expunged.c.sid)).scalars()}

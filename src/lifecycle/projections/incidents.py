@@ -29,6 +29,7 @@ from lifecycle.policy.model import Policy
 from lifecycle.projections.holdings import current_holding
 from lifecycle.projections.projection import Change, columns, records_of, tables_of_a_projection
 from lifecycle.projections.recipients import recipient_of_holding
+from lifecycle.value_lists import one_of
 
 if TYPE_CHECKING:
     from lifecycle.domain.incident.exposure import Reach
@@ -107,7 +108,7 @@ class Incidents:
         told = list(records_of("incident", changes))
         if not told:
             return
-        c.execute(delete(incident).where(column.stream_id.in_([change.stream_id for change, _ in told])))
+        c.execute(delete(incident).where(one_of(column.stream_id, [change.stream_id for change, _ in told])))
         rows = [{"stream_id": change.stream_id} | columns(standing(one), _FIELDS) for change, one in told]
         c.execute(insert(incident), rows)
 

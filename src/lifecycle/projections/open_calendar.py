@@ -13,6 +13,7 @@ from lifecycle.columns import Instant
 from lifecycle.domain.open_records import Named
 from lifecycle.policy.model import Policy
 from lifecycle.projections.projection import Change, tables_of_a_projection
+from lifecycle.value_lists import one_of
 
 open_calendar = Table(
     "open_calendar",
@@ -59,7 +60,7 @@ class OpenCalendar:
         told = [change for change in changes if change.named is not None]
         if not told or not policies:
             return
-        c.execute(delete(open_calendar).where(column.stream_id.in_([change.stream_id for change in told])))
+        c.execute(delete(open_calendar).where(one_of(column.stream_id, [change.stream_id for change in told])))
         rows = [row for change in told for row in _rows(change, policies[-1])]
         if rows:
             c.execute(insert(open_calendar), rows)

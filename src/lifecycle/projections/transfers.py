@@ -95,7 +95,7 @@ class Transfers:
         rewrite(c, changes, CONCERNED)
         records = {one.name_id: one for _, one in records_of("transfer", changes)}
         if records:
-            c.execute(delete(transfer_standing).where(transfer_standing.c.transfer.in_(list(records))))
+            c.execute(delete(transfer_standing).where(one_of(transfer_standing.c.transfer, records)))
             c.execute(insert(transfer_standing), [_standing(record) for record in records.values()])
         if skipped := [row for change, _ in records_of("transfer", changes) for row in _skipped(change)]:
             c.execute(insert_of(c, transfer_skipped).on_conflict_do_nothing(), skipped)
