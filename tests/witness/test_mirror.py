@@ -152,7 +152,8 @@ def test_what_an_interrupted_run_left_is_believed_only_if_it_is_right(at):
     cut(BIG, 700).publish(source)
     for name in ("tile/0/000", "tile/entries/001", "tile/entries/002.p/188", "tile/1/000.p/2"):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
-        (target / name).write_bytes((source / name).read_bytes()[:-1] + b"x")
+        content = (source / name).read_bytes()
+        (target / name).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     mirror(FolderSource(source), target, KEYS)
     assert files(target) == files(source)
 
