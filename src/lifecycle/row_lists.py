@@ -60,13 +60,13 @@ def _columns(c: Connection, table: Table, names: Sequence[str], rows: Sequence[R
     """As the driver takes the values."""
     columns = []
     for name in names:
-        encode, values = _encoder_of(table.columns[name].type, c.dialect), [row[name] for row in rows]
+        encode, values = encoder_of(table.columns[name].type, c.dialect), [row[name] for row in rows]
         columns.append(values if encode is None else [encode(value) for value in values])
     return columns
 
 
-def _encoder_of(of: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
-    """Bytes both drivers take as they are, and not as a wrapper."""
+def encoder_of(of: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
+    """How a driver is given a value of this type; None: as it is, like bytes, which are not wrapped."""
     if isinstance(of, TypeDecorator) and isinstance(of.impl_instance, LargeBinary):
         return lambda value: of.process_bind_param(value, dialect)
     return None if isinstance(of, LargeBinary) else of.dialect_impl(dialect).bind_processor(dialect)

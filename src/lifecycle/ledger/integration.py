@@ -205,7 +205,7 @@ class _Growth:
         wanted = {(erasure.record, erasure.version): erasure.sids for erasure in erasures}
         position = event_position.c
         covered: set[bytes] = set()
-        for some in _chunks(wanted, _IN_A_QUERY // 2):
+        for some in _chunks(wanted, _IN_A_QUERY):
             there = select(position.stream_id, position.version).where(
                 among(position.stream_id, position.version, some), position.position < self.size
             )

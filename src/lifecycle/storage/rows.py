@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Delete, Dialect, Insert, LargeBinary, Table, Update
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy import Connection, Delete, Dialect, Insert, Table, Update
 
 from lifecycle.columns import Counted, after_statement, before_statement, insert_of, is_watched
 from lifecycle.one_message import Message, Sent, bound_encoder_of, exchange, send_now
+from lifecycle.row_lists import encoder_of
 
 Row = Mapping[str, Any]
 Statement = Insert | Update | Delete
@@ -136,7 +136,7 @@ def _compile(statement: Statement, dialect: Dialect) -> _Compiled:
         dialect=dialect, column_keys=names, schema_translate_map=schemas, render_schema_translate=True
     )
     order = compiled.positiontup or []
-    values = _values_of(order, [_processor(compiled.binds[name].type, dialect) for name in order])
+    values = _values_of(order, [encoder_of(compiled.binds[name].type, dialect) for name in order])
     sent = (
         Sent.of(compiled.string),
         tuple((name, bound_encoder_of(compiled.binds[name].type, dialect)) for name in order),
@@ -147,15 +147,6 @@ def _compile(statement: Statement, dialect: Dialect) -> _Compiled:
     copy = f"COPY {table} ({', '.join(order)}) FROM STDIN (FORMAT BINARY)"
     types = tuple(statement.table.columns[name].type.compile(dialect).lower().partition("(")[0] for name in order)
     return _Compiled(compiled.string, values, *sent, copy, types)
-
-
-def _processor(of: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
-    if isinstance(of, LargeBinary):
-        return None  # both drivers take bytes as they are
-    if isinstance(of, TypeDecorator) and isinstance(of.impl_instance, LargeBinary):
-        return lambda value: of.process_bind_param(value, dialect)  # and not as a wrapper of the driver's
-    processor: Callable[[Any], Any] | None = of.dialect_impl(dialect).bind_processor(dialect)
-    return processor
 
 
 def _values_of(names: list[str], processors: list[Callable[[Any], Any] | None]) -> Values:
