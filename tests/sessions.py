@@ -71,6 +71,11 @@ def begin_all_anew_in(name: str) -> None:
     end_those_at_rest_in(name)
 
 
+def is_altered(name: str) -> bool:
+    """That database is for no other test: in it every session is begun anew."""
+    return name in _altered
+
+
 def end_those_at_rest_in(name: str) -> None:
     with _taking:
         ended = _resting.pop(name, [])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import psycopg
-from postgres import name_of, on_postgresql
+from postgres import Server, name_of, on_postgresql
 from sessions import at_rest_in, begin_all_anew_in
 from sqlalchemy import Connection, make_url, text
 
@@ -59,3 +59,10 @@ def test_one_that_was_ended_or_must_not_rest_is_not_used_again(database_url: str
     begin_all_anew_in(name_of(database_url))
     assert pid() != pid()
     assert at_rest_in(name_of(database_url)) == []
+
+
+def test_a_database_where_none_must_rest_is_no_other_tests_database(postgresql: Server):
+    with postgresql.database(migrated=True) as url:
+        begin_all_anew_in(name_of(url))
+    with postgresql.database(migrated=True) as other:
+        assert name_of(other) != name_of(url)
