@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from whole.stores import ANN, BEN, Store
 
 from lifecycle.commands.outcome import Outcome
 from lifecycle.engine import Engine, open_engine
-from lifecycle.engine.asking import Question
+from lifecycle.engine.asking import Known, Question
 from lifecycle.engine.group_commit import GroupCommit
 from lifecycle.errors import StoreUnavailable
 from lifecycle.processes.erase_what_was_ordered import ErasureUnfinished
@@ -278,6 +279,32 @@ def test_two_engines_with_batches_over_the_same_people_lose_and_double_nothing(s
     for person in people:
         history = store.engine.read.history(person)
         assert [row["version"] for row in history] == list(range(1, 15))
+
+
+def test_of_many_commands_that_meet_a_writer_half_are_tried_next(store: Store):
+    """Somebody who writes about one of them again and again is in the way of the fewer the shorter it takes."""
+    people = [{"email": f"p{number}@example.com"} for number in range(200)]
+    store.engine.execute_many(
+        [document("collect", f"c-{at}", each, data={"name": "A"}, **TRIAL) for at, each in enumerate(people)]
+    )
+    reading, tried = store.engine.executing.snapshot, []
+    read = reading.read
+
+    def somebody_writes(c: Connection, questions: Sequence[Question], now: datetime) -> Known:
+        known = read(c, questions, now)
+        tried.append(len(questions))
+        if len(tried) <= 2:
+            meanwhile = document("collect", f"m-{len(tried)}", people[0], data={"name": f"B{len(tried)}"}, **TRIAL)
+            assert other.execute(meanwhile).outcome == "done"
+        return known
+
+    reading.read = somebody_writes
+    with open_engine(store.settings.db, keys=store.settings.keys) as other:
+        outcomes = store.engine.execute_many(
+            [document("collect", f"late-{at}", each, data={"name": "C"}, **TRIAL) for at, each in enumerate(people)]
+        )
+    assert [outcome.outcome for outcome in outcomes] == ["done"] * 200
+    assert tried == [200, 100, 50, 150]
 
 
 def test_a_batch_costs_the_same_statements_for_two_people_as_for_two_hundred(store: Store):

@@ -18,6 +18,7 @@ from lifecycle.domain.streams import access_stream_of
 from lifecycle.domain.subject.events import PersonalDataRead
 from lifecycle.ledger.sequencer import enqueue_system_entry
 from lifecycle.projections.registry import PROJECTIONS
+from lifecycle.storage import changes
 from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
 from lifecycle.storage.folding import folded
@@ -183,6 +184,23 @@ def test_whoever_follows_just_now_goes_on_without_what_others_know(town: Town):
 
     follower.catch_up(know)
     assert counted(town.database) == expected(1)
+
+
+def test_a_batch_ends_where_too_much_of_peoples_records_had_to_be_read(town: Town, monkeypatch: pytest.MonkeyPatch):
+    people = people_in(town, 5)
+    town.follower().catch_up()
+    for person in (*people, *people):  # of each the second follows on the first, and costs nothing
+        town.act(person, gives("free-trial", "phone"))
+    town.sequence()
+    monkeypatch.setattr(changes, "EVENTS", 9)  # each has four
+    ends: list[int] = []
+    follower = town.follower()  # another process: it remembers nobody
+    begun = follower.status()[0]["position"]
+    follower.catch_up(lambda position, size: ends.append(position - begun))
+    assert ends == [2, 4, 10]
+    followed = everything(town.database)
+    town.follower().rebuild()
+    assert everything(town.database) == followed
 
 
 def test_leaves_of_the_log_s_own_are_passed_over(town: Town):

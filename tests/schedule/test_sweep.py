@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -13,10 +15,12 @@ from schedule.leading import leads_soon
 from whole.stores import ANN, BEN, TRIAL, Store
 
 from lifecycle.columns import microseconds
+from lifecycle.domain.subject.state import Subject
 from lifecycle.engine import Engine, open_engine
 from lifecycle.projections.retention_calendar import retention_calendar
 from lifecycle.schedule.leader import leader_of
 from lifecycle.schedule.sweep import CalendarStands, Swept
+from lifecycle.storage.appending import Appending
 from lifecycle.storage.failures import WroteFirst
 from lifecycle.storage.tables import event_header, pending_erasure
 from lifecycle.vault.tables import data_key, subject_key
@@ -178,6 +182,32 @@ def test_a_record_that_changed_since_the_calendar_was_read_decides_for_itself(st
         assert other.execute(document("record-activity", "a-1", person, purpose="quotation")).outcome == "done"
     store.engine.move_clock(DUE)
     assert store.engine.sweep() == Swept(people=1, expired=1, erased=1)
+
+
+def test_who_writes_about_one_of_many_holds_up_each_half_less_and_nothing_of_a_try_is_kept(store: Store):
+    quoted(store, 8)
+    store.engine.move_clock(DUE - MOMENT)
+    tried: list[int] = []
+    kept: list[int] = []
+    sweeping = store.engine.sweeping
+    knows = sweeping._about_to_change
+
+    def somebody_writes(before: Collection[Subject]) -> None:
+        """Between deciding and writing, during the first two tries, about one of whom they are."""
+        tried.append(len(before))
+        kept.append(sum(type(each) is Appending for each in gc.get_objects()))
+        if len(tried) <= 2:
+            person = {"id": str(list(before)[len(tried)].id)}
+            active = document("record-activity", f"a-{len(tried)}", person, purpose="quotation")
+            assert other.execute(active).outcome == "done"
+        knows(before)
+
+    sweeping._about_to_change = somebody_writes
+    with open_engine(store.settings.db, keys=store.settings.keys) as other:
+        store.engine.move_clock(DUE)
+        assert store.engine.sweep() == Swept(people=8, expired=8, erased=8)
+    assert tried == [8, 4, 2, 2, 4]
+    assert max(kept) == 1, "what is being decided"
 
 
 def test_a_calendar_that_names_what_no_record_finds_due_is_reported_and_ends(store: Store):

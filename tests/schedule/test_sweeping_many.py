@@ -16,6 +16,7 @@ from whole.test_damaged import tampered, with_another_shape
 
 from lifecycle.projections.retention_calendar import due
 from lifecycle.schedule.sweep import Swept
+from lifecycle.storage import portions
 from lifecycle.storage.failures import RecordDamaged
 from lifecycle.storage.tables import pending_erasure
 from lifecycle.vault.sealing import Tampered
@@ -60,6 +61,17 @@ def test_the_journal_has_one_line_for_all_who_are_swept_together(store: Store):
     assert store.engine.sweep().erased == 7
     assert store.engine.journal.path.read_bytes().count(b"\n") == before + 1
     assert len(list(store.engine.journal.entries())) == 7
+
+
+def test_of_people_with_long_records_fewer_are_swept_together(store: Store, monkeypatch: pytest.MonkeyPatch):
+    quoted(store, 7)
+    store.engine.move_clock(DUE)
+    monkeypatch.setattr(portions, "EVENTS", 10)
+    before = store.engine.journal.path.read_bytes().count(b"\n")
+    assert store.engine.sweep() == Swept(people=7, expired=7, erased=7)
+    # Each has three events when it is decided, three people together; five when it is carried out: two, one, two, one, one.
+    assert store.engine.journal.path.read_bytes().count(b"\n") == before + 5
+    assert count_of(store.engine.database, data_key, data_key.c.hid != "record") == 0
 
 
 def test_with_nothing_due_the_calendar_is_asked_one_probe_of_an_index(store: Store):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -22,8 +23,9 @@ from lifecycle.storage.appending import Appending, Head, load_heads
 from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
 from lifecycle.storage.event_ids import EventIds
-from lifecycle.storage.failures import WroteFirst
+from lifecycle.storage.failures import WroteFirst, let_go
 from lifecycle.storage.rows import BULK
+from lifecycle.storage.uncollected import uncollected
 from lifecycle.vault.sealing import OpenParts, open_part
 from lifecycle.vault.tables import data_key, lookup, subject_key
 
@@ -146,6 +148,26 @@ def test_two_who_begin_the_same_stream_do_not_both_succeed(streams: Streams):
     with pytest.raises(WroteFirst) as lost:
         streams.save(*second.recorded, rows=second.rows)
     assert lost.value.table == "stream_head"
+
+
+def test_of_an_append_that_came_too_late_nothing_is_kept_before_anybody_looks_for_circles(streams: Streams):
+    ann = Person()
+    ann.append(streams, an_activity())
+
+    def come_too_late() -> None:
+        too_late = Person(ann.subject_id).appending(an_activity())
+        ended.append(weakref.ref(too_late))
+        streams.save(*too_late.recorded, rows=too_late.rows)
+
+    ended: list[weakref.ref[Appending]] = []
+    with uncollected():
+        for frees in (True, False):
+            try:
+                come_too_late()
+            except WroteFirst as error:
+                if frees:
+                    let_go(error)
+        assert [one() is None for one in ended] == [True, False]
 
 
 def test_two_who_register_the_same_identifier_do_not_both_succeed(streams: Streams, database: Database):

@@ -26,8 +26,8 @@ from lifecycle.engine.creation import create
 from lifecycle.engine.handing_over import write_archive
 from lifecycle.policy.examples import example_policy_text
 from lifecycle.processes import finalise_when_an_epoch_ends as ending
-from lifecycle.schedule import sweep
 from lifecycle.settings import Settings
+from lifecycle.storage import portions
 
 PEOPLE = 4
 FEW = 3  # at once
@@ -197,7 +197,7 @@ def make(db: str, keys: str, file: str, at: str | None = None) -> None:
 def _few_at_once() -> Iterator[None]:
     """So that every act has several transactions."""
     constants = (
-        (engine, "BATCH"), (engine, "AT_ONCE"), (sweep, "TOGETHER"), (transferring, "BATCH"), (ending, "BATCH"),
+        (engine, "BATCH"), (engine, "AT_ONCE"), (portions, "PEOPLE"), (transferring, "BATCH"), (ending, "BATCH"),
         (ending, "WRAPPED_AT_ONCE"), (hit_people, "PAGE"),
     )  # fmt: skip
     before = [getattr(module, name) for module, name in constants]

@@ -15,8 +15,8 @@ from lifecycle.bench.measuring import Measured, interleaved, seconds, tell
 from lifecycle.bench.stores import Place, copy_in, driver_id
 from lifecycle.bench.workload import POLICY, imported, lines, people
 from lifecycle.engine.engine import Engine
-from lifecycle.schedule.sweep import TOGETHER
 from lifecycle.storage.event_ids import EventIds
+from lifecycle.storage.portions import PEOPLE
 
 PERIOD = timedelta(days=3 * 366)  # longer than the policy lets a bench's values live
 SETS = {"sweep": 1, "sweep-four-values": 4}  # holdings that fall due for one person
@@ -103,8 +103,8 @@ class BareDelete:
         mark = "?" if self._engine.database.is_sqlite else "%s"
 
         def work() -> None:
-            for start in range(0, len(rows), TOGETHER):
-                some = [(row, 1) for row in rows[start : start + TOGETHER]]
+            for start in range(0, len(rows), PEOPLE):
+                some = [(row, 1) for row in rows[start : start + PEOPLE]]
                 with self._engine.database.own() as c:
                     for kind in ("body", "key"):
                         table = f"bare_{kind}_{self._name}"

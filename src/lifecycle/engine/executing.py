@@ -30,10 +30,12 @@ from lifecycle.processes.take_custody_of_what_is_stored_only import TakeCustodyO
 from lifecycle.storage.application import Streams
 from lifecycle.storage.custody_orders import Moving
 from lifecycle.storage.database import Database
+from lifecycle.storage.failures import let_go
 from lifecycle.storage.policies import Policies
 from lifecycle.vault.installation import hold_epoch
 from lifecycle.vault.vault import Vault
 
+FEW = 64  # commands, that are decided in a moment
 TRIES = 8
 TRIES_ALONE = 64
 PAUSE = 0.005  # seconds
@@ -139,15 +141,19 @@ class Executing:
         return outcomes
 
     def _one_transaction(self, questions: Sequence[Question]) -> list[Outcome]:
-        """Decide as many as one snapshot allows, and append them. Whoever wrote first wins; then we decide anew."""
-        together = len(questions) > 1
-        for tried in range(TRIES if together else TRIES_ALONE):
+        """Decide as many as one snapshot allows, and append them. Whoever wrote first wins; then we decide anew, and of
+        many half, as somebody may write about one of them again before all are decided."""
+        together, is_long = len(questions) > 1, len(questions) > FEW
+        for tried in range(1 if is_long else TRIES if together else TRIES_ALONE):
             try:
                 deciding, outcomes = self._try(questions)
-            except (IntegrityError, Conflict):
+            except (IntegrityError, Conflict) as error:
+                let_go(error)
                 time.sleep(random.uniform(0, PAUSE * min(tried, TRIES)))  # noqa: S311 -- not a secret
             else:
                 return self._carry_out(deciding, outcomes)
+        if is_long:
+            return self._one_transaction(questions[: len(questions) // 2])
         if together:  # only the one that is fought over has to wait
             return [outcome for question in questions for outcome in self._one_transaction([question])]
         raise Busy("The command could not be appended: others were always faster.")

@@ -33,6 +33,7 @@ from lifecycle.storage.erasing import Ordered
 from lifecycle.storage.failures import RecordDamaged
 from lifecycle.storage.idempotency import KEPT
 from lifecycle.storage.policies import Policies
+from lifecycle.storage.portions import portions
 from lifecycle.storage.tables import event_body
 from lifecycle.value_lists import one_of
 from lifecycle.vault.erasure import (
@@ -52,7 +53,6 @@ from lifecycle.vault.spent import Spending, names_of, spend_commands
 from lifecycle.vault.vault import Vault
 
 STORES = ("event-bodies", "vault")
-TOGETHER = 1_000
 OF_ONE_PERSON = (RecordDamaged, Tampered)
 """What is wrong with one record and keeps no other from being carried out."""
 
@@ -91,8 +91,10 @@ class EraseWhatWasOrdered:
     def __call__(self, orders: Sequence[Order], now: datetime) -> None:
         """Errors: what kept an order from being completed, after all others were carried out."""
         failed: list[Exception] = []
-        for start in range(0, len(orders), TOGETHER):
-            failed += self._each(orders[start : start + TOGETHER], now)
+        with self._database.read() as c:
+            together = portions(c, orders, lambda order: order[0])
+        for some in together:
+            failed += self._each(some, now)
         if failed:
             raise failed[0]
 

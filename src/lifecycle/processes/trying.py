@@ -10,6 +10,7 @@ from typing import TypeVar
 from eventsourcing.persistence import IntegrityError
 
 from lifecycle.errors import Conflict, LifecycleError
+from lifecycle.storage.failures import let_go
 
 TRIES = 32
 PAUSE = 0.005  # seconds, times the tries so far
@@ -22,7 +23,8 @@ def again(step: Callable[[], T], otherwise: LifecycleError) -> T:
     for tried in range(TRIES):
         try:
             return step()
-        except (IntegrityError, Conflict):
+        except (IntegrityError, Conflict) as error:
+            let_go(error)
             wait(tried)
     raise otherwise
 

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import reduce
 from uuid import UUID
 
 from eventsourcing.persistence import IntegrityError
@@ -34,14 +35,14 @@ from lifecycle.storage.appending import Appending, load_heads
 from lifecycle.storage.application import Streams
 from lifecycle.storage.custody_orders import Moving
 from lifecycle.storage.database import Database
-from lifecycle.storage.failures import RecordDamaged
+from lifecycle.storage.failures import RecordDamaged, let_go
 from lifecycle.storage.folding import folded
 from lifecycle.storage.policies import Policies
+from lifecycle.storage.portions import PEOPLE, portions
 from lifecycle.storage.uncollected import uncollected
 from lifecycle.vault.sealing import OpenParts, Tampered
 from lifecycle.vault.vault import Vault
 
-TOGETHER = 1_000
 TRIES = 8
 Order = tuple[UUID, int]
 Progress = Callable[[int, int], None]
@@ -114,7 +115,7 @@ class Sweep:
         self._about_to_change = about_to_change
         self._calendars = calendars
 
-    def due(self, now: datetime, limit: int = TOGETHER, after: Falling | None = None) -> list[Falling]:
+    def due(self, now: datetime, limit: int = PEOPLE, after: Falling | None = None) -> list[Falling]:
         """What a sweep at `now` would act on: the selector of the real run."""
         self._follow()
         with self._database.read() as c:
@@ -130,7 +131,7 @@ class Sweep:
         before: set[UUID] = set()
         failed = _Failed()
         after: Falling | None = None  # behind those of whom nothing can be done
-        while falling := self.due(now, TOGETHER, after):
+        while falling := self.due(now, PEOPLE, after):
             people = [id for id in dict.fromkeys(each.subject_id for each in falling) if id not in failed.people]
             one = self._ask(people, now, failed) if people else Swept()
             if one.busy:
@@ -154,16 +155,23 @@ class Sweep:
         return swept
 
     def _ask(self, people: Sequence[UUID], now: datetime, failed: _Failed, decide: Decide | None = None) -> Swept:
-        for _ in range(TRIES):
+        with self._database.read() as c:
+            some = portions(c, people, lambda person: person)
+        return reduce(Swept.plus, (self._ask_together(each, now, failed, decide) for each in some), Swept())
+
+    def _ask_together(self, people: Sequence[UUID], now: datetime, failed: _Failed, decide: Decide | None) -> Swept:
+        """Whoever writes about one of them meanwhile is in the way of all: so each half is then tried by itself."""
+        for _ in range(TRIES if len(people) == 1 else 1):
             try:
                 with uncollected():
                     return self._try(people, now, failed, decide)
-            except IntegrityError:
-                continue
+            except IntegrityError as error:
+                let_go(error)
         if len(people) == 1:
             return Swept(busy=1)
         half = len(people) // 2
-        return self._ask(people[:half], now, failed, decide).plus(self._ask(people[half:], now, failed, decide))
+        first = self._ask_together(people[:half], now, failed, decide)
+        return first.plus(self._ask_together(people[half:], now, failed, decide))
 
     def _try(self, people: Sequence[UUID], now: datetime, failed: _Failed, decide: Decide | None) -> Swept:
         published = self._policies.all()

@@ -21,6 +21,7 @@ from lifecycle.storage.application import Streams
 from lifecycle.storage.folding import folded
 from lifecycle.storage.headers import AsId
 from lifecycle.storage.mapper import as_stored
+from lifecycle.storage.portions import EVENTS
 from lifecycle.storage.rebuilding import LOOKED_THROUGH, Stored, begun
 from lifecycle.storage.remembered import Remembered
 
@@ -57,21 +58,44 @@ class ChangeReader:
         """What `most` events or so bring to who stands at `start` and tells of people up to `until`, and how far they
         reach: not beyond `stop`. Errors: RecordDamaged."""
         if until == start:
-            stop = min(stop, start + most)
-            return self.window(start, stop), stop
+            return self.window(start, min(stop, start + most))
         return self.begun(start, min(stop, until, start + most * LOOKED_THROUGH), until, most)
 
-    def window(self, start: int, stop: int) -> list[Change]:
-        """What the positions from `start` up to, not including, `stop` brought; two queries, however many people.
+    def window(self, start: int, stop: int) -> tuple[list[Change], int]:
+        """What the positions from `start` on brought, and up to where: not as far as `stop` if more than `EVENTS`
+        of people's records had to be read for it. Two queries, however many people.
 
         Errors: RecordDamaged.
         """
         with self._streams.database.read() as c:
-            by_stream = _by_stream(rows_of(c, _WINDOW.format(start=start, stop=stop)))
+            by_stream, stop = self._by_stream(rows_of(c, _WINDOW.format(start=start, stop=stop)), stop)
         first = {id: events[0].recorded.originator_version for id, events in by_stream.items() if is_person_stream(id)}
         before = self._before(first)
         gone = {id for id, version in first.items() if version > 1 and id not in before}
-        return [self._change(id, tuple(by_stream[id]), before.get(id)) for id in by_stream if id not in gone]
+        changes = [self._change(id, tuple(by_stream[id]), before.get(id)) for id in by_stream if id not in gone]
+        return changes, stop
+
+    def _by_stream(self, rows: Iterable[Stored], stop: int) -> tuple[dict[UUID, list[Sequenced]], int]:
+        as_id = AsId()
+        found: dict[UUID, list[Sequenced]] = {}
+        to_read = 0
+        for position, stream, version, header in rows:
+            id = as_id[stream]
+            if id not in found:
+                to_read += self._to_read(id, version)
+                if to_read > EVENTS and found:
+                    return found, position
+                found[id] = []
+            found[id].append(Sequenced(position, as_stored(id, version, header)))
+        return found, stop
+
+    def _to_read(self, stream_id: UUID, version: int) -> int:
+        """How many events have to be read to know the state before this one."""
+        if not is_person_stream(stream_id):
+            return 0
+        known = self._people.peek(stream_id)
+        earlier = known.state.version if known is not None else 0
+        return version - 1 - earlier if earlier < version else version - 1
 
     def begun(self, start: int, stop: int, until: int, most: int) -> tuple[list[Change], int]:
         """The same for a rebuild that ends at `until`: of whoever begins there all that happened until then, and

@@ -6,6 +6,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from traceback import clear_frames
 from uuid import UUID
 
 from eventsourcing.persistence import IntegrityError
@@ -44,6 +45,17 @@ class RecordDamaged(StoreUnavailable):
 
 UNFIT = (LookupError, TypeError, ValueError, AttributeError)
 """What reading or folding an event raises that no program of ours can have written there."""
+
+def let_go(error: BaseException | None) -> None:
+    """Free what the calls that failed had in their hands, before they are made again.
+
+    Their frames hold errors and errors hold frames, in circles: all that was read and decided for each try stayed until
+    the interpreter looked for circles, which it does not within a batch.
+    """
+    while error is not None:
+        clear_frames(error.__traceback__)
+        error = error.__context__
+
 
 READ_ONLY = ("The database is read-only.", "make the file and its folder writable")
 
