@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +21,7 @@ from sqlalchemy.exc import OperationalError
 from whole.stores import ANN, BEN, Store
 
 from lifecycle.commands.outcome import Outcome
-from lifecycle.engine import Engine, open_engine
+from lifecycle.engine import Engine, group_commit, open_engine
 from lifecycle.engine.asking import Known, Question
 from lifecycle.engine.group_commit import GroupCommit
 from lifecycle.errors import StoreUnavailable
@@ -412,6 +413,90 @@ def test_a_command_whose_caller_is_interrupted_while_it_waits_is_not_carried_out
     leading.join()
     assert group.submit(asked("next")).id == "next"
     assert commits == ["first", "next"]
+
+
+@dataclass
+class Callers:
+    """Of one group, who ask one command after the other."""
+
+    patience: pytest.MonkeyPatch
+    commits: list[list[str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.group = GroupCommit(self.together, 100)
+        self.all_wait = 0
+
+    def together(self, questions: Sequence[Question]) -> list[Outcome]:
+        self.commits.append([question.cmd for question in questions])
+        if len(self.commits) == 1:
+            until(lambda: len(self.group._waiting) == self.all_wait)
+        return [Outcome(id=question.cmd, outcome="done") for question in questions]
+
+    def ask(self, threads: int, commits: int) -> None:
+        self.all_wait = threads - 1
+
+        def one(number: int) -> None:
+            while len(self.commits) < commits:
+                self.group.submit(asked(str(number)))
+
+        in_threads(one, threads)
+
+    def wait_for_each_other(self, seconds: float) -> None:
+        for name in ("EACH", "ALL"):
+            self.patience.setattr(group_commit, name, seconds)
+
+
+@pytest.fixture
+def callers(monkeypatch: pytest.MonkeyPatch) -> Callers:
+    made = Callers(monkeypatch)
+    made.wait_for_each_other(60)
+    return made
+
+
+def test_threads_that_are_back_in_a_moment_are_taken_along_together(callers: Callers):
+    """Else those who are answered and those who wait go by turns, in batches of half as many."""
+    callers.ask(threads=4, commits=6)
+    assert [len(each) for each in callers.commits] == [1, 4, 4, 4, 4, 4]
+
+
+def test_who_does_not_come_back_is_waited_for_once(callers: Callers):
+    callers.ask(threads=3, commits=3)
+    callers.wait_for_each_other(0.5)
+    waited = []
+    for turn in range(3):
+        began = time.monotonic()
+        callers.group.submit(asked(f"alone-{turn}"))
+        waited.append(time.monotonic() - began >= 0.5)
+    assert waited == [True, False, False]
+
+
+def test_of_those_who_never_come_back_ever_fewer_are_waited_for(callers: Callers):
+    """Callers who come and go, as requests do: a group of them tells nothing of the next one."""
+    callers.wait_for_each_other(0.01)
+    waits = callers.group._wait
+    waited = []
+    callers.group._wait = lambda own, until: waited.append(own) or waits(own, until)
+    for _ in range(40):
+        callers.group._expected = 3  # as after a group of three
+        callers.group.submit(asked("another"))
+    assert len(waited) == 5
+
+
+def test_who_is_interrupted_while_others_are_waited_for_is_not_carried_out(callers: Callers):
+    def interrupt(*_: object) -> None:
+        raise Interruption
+
+    callers.ask(threads=2, commits=3)
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(Interruption):
+            callers.group.submit(asked("given-up"))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    callers.wait_for_each_other(0.01)
+    assert callers.group.submit(asked("next")).id == "next"
+    assert callers.commits[3:] == [["next"]]
 
 
 def test_commands_cost_what_they_are_about_and_not_what_is_stored(store: Store):

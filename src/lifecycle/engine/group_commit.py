@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
 
 from lifecycle.commands.outcome import Outcome
 from lifecycle.engine.asking import Question
 from lifecycle.storage.failures import Unavailable
+
+EACH = 0.0003  # seconds that are waited for one who was answered just now
+ALL = 0.01
+_LONGEST_PAUSE = 64  # batches
 
 
 @dataclass(slots=True, eq=False)
@@ -28,11 +33,11 @@ class _Ticket:
 
 
 class GroupCommit:
-    """Whoever finds nobody leading leads: it takes along all that wait by then. There is no thread and no delay of its
-    own.
+    """Whoever finds nobody leading leads: it takes along all that wait by then. There is no thread of its own.
 
     The lead is handed on to the first who waits, before those who were answered go their way: nobody is woken who has
-    to wait on, and what they bring next gathers while the next batch is carried out.
+    to wait on. Threads that ask one command after the other are back in a moment, and one batch of all of them costs
+    less than two by turns: so the leader waits that moment, unless such waiting has been in vain of late.
     """
 
     def __init__(self, together: Callable[[Sequence[Question]], list[Outcome]], at_most: int) -> None:
@@ -40,6 +45,9 @@ class GroupCommit:
         self._at_most = at_most
         self._waiting: list[_Ticket] = []
         self._is_led = False
+        self._expected = 0  # so many wait when all who were answered last are back
+        self._are_back: Lock | None = None  # let go then, while somebody waits for it
+        self._pause = self._to_pass = 0  # batches for which nobody waits for that
         self._lock = Lock()
 
     def submit(self, question: Question) -> Outcome:
@@ -47,19 +55,24 @@ class GroupCommit:
         with self._lock:
             self._waiting.append(ticket)
             ticket.leads, self._is_led = not self._is_led, True
+            if self._are_back is not None and len(self._waiting) >= self._expected:
+                self._are_back.release()
+                self._are_back = None
         if not ticket.leads:
-            self._wait(ticket)
+            self._wait(ticket, ticket.woken.acquire)
         if ticket.leads:
+            self._gather(ticket)
             self._lead(ticket)
         if ticket.error is not None:
             raise ticket.error
         assert ticket.outcome is not None
         return ticket.outcome
 
-    def _wait(self, own: _Ticket) -> None:
-        """Until the own command is answered, or is the first of those to be answered next."""
+    def _wait(self, own: _Ticket, until: Callable[[], bool]) -> None:
+        """While the own command is among those that wait: until it is answered, or the first of those to be answered
+        next, or all are back."""
         try:
-            own.woken.acquire()
+            until()
         except BaseException as error:  # interrupted; if nobody took it along, it is not carried out
             with self._lock:
                 own.error = InterruptedError(type(error).__name__)  # the lead is handed to nobody who has left
@@ -68,6 +81,24 @@ class GroupCommit:
                 if own.leads:
                     self._hand_on()
             raise
+
+    def _gather(self, own: _Ticket) -> None:
+        with self._lock:
+            missing = self._expected - len(self._waiting)
+            if missing <= 0:
+                return
+            if self._to_pass:
+                self._to_pass -= 1
+                return
+            self._are_back = are_back = Lock()
+            are_back.acquire()
+        self._wait(own, partial(are_back.acquire, timeout=min(EACH * missing, ALL)))
+        with self._lock:
+            self._are_back = None
+            if len(self._waiting) >= self._expected:
+                self._pause = 0
+            else:
+                self._pause = self._to_pass = min(2 * self._pause + 1, _LONGEST_PAUSE)
 
     def _lead(self, own: _Ticket) -> None:
         with self._lock:
@@ -78,6 +109,7 @@ class GroupCommit:
             others = [each for each in batch if each is not own]
             with self._lock:
                 self._waiting = [*(each for each in others if not each.is_answered), *self._waiting]
+                self._expected = len(batch) + len(self._waiting)
                 self._hand_on()
             for each in others:
                 if each.is_answered:

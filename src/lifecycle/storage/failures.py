@@ -46,6 +46,7 @@ class RecordDamaged(StoreUnavailable):
 UNFIT = (LookupError, TypeError, ValueError, AttributeError)
 """What reading or folding an event raises that no program of ours can have written there."""
 
+
 def let_go(error: BaseException | None) -> None:
     """Free what the calls that failed had in their hands, before they are made again.
 
