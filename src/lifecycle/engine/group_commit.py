@@ -12,7 +12,7 @@ from lifecycle.engine.asking import Question
 from lifecycle.storage.failures import Unavailable
 
 EACH = 0.0003  # seconds that are waited for one who was answered just now
-ALL = 0.01
+ALL = 0.01  # and for however many
 _LONGEST_PAUSE = 64  # batches
 
 
