@@ -9,11 +9,11 @@ from threading import Lock
 
 from lifecycle.commands.outcome import Outcome
 from lifecycle.engine.asking import Question
+from lifecycle.engine.ever_rarer import EverRarer
 from lifecycle.storage.failures import Unavailable
 
 EACH = 0.0003  # seconds that are waited for one who was answered just now
 ALL = 0.01  # and for however many
-_LONGEST_PAUSE = 64  # batches
 
 
 @dataclass(slots=True, eq=False)
@@ -47,7 +47,7 @@ class GroupCommit:
         self._is_led = False
         self._expected = 0  # so many wait when all who were answered last are back
         self._are_back: Lock | None = None  # let go then, while somebody waits for it
-        self._pause = self._to_pass = 0  # batches for which nobody waits for that
+        self._waiting_for_them = EverRarer()
         self._lock = Lock()
 
     def submit(self, question: Question) -> Outcome:
@@ -85,10 +85,7 @@ class GroupCommit:
     def _gather(self, own: _Ticket) -> None:
         with self._lock:
             missing = self._expected - len(self._waiting)
-            if missing <= 0:
-                return
-            if self._to_pass:
-                self._to_pass -= 1
+            if missing <= 0 or not self._waiting_for_them.is_due():
                 return
             self._are_back = are_back = Lock()
             are_back.acquire()
@@ -96,9 +93,9 @@ class GroupCommit:
         with self._lock:
             self._are_back = None
             if len(self._waiting) >= self._expected:
-                self._pause = 0
+                self._waiting_for_them.was_right()
             else:
-                self._pause = self._to_pass = min(2 * self._pause + 1, _LONGEST_PAUSE)
+                self._waiting_for_them.was_in_vain()
 
     def _lead(self, own: _Ticket) -> None:
         with self._lock:

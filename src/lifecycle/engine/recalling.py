@@ -19,6 +19,7 @@ from lifecycle.domain.streams import access_stream_of
 from lifecycle.domain.subject.state import Subject
 from lifecycle.engine.asking import Known, Part, Question, strangers_of, values_to_compare
 from lifecycle.engine.deciding import Deciding
+from lifecycle.engine.ever_rarer import EverRarer
 from lifecycle.engine.gathering import Met, Owner
 from lifecycle.engine.person import Person
 from lifecycle.engine.sealed_values import Sealed, sealed_as_read, sealed_in
@@ -30,8 +31,6 @@ from lifecycle.storage.remembered import Remembered
 from lifecycle.vault.installation import Names
 from lifecycle.vault.sealing import RECORD, SubjectKeys, payload_of
 from lifecycle.vault.vault import Vault, Wanted, disclosed
-
-_LONGEST_PAUSE = 64  # batches
 
 
 class _Person(NamedTuple):
@@ -125,7 +124,7 @@ class Recalling:
         self._met = met
         self._people = Remembered[UUID, _Person](remember, events=lambda person: person.subject.version)
         self._lock = Lock()
-        self._pause = self._to_pass = 0
+        self._trying = EverRarer()
 
     def recalled(self, questions: Sequence[Question]) -> Recalled | None:
         """None if nobody whom they ask about is at hand, and while an epoch begins or ends."""
@@ -144,19 +143,16 @@ class Recalling:
 
     def _rests(self) -> bool:
         with self._lock:
-            if self._to_pass == 0:
-                return False
-            self._to_pass -= 1
-            return True
+            return not self._trying.is_due()
 
     def was_right(self) -> None:
-        self._pause = 0
+        self._trying.was_right()
 
     def was_wrong(self, people: Iterable[UUID]) -> None:
         with self._lock:
             for id in people:
                 self._people.forget(id)
-            self._pause = self._to_pass = min(2 * self._pause + 1, _LONGEST_PAUSE)
+            self._trying.was_in_vain()
 
     def note(self, deciding: Deciding) -> None:
         """People as what was just committed leaves them."""

@@ -18,6 +18,7 @@ from lifecycle.domain.event import DomainEvent, Judged, Recorded, Withheld
 from lifecycle.ledger import envelope
 from lifecycle.storage.event_ids import EventIds
 from lifecycle.storage.tables import stream_head
+from lifecycle.value_lists import one_of
 from lifecycle.vault.sealing import RECORD, Sealed
 
 _MANY = 10_000  # ids in one query: both engines take three times as many
@@ -231,6 +232,15 @@ def heads_asked(stream_ids: Iterable[UUID]) -> list[Ask]:
 
 def heads_in(answers: Iterable[Sequence[Any]]) -> dict[UUID, Head]:
     return {row[0]: Head._make((*row, True)) for rows in answers for row in rows}
+
+
+def versions_of(c: Connection, stream_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """How far those of the streams are that have a head."""
+    head, found = stream_head.c, dict[UUID, int]()
+    for some in in_chunks(stream_ids):
+        rows = c.execute(select(head.stream_id, head.version).where(one_of(head.stream_id, some)))
+        found |= {row.stream_id: row.version for row in rows}
+    return found
 
 
 def in_chunks(ids: Iterable[UUID]) -> Iterator[Sequence[UUID]]:

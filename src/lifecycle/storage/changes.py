@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
@@ -68,26 +68,23 @@ class ChangeReader:
         Errors: RecordDamaged.
         """
         with self._streams.database.read() as c:
-            by_stream, stop = self._by_stream(rows_of(c, _WINDOW.format(start=start, stop=stop)), stop)
+            rows, stop = self._that_fit(list(rows_of(c, _WINDOW.format(start=start, stop=stop))), stop)
+        by_stream = _by_stream(rows)
         first = {id: events[0].recorded.originator_version for id, events in by_stream.items() if is_person_stream(id)}
         before = self._before(first)
         gone = {id for id, version in first.items() if version > 1 and id not in before}
         changes = [self._change(id, tuple(by_stream[id]), before.get(id)) for id in by_stream if id not in gone]
         return changes, stop
 
-    def _by_stream(self, rows: Iterable[Stored], stop: int) -> tuple[dict[UUID, list[Sequenced]], int]:
-        as_id = AsId()
-        found: dict[UUID, list[Sequenced]] = {}
-        to_read = 0
-        for position, stream, version, header in rows:
-            id = as_id[stream]
-            if id not in found:
-                to_read += self._to_read(id, version)
-                if to_read > EVENTS and found:
-                    return found, position
-                found[id] = []
-            found[id].append(Sequenced(position, as_stored(id, version, header)))
-        return found, stop
+    def _that_fit(self, rows: list[Stored], stop: int) -> tuple[list[Stored], int]:
+        as_id, seen, to_read = AsId(), set[Any](), 0
+        for at, (position, stream, version, _) in enumerate(rows):
+            if stream not in seen:
+                to_read += self._to_read(as_id[stream], version)
+                if to_read > EVENTS and seen:
+                    return rows[:at], position
+                seen.add(stream)
+        return rows, stop
 
     def _to_read(self, stream_id: UUID, version: int) -> int:
         """How many events have to be read to know the state before this one."""

@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from lifecycle.storage.tables import stream_head
-from lifecycle.value_lists import one_of
+from lifecycle.storage.appending import versions_of
 
 PEOPLE = 1_000
 EVENTS = 16_384  # of their records, two to four kilobytes each as they are read and folded
@@ -19,9 +18,7 @@ T = TypeVar("T")
 
 def portions(c: Connection, asked: Sequence[T], person: Callable[[T], UUID]) -> list[Sequence[T]]:
     """What is asked, in its order, in portions about few enough people for their records to be read together."""
-    head = stream_head.c
-    there = select(head.stream_id, head.version).where(one_of(head.stream_id, {person(one) for one in asked}))
-    return shared_out(asked, person, {row.stream_id: row.version for row in c.execute(there)})
+    return shared_out(asked, person, versions_of(c, map(person, asked)))
 
 
 def shared_out(asked: Sequence[T], person: Callable[[T], UUID], versions: Mapping[UUID, int]) -> list[Sequence[T]]:

@@ -11,18 +11,17 @@ from typing import Any
 from uuid import UUID
 
 from eventsourcing.persistence import AggregateRecorder, ApplicationRecorder, Notification, StoredEvent
-from sqlalchemy import Connection, LargeBinary, Row, Select, bindparam, func, select, type_coerce
+from sqlalchemy import Connection, LargeBinary, Select, bindparam, func, select, type_coerce
 
 from lifecycle.columns import Ask
 from lifecycle.ledger.tables import event_position
-from lifecycle.storage.appending import AppendRows, Placed, in_chunks
+from lifecycle.storage.appending import AppendRows, Placed, versions_of
 from lifecycle.storage.database import Database
 from lifecycle.storage.event_ids import EventIds
 from lifecycle.storage.headers import headers_of
 from lifecycle.storage.relied import Relied
-from lifecycle.storage.tables import event_header, stream_head
+from lifecycle.storage.tables import event_header
 from lifecycle.storage.writing import write_append
-from lifecycle.value_lists import one_of
 
 _NONE, _LAST = -1, 2**31 - 1  # before and behind every version: the library's own tests begin with version 0
 
@@ -218,18 +217,8 @@ def _moved(
     ids = list(stream_ids)
     if not gt:
         return ids
-    heads = _versions(c, gt) if heads is None else heads
+    heads = versions_of(c, gt) if heads is None else heads
     return [stream_id for stream_id in ids if stream_id not in gt or heads.get(stream_id) != gt[stream_id]]
-
-
-def _versions(c: Connection, stream_ids: Iterable[UUID]) -> dict[UUID, int]:
-    found: dict[UUID, int] = {}
-    for some in in_chunks(stream_ids):
-        rows: Iterable[Row[UUID, int]] = c.execute(
-            select(stream_head.c.stream_id, stream_head.c.version).where(one_of(stream_head.c.stream_id, some))
-        )
-        found |= {row[0]: row[1] for row in rows}
-    return found
 
 
 def _among(events: _Read, gt: int | None, lte: int | None) -> list[tuple[int, str, bytes]]:
