@@ -230,7 +230,7 @@ def test_an_answer_that_drips_is_not_waited_for(liar, over_http, log):
         handler.send_response(200)
         handler.end_headers()
         with suppress(ConnectionError):
-            for _ in range(30):
+            for _ in range(100):
                 handler.wfile.write(b"x")
                 handler.wfile.flush()
                 time.sleep(0.1)
@@ -238,7 +238,7 @@ def test_an_answer_that_drips_is_not_waited_for(liar, over_http, log):
     began = time.monotonic()
     gained = asked(log, liar(drip), over_http())
     assert cosigners(gained.note) == ["witness.example/w1"]
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 5
 
 
 def test_a_simulated_log_asks_nobody(through_folder):
