@@ -15,6 +15,7 @@ from sqlalchemy import Connection, event
 from lifecycle.domain.event import Judged, Recorded, Withheld
 from lifecycle.domain.subject.events import BirthDateRecorded
 from lifecycle.errors import LifecycleError
+from lifecycle.storage import portions
 from lifecycle.storage.application import Streams
 from lifecycle.storage.database import Database
 from lifecycle.storage.mapper import HeaderMapper, recorded
@@ -107,11 +108,37 @@ def test_a_stored_name_is_never_an_import_path(streams: Streams):
     assert isinstance(streams.mapper, HeaderMapper)
 
 
-def test_many_people_are_read_with_one_query(streams: Streams, people: list[Person], queries: list[str]):
+def test_many_people_are_read_with_one_query_and_a_look_at_the_heads(
+    streams: Streams, people: list[Person], queries: list[str]
+):
     with streams.prefetched(person.subject_id for person in people):
         stories = [get(streams, person.subject_id) for person in people]
     assert [story.version for story in stories] == [person.head.version for person in people]
-    assert len(queries) == 1
+    assert ["event_header" in query for query in queries] == [False, True]
+
+
+def test_of_many_long_records_no_more_is_in_memory_than_may_be_at_once(
+    streams: Streams, people: list[Person], queries: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    ids = [person.subject_id for person in people]
+    versions = {person.subject_id: person.head.version for person in people}
+    longest = max(versions.values())
+    monkeypatch.setattr(portions, "EVENTS", longest)
+    shared = portions.shared_out(ids, lambda id: id, versions)
+    assert 1 < len(shared) <= len(people)
+    read: list[tuple[int, bytes]] = []
+    with streams.recorder.prefetched(ids, heads=versions):
+        for id in ids:
+            read += streams.recorder.states(id, None, None)
+        assert len(queries) == len(shared)
+        # Of who was read before nothing is new, and what was read is gone: from the beginning it is read again.
+        assert streams.recorder.states(ids[0], versions[ids[0]], None) == []
+        assert len(queries) == len(shared)
+        assert [version for version, _ in streams.recorder.states(ids[0], None, None)] == [
+            *range(1, versions[ids[0]] + 1)
+        ]
+        assert len(queries) == len(shared) + 1
+    assert read == [state for id in ids for state in streams.recorder.states(id, None, None)]
 
 
 def test_people_who_are_known_and_did_not_move_cost_one_look_at_the_heads(
@@ -197,7 +224,7 @@ def test_a_batch_can_be_read_in_a_transaction_of_the_caller(
     with database.read() as c, streams.recorder.prefetched(ids, connection=c):
         found = [len(streams.recorder.select_events(stream_id)) for stream_id in ids]
     assert found == [person.head.version for person in people]
-    assert len(queries) == 1
+    assert len(queries) == 2
 
 
 def test_states_in_the_cache_hold_no_values(streams: Streams):

@@ -84,7 +84,7 @@ class HitPeople:
     def _hits(self, c: Connection, people: Sequence[UUID], reach: Reach, *, also_excluded: bool) -> list[Hit]:
         heads = load_heads(c, people)
         there = [person for person in people if person in heads]
-        with self._streams.prefetched(there, c):
+        with self._streams.prefetched(there, c, {person: heads[person].version for person in there}):
             states = [self._state(person) for person in there]
         found = [(state, exposure(state, reach)) for state in states]
         kept = [(state, one) for state, one in found if one.hit or (also_excluded and one.excluded)]

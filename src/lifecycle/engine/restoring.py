@@ -117,9 +117,10 @@ class Restoring:
     def _missing(self, people: dict[UUID, list[JournalEntry]]) -> Iterator[Again]:
         streams = self._engine.streams
         with self._engine.database.read() as c:
-            there = [id for id in load_heads(c, people) if id in people]
+            heads = load_heads(c, people)
+            there = [id for id in heads if id in people]
             pending = {order.stream_id for order in erasing.pending(c)}
-            with streams.prefetched(there, c):
+            with streams.prefetched(there, c, {id: heads[id].version for id in there}):
                 subjects = {id: streams.repository.get(id, projector_func=folded) for id in there}
             living = [each for each in subjects.values() if each.erasure is None and each.id not in pending]
             kids = _kids_of(c, living)

@@ -213,7 +213,7 @@ class Sweep:
         with self._database.read() as c:
             heads = load_heads(c, people)
             known = [person for person in people if person in heads]
-            with self._streams.prefetched(known, c):
+            with self._streams.prefetched(known, c, {person: heads[person].version for person in known}):
                 for person in known:
                     try:
                         subject = self._streams.repository.get(person, projector_func=folded)

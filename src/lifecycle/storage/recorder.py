@@ -19,6 +19,7 @@ from lifecycle.storage.appending import AppendRows, Placed, versions_of
 from lifecycle.storage.database import Database
 from lifecycle.storage.event_ids import EventIds
 from lifecycle.storage.headers import headers_of
+from lifecycle.storage.portions import shared_out
 from lifecycle.storage.relied import Relied
 from lifecycle.storage.tables import event_header
 from lifecycle.storage.writing import write_append
@@ -110,7 +111,8 @@ class StreamRecorder(AggregateRecorder):
         return self._between(_STATES, originator_id, gt, lte)
 
     def _read_before(self, stream_id: UUID | str, gt: int | None) -> _Read | None:
-        read: _Read | None = getattr(self._here, "events", {}).get(stream_id)
+        ahead: _Ahead | None = getattr(self._here, "ahead", None)
+        read = ahead.of(stream_id) if ahead is not None else None
         return read if read is not None and (_NONE if gt is None else gt) >= read.gt else None
 
     def _between(self, statement: Select[Any], stream_id: UUID | str, gt: int | None, lte: int | None) -> Sequence[Any]:
@@ -125,18 +127,20 @@ class StreamRecorder(AggregateRecorder):
         connection: Connection | None = None,
         heads: Mapping[UUID, int] | None = None,
     ) -> Iterator[None]:
-        """Read many streams at once; in this block and thread `select_events` is answered from what was read.
+        """Read many streams together; in this block and thread `select_events` is answered from what was read.
 
+        They are read in portions, when the first of each is asked for, and each goes when the next is read: whoever
+        asks for one after the other in this order has no more of their records in memory, however long they are.
         `gt` says how far the caller knows a stream already; of a stream that has not moved since nothing is read.
-        A stream that is asked for from an earlier version than that is read again by itself.
+        A stream that is asked for from an earlier version than that, or that has gone, is read again by itself.
         """
-        before = getattr(self._here, "events", {})
+        before = getattr(self._here, "ahead", None)
         with self.database.read() if connection is None else nullcontext(connection) as c:
-            self._here.events = _read_many(c, stream_ids, gt or {}, heads)
-        try:
-            yield
-        finally:
-            self._here.events = before
+            self._here.ahead = _Ahead(c, list(stream_ids), gt or {}, heads)
+            try:
+                yield
+            finally:
+                self._here.ahead = before
 
 
 class EventRecorder(StreamRecorder, ApplicationRecorder):
@@ -192,33 +196,53 @@ class _Read(list[tuple[int, str, bytes]]):
         super().__init__()
         self.gt = gt
 
-
-def _read_many(
-    c: Connection, stream_ids: Iterable[UUID], gt: Mapping[UUID, int], heads: Mapping[UUID, int] | None
-) -> dict[UUID, _Read]:
-    read = {stream_id: _Read(gt.get(stream_id, _NONE)) for stream_id in stream_ids}
-    moved = _moved(c, read, gt, heads)
-    if not moved:
-        return read
-    least = min(read[stream_id].gt for stream_id in moved)
-    for stream_id, version, kind, stored in headers_of(c, moved, least):
-        events = read[stream_id]
-        if version > events.gt:
-            events.append((version, kind, stored))
-    for stream_id in moved:
-        read[stream_id].sort(key=_VERSION)
-    return read
+    def gone(self) -> _Read:
+        """What is left of it for whoever knows all that was read: that there was no more."""
+        return _Read(self[-1][0]) if self else self
 
 
-def _moved(
-    c: Connection, stream_ids: Iterable[UUID], gt: Mapping[UUID, int], heads: Mapping[UUID, int] | None
-) -> list[UUID]:
-    """Leave out the streams whose head is where the caller knows it to be."""
-    ids = list(stream_ids)
-    if not gt:
-        return ids
-    heads = versions_of(c, gt) if heads is None else heads
-    return [stream_id for stream_id in ids if stream_id not in gt or heads.get(stream_id) != gt[stream_id]]
+class _Ahead:
+    """Events of many streams, a portion of them at a time."""
+
+    def __init__(
+        self, c: Connection, stream_ids: Sequence[UUID], gt: Mapping[UUID, int], heads: Mapping[UUID, int] | None
+    ) -> None:
+        self._c = c
+        self._read: dict[UUID | str, _Read] = {stream_id: _Read(gt.get(stream_id, _NONE)) for stream_id in stream_ids}
+        self._portion: Sequence[UUID] = ()
+        is_one = len(stream_ids) == 1 and not gt
+        versions = heads if heads is not None else {} if is_one else versions_of(c, stream_ids)
+        moved = [
+            stream_id for stream_id in stream_ids if stream_id not in gt or versions.get(stream_id) != gt[stream_id]
+        ]
+        lacking = {stream_id: versions.get(stream_id, 0) - gt.get(stream_id, 0) for stream_id in moved}
+        self._waiting: dict[UUID | str, Sequence[UUID]] = {
+            stream_id: portion for portion in shared_out(moved, _itself, lacking) for stream_id in portion
+        }
+
+    def of(self, stream_id: UUID | str) -> _Read | None:
+        portion = self._waiting.get(stream_id)
+        if portion is not None:
+            self._go_on(portion)
+        return self._read.get(stream_id)
+
+    def _go_on(self, portion: Sequence[UUID]) -> None:
+        for stream_id in self._portion:
+            self._read[stream_id] = self._read[stream_id].gone()
+        self._portion = portion
+        for stream_id in portion:
+            del self._waiting[stream_id]
+        least = min(self._read[stream_id].gt for stream_id in portion)
+        for stream_id, version, kind, stored in headers_of(self._c, portion, least):
+            events = self._read[stream_id]
+            if version > events.gt:
+                events.append((version, kind, stored))
+        for stream_id in portion:
+            self._read[stream_id].sort(key=_VERSION)
+
+
+def _itself(stream_id: UUID) -> UUID:
+    return stream_id
 
 
 def _among(events: _Read, gt: int | None, lte: int | None) -> list[tuple[int, str, bytes]]:
