@@ -17,9 +17,10 @@ from sessions import begin_all_anew_in
 from sqlalchemy import Connection, insert, select, text, update
 from whole.stores import ANN, TRIAL
 
+from lifecycle.audit.history import events_of
 from lifecycle.cli.main import answer
 from lifecycle.columns import microseconds
-from lifecycle.engine import Engine
+from lifecycle.engine import Engine, open_engine
 from lifecycle.engine.creation import create
 from lifecycle.engine.doctor import Finding, Level, Limits, examine
 from lifecycle.engine.doctor.examining import OF_FILES, OF_THE_STORE
@@ -48,9 +49,9 @@ def engine(database_url: str, keys: Path) -> Iterator[Engine]:
         yield engine
 
 
-def looked(engine: Engine, **given: Any) -> dict[str, list[Finding]]:
+def looked(engine: Engine, notices: Path | None = None, **given: Any) -> dict[str, list[Finding]]:
     found: dict[str, list[Finding]] = {}
-    for each in examine(Settings(engine.database.url, engine.keys), **given):
+    for each in examine(Settings(engine.database.url, engine.keys, notices=notices), **given):
         assert each.level is Level.OK or (each.what and each.remedy), each
         assert ANN["email"] not in str(each)
         assert TRIAL["phone"] not in str(each)
@@ -146,6 +147,30 @@ def test_what_nobody_sequences_or_follows_is_told_and_so_is_what_nobody_signs(
     assert "leaves behind" in found["projections"][0].what
     assert found["projections"][0].since is not None
     assert looked(engine)["sequencing"][0].level is Level.OK  # it has not waited for long
+
+
+def test_a_process_that_does_not_do_what_follows_from_an_event_is_told(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A policy was published and somebody registered, and nobody looked whether there is anything to tell them."""
+    later, notices = datetime.now(UTC) + LONG_AGO, tmp_path / "notices"
+    with monkeypatch.context() as patched:
+        patched.setattr(ServerClock, "now", lambda clock: later)
+        assert looked(engine, now=later)["reactions"][0].level is Level.OK  # without a place for notices nobody does
+        revised, registered = looked(engine, notices, now=later)["reactions"]
+        assert revised.level is registered.level is Level.FAILED
+        assert "'tell-people-of-a-revision'" in revised.what
+        assert "'tell-whoever-comes-before-the-day'" in registered.what
+        assert registered.since == registered_at(engine)
+        with open_engine(engine.database.url, keys=engine.keys, notices=notices) as telling:
+            telling.reacting()
+        assert looked(engine, notices, now=later)["reactions"][0].level is Level.OK
+
+
+def registered_at(engine: Engine) -> datetime:
+    with engine.database.read() as c:
+        first, *_ = events_of(c, engine.read.subject_id(ANN))
+    return first[0].recorded_at
 
 
 def test_clocks_that_differ_and_events_of_tomorrow_are_told(engine: Engine):

@@ -76,7 +76,7 @@ class ReactionFailed(LifecycleError):
     """A command of ours was refused or malformed: a bug, or a policy that forbids what an earlier one promised."""
 
     code = "reaction-failed"
-    remedy = "the event stays undone and is tried again; `lifecycle projections status` shows where the process stands"
+    remedy = "the event stays undone and is tried again; `lifecycle doctor` says since when the process stands there"
 
     def __init__(self, name: str, outcome: Outcome) -> None:
         super().__init__(f"The process {name!r} asked what was answered {outcome.outcome!r} ({outcome.code}).")

@@ -40,6 +40,7 @@ OF_THE_STORE = (
     Check("epoch-keys", key_files.epochs),
     Check("sequencing", following.sequencing),
     Check("projections", following.projections),
+    Check("reactions", following.reactions),
     Check("ledger", logs.rows),
     Check("anchor", logs.outside),
     Check("worker", work.worker),
