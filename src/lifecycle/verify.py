@@ -62,6 +62,7 @@ CHUNK = 1 << 16
 
 MAX_NUMBER = 2**53 - 1
 SKEW = timedelta(seconds=300)
+ID_KEPT = timedelta(days=90)  # so long a command's id is good for one command
 _FIRST = datetime.min.replace(tzinfo=UTC) + SKEW
 TAGS_AHEAD = 32
 ROWS_SHOWN = 100  # of the first and of the last events of a stream
@@ -317,6 +318,10 @@ def _instant(value: Any) -> str:
     except ValueError:
         raise Malformed("an instant is not in the calendar") from None
     return value
+
+
+def _since(before: str, at: str) -> timedelta:
+    return datetime.fromisoformat(at) - datetime.fromisoformat(before)
 
 
 def _written(at: datetime) -> str:
@@ -1499,7 +1504,7 @@ class Walk:
         self.index = 0
         self.at = found.began
         self.cmd = ""
-        self.cmds: set[bytes] = set()
+        self.cmds: dict[bytes, str] = {}  # when each was recorded
         self.previous = b""
         self.mac = Mac(b"")  # until the first event has said its salt
 
@@ -1567,9 +1572,9 @@ class Walk:
         if not self.found.inclusions.holds(leaf, self.index, line.inclusion):
             raise Malformed("header, salt and place do not give the leaf that the log holds")
         self.previous = committed
-        if header.cmd != self.cmd:
-            self._command(header.cmd)
         at = header.at
+        if header.cmd != self.cmd:
+            self._command(header.cmd, at)
         if at < self.at:
             before = "the event that precedes it" if self.n > 1 else "the log began"
             raise Malformed(f"it is dated before {before}")
@@ -1577,13 +1582,14 @@ class Walk:
             raise Malformed("it is dated later than a witness or timestamp had already seen it")
         self.at = at
 
-    def _command(self, cmd: str) -> None:
-        """One command may record several events in a row, and never comes again."""
+    def _command(self, cmd: str, at: str) -> None:
+        """One command may record several events in a row, and comes again only when its id has been forgotten."""
         self.cmd = cmd
         short = bytes.fromhex(cmd)
-        if short in self.cmds:
-            raise Malformed("its command had been recorded before")
-        self.cmds.add(short)
+        before = self.cmds.get(short)
+        if before is not None and _since(before, at) < ID_KEPT:
+            raise Malformed("its command had been recorded less than 90 days before")
+        self.cmds[short] = at
 
     def _part(self, part: Part, shown: Any) -> None:
         """V8, and what V9 and V10 will ask."""

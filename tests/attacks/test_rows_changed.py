@@ -232,7 +232,9 @@ def test_attack_14_a_replayed_command_is_not_recorded_again(scene: Scene):
     for id in ("r-2", "r-1"):
         assert scene.engine.execute(activity(id)).outcome == "done"
     assert recorded(scene) == before + 3
-    assert scene.auditor.verify(scene.written("ann")).is_invalid("V6", "command had been recorded before")
+    assert scene.auditor.verify(scene.written("ann")).is_invalid(
+        "V6", "command had been recorded less than 90 days before"
+    )
     assert full_audit(scene) == {"command-repeated"}
 
 

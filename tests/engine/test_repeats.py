@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 from engine.stores import COLLECT, CONSENT, QUOTE, count_of, document, headers_of, times_of
+from sqlalchemy import update
 from whole.stores import ANN, BEN, TRIAL, Store
 
+from lifecycle import verify
 from lifecycle.commands.outcome import Outcome
 from lifecycle.domain.streams import access_stream_of
 from lifecycle.engine import open_engine
-from lifecycle.storage.tables import command_seen, event_header, stream_head
+from lifecycle.engine.bundling import write_bundle
+from lifecycle.storage.tables import command_seen, event_header, simulated_clock, stream_head
 from lifecycle.vault.tables import spent_command
 
 
@@ -134,6 +137,52 @@ def test_after_ninety_days_an_id_is_forgotten(store: Store):
     assert count_of(store.engine.database, command_seen) == count_of(store.engine.database, spent_command) == 0
     other = store.engine.execute(first | {"channel": "phone"})
     assert (other.outcome, other.code) == ("nothing", None)  # judged anew: the consent is in force
+
+
+def test_whoever_gives_a_forgotten_id_to_another_command_is_accused_of_nothing(store: Store, tmp_path: Path):
+    store.consent()
+    store.collect()
+    report = document("record-activity", "daily-1", ANN, purpose="free-trial")
+
+    def days_pass(number: int) -> None:
+        store.engine.move_clock(store.engine.clock.now() + timedelta(days=number))
+
+    for id in ("daily-1", "daily-2"):
+        days_pass(1)
+        assert store.engine.execute(report | {"id": id}).outcome == "done"
+    days_pass(88)
+    assert store.engine.execute(report).outcome == "done"  # as the first time, 89 days ago
+    assert store.kinds().count("activity-recorded") == 2
+    days_pass(2)
+    assert store.engine.forget_old_commands() > 0
+    assert store.engine.execute(report).outcome == "done"
+    assert store.kinds().count("activity-recorded") == 3
+    store.engine.publish()
+    assert store.engine.log.audit(store.engine.clock.now(), store.engine.vault).findings == ()
+    bundle = tmp_path / "ann.zip"
+    write_bundle(store.engine, bundle, subject_id=store.engine.read.subject_id(ANN))
+    key = store.engine.log.folder.folder / "log.vkey"
+    assert verify.main([str(bundle), "--key", str(key)]) == 0
+
+
+def test_an_id_is_kept_for_ninety_days_by_the_time_on_record_however_the_clock_went(store: Store):
+    store.consent()
+    store.collect()
+    right = store.engine.clock.now()
+    ahead = right + timedelta(days=2)
+    store.engine.move_clock(ahead)
+    report = document("record-activity", "r-1", ANN, purpose="free-trial")
+    assert store.engine.execute(report).outcome == "done"
+    with store.engine.database.own() as c:  # a machine whose clock is right goes on
+        c.execute(update(simulated_clock).values(at=right))
+    assert store.engine.execute(document("collect", "r-2", ANN, data={"company": "Acme"}, **QUOTE)).outcome == "done"
+    another = document("collect", "r-2", ANN, data={"company": "Other"}, **QUOTE)
+    store.engine.move_clock(right + timedelta(days=91))
+    store.engine.forget_old_commands()
+    assert store.engine.execute(another).code == "id-reused"
+    store.engine.move_clock(ahead + timedelta(days=90, seconds=1))
+    store.engine.forget_old_commands()
+    assert store.engine.execute(another).code != "id-reused"
 
 
 def test_only_keyed_hashes_of_ids_and_contents_are_stored(store: Store, tmp_path: Path):

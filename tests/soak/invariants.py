@@ -19,6 +19,7 @@ from sqlalchemy import func, select
 
 from lifecycle.engine import Engine
 from lifecycle.ledger.envelope import read_header
+from lifecycle.storage.idempotency import KEPT
 from lifecycle.storage.tables import event_header, pending_erasure
 from lifecycle.vault.tables import data_key
 
@@ -57,11 +58,13 @@ def acknowledged(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def nothing_is_lost(engine: Engine, folder: Path, records: Records) -> tuple[int, list[str]]:
-    """Every acknowledged command is sent again: it must be known by its id. Returns how many, and which were lost."""
+    """Of every acknowledged command the events are on record; and it is sent again as long as its id is good for it, and
+    must be known by it. Returns how many were sent, and which were lost."""
     lost: list[str] = []
     count = 0
     batch: list[dict[str, Any]] = []
     kinds = {stream: {each.kind for each in record} for stream, record in records.items()}
+    forgotten = engine.clock.now() - KEPT
 
     def ask() -> None:
         for said, outcome in zip(batch, engine.execute_many([each["document"] for each in batch]), strict=True):
@@ -71,11 +74,14 @@ def nothing_is_lost(engine: Engine, folder: Path, records: Records) -> tuple[int
         batch.clear()
 
     for said in acknowledged(folder):
-        happened = kinds.get(UUID(said["subject"]), set())
+        person = UUID(said["subject"])
+        happened = kinds.get(person, set())
         if missing := [kind for kind in said["events"] if kind not in happened]:
             lost.append(f"{said['document']['id']}: {missing}")
         if "erasure-ordered/1" in happened:
             continue  # who came back after an erasure is somebody else: of the earlier life the record was asked
+        if missing or records[person][said["version"] - 1].at <= forgotten:
+            continue
         count += 1
         batch.append(said)
         if len(batch) == TOGETHER:

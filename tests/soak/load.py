@@ -37,8 +37,8 @@ class Noted:
         with self._lock:
             self.counts[outcome.outcome] += 1
             if outcome.outcome == "done":
-                said = {"document": document, "events": outcome.events, "subject": str(outcome.subject)}
-                self._file.write(json.dumps(said) + "\n")
+                answer = {"events": outcome.events, "subject": str(outcome.subject), "version": outcome.version}
+                self._file.write(json.dumps({"document": document, **answer}) + "\n")
 
     def close(self) -> None:
         self._file.close()
@@ -77,8 +77,8 @@ def _execute(engine: Engine, document: dict[str, Any], noted: Noted, stop: Any) 
     while not stop.is_set():
         try:
             noted.answered(document, engine.execute(document))
-        except StoreUnavailable:
-            noted.counts["unavailable"] += 1
+        except StoreUnavailable as error:
+            noted.counts[f"unavailable: {type(error).__name__}"] += 1
             time.sleep(0.05)
         else:
             return
@@ -103,8 +103,8 @@ def import_many(url: str, keys: str, folder: str, stop: Any, ready: Any) -> None
             ]  # fmt: skip
             try:
                 outcomes = engine.execute_many(documents)
-            except StoreUnavailable:
-                noted.counts["unavailable"] += 1
+            except StoreUnavailable as error:
+                noted.counts[f"unavailable: {type(error).__name__}"] += 1
                 continue
             for document, outcome in zip(documents, outcomes, strict=True):
                 noted.answered(document, outcome)
@@ -121,10 +121,8 @@ def read(url: str, keys: str, folder: str, stop: Any, ready: Any) -> None:
                 engine.read.holdings(named)
                 engine.read.history(named)
                 noted.counts["read"] += 1
-            except StoreUnavailable:
-                noted.counts["unavailable"] += 1
-            except LifecycleError:
-                noted.counts["unknown"] += 1
+            except LifecycleError as error:
+                noted.counts[f"not answered: {type(error).__name__}"] += 1
     noted.close()
 
 

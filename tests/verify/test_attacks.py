@@ -302,7 +302,25 @@ def test_attack_14_a_command_is_replayed(book: Book, tmp_path: Path) -> None:
     book.record(person.record, "activity-recorded", cmd=cmd)
     verdict = refused(book, book.close().of(person), tmp_path)
     assert verdict.step == "V6"
-    assert "its command had been recorded before" in verdict.message
+    assert "its command had been recorded less than 90 days before" in verdict.message
+
+
+@pytest.mark.parametrize("early", [timedelta(0), timedelta(microseconds=1)], ids=["forgotten", "known"])
+def test_a_command_comes_again_when_its_id_has_been_forgotten_and_not_before(
+    book: Book, tmp_path: Path, early: timedelta
+) -> None:
+    person = book.register()
+    cmd = "ab" * 32
+    book.record(person.record, "activity-recorded", cmd=cmd)
+    again = book.now + verify.ID_KEPT - early
+    book.record(person.record, "activity-recorded")
+    book.now = again - timedelta(seconds=1)
+    book.record(person.record, "activity-recorded", cmd=cmd)
+    draft = book.close().of(person)
+    if early:
+        assert refused(book, draft, tmp_path).step == "V6"
+    else:
+        accepted(book, draft, tmp_path)
 
 
 def test_attack_15_an_old_event_is_copied_as_a_new_version(book: Book, person: Person, tmp_path: Path) -> None:

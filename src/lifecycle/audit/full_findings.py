@@ -41,7 +41,7 @@ CHECKS = {
     "order-differs": "An event stands in the log before the one that it follows (8, 9).",
     "leaf-does-not-open": "An event's header and salt are not what was hashed into its leaf (2, 3, 9).",
     "tag-differs": "The tag in an event's leaf is not the stream's next: a scan for it would miss it.",
-    "command-repeated": "A command is recorded twice in one stream (14).",
+    "command-repeated": "A command is recorded twice in one stream within 90 days (14).",
     "head-differs": "What is kept of a stream's head is not that of its last event (6).",
     "head-without-events": "A stream that should have events has none (5).",
     "events-without-head": "Events belong to a stream that nothing else knows of (21).",

@@ -21,6 +21,7 @@ from lifecycle.ledger import envelope
 from lifecycle.ledger.envelope import Header, MalformedHeader, b64url
 from lifecycle.ledger.tables import event_position, ledger_queue, log_entry
 from lifecycle.storage.appending import in_chunks
+from lifecycle.storage.idempotency import KEPT
 from lifecycle.storage.tables import event_header, stream_head
 from lifecycle.value_lists import one_of
 from lifecycle.vault.vault import Vault
@@ -54,7 +55,7 @@ class _Stream:
     event_id: UUID | None = None  # of the last one, while it waits for its place
     position: int | None = -1  # None: this one, and so every later one, still waits
     cmd: str = ""
-    cmds: set[int] = field(default_factory=set)
+    cmds: dict[int, datetime] = field(default_factory=dict)  # when each was recorded; by hashes, which are smaller
 
     @property
     def sid(self) -> bytes | None:
@@ -148,16 +149,23 @@ class Events:
             self._add("chain-broken", its, row.version)
         if its.event_id is not None and row.event_id is not None and row.event_id <= its.event_id:
             self._add("columns-differ", its, row.version)
-        cmd = header.meta["cmd"]
-        if cmd != its.cmd and hash(cmd) in its.cmds and not _by_a_stranger(its, header):
-            self._add("command-repeated", its, row.version)
-        its.cmd = cmd
-        its.cmds.add(hash(cmd))
+        self._command(its, row, header)
         whole = its.erasures.whole
         if whole is not None and header.parts and its.id == record_of(its.id) and row.version > whole[0]:
             self._add("sealed-after-erasure", its, row.version)
         if header.kind == SubjectRegistered.kind and is_person_stream(its.id):
             self._parts.access(its.id, its.sid, header)
+
+    def _command(self, its: _Stream, row: Row[Any], header: Header) -> None:
+        """One may record several events in a row, and comes again only when its id has been forgotten."""
+        cmd = header.meta["cmd"]
+        if cmd == its.cmd:
+            return
+        before = its.cmds.get(hash(cmd))
+        if before is not None and header.at - before < KEPT and not _by_a_stranger(its, header):
+            self._add("command-repeated", its, row.version)
+        its.cmd = cmd
+        its.cmds[hash(cmd)] = header.at
 
     def _leaf(self, its: _Stream, row: Row[Any]) -> None:
         entry = envelope.event_entry(its.commitment, envelope.tag(its.key or b"", row.version))

@@ -163,6 +163,11 @@ class Decided:
         return given
 
     def remember(self, seen: Seen, given: Outcome) -> None:
+        """Ninety days count from when its events are recorded, which a clock that went back does not put before those
+        on record: whoever reads the record later counts so too."""
+        noted = self.appending.noted
+        if noted and noted[-1].judged.cmd == seen.cmd and noted[-1].recorded_at != seen.at:
+            seen = seen._replace(at=noted[-1].recorded_at)
         self.seen[(seen.stream_id, seen.cmd)] = seen
         self.given[(seen.stream_id, seen.cmd)] = given
         self.appending.rows.commands.append(seen.row())
