@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,7 +38,9 @@ class Ahead:
     def __init__(self, windows: Iterable[Sequence[bytes]], folder: Path) -> None:
         self._windows = iter(windows)
         self._folder = folder
+        self._lines = next(self._windows, None)
         self._next: Window | None = None
+        self.seconds_a_line: float | None = None  # that reading took the last time
 
     def taken(self) -> Window | None:
         """None at the end."""
@@ -45,9 +48,18 @@ class Ahead:
         window, self._next = self._next, None
         return window
 
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing left to read."""
+        return self._lines is None
+
     def read(self) -> None:
-        if self._next is None and (lines := next(self._windows, None)) is not None:
-            self._next = self._window(lines)
+        if self._next is not None or self._lines is None:
+            return
+        begun = time.perf_counter()
+        self._next = self._window(self._lines)
+        self.seconds_a_line = (time.perf_counter() - begun) / max(1, len(self._lines))
+        self._lines = next(self._windows, None)
 
     def _window(self, lines: Sequence[bytes]) -> Window:
         window = Window([], {})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ from lifecycle.storage.uncollected import uncollected
 from lifecycle.vault.installation import EpochChanged
 
 TRANSACTIONS = 4  # of each process, before all wait for each other and the next lines are shared out
-READING = 0.04  # of the time that a line takes: what the first process does for all, so it decides less
+READING = 0.04  # of the time that a line takes, before it was measured: what the first process does for all
 _PATIENCE = 10.0  # seconds, for a process that has nothing left to do
 _TRIES = 8
 
@@ -107,6 +108,7 @@ class ImportWorkers:
         self._engine = engine
         self._number = number
         self._others: list[_Worker] = []
+        self._reading = READING
 
     def __enter__(self) -> Self:
         engine = self._engine
@@ -146,18 +148,28 @@ class ImportWorkers:
         if not lines:
             return {}
         names = [line.names or () for line in lines]
-        lanes = lanes_of(names, self._owners(names), self._number, max(0.0, 1 - self._number * READING))
+        lanes = lanes_of(names, self._owners(names), self._number, self._own_share(ahead))
         shares = [[lines[at] for at in lane] for lane in lanes]
         others = [(other, share) for other, share in zip(self._others, shares[1:], strict=True) if share]
         for other, share in others:
             other.give(Share([line.line for line in share], batch))
         own = [line.document for line in shares[0]]
+        begun = time.perf_counter()
         answered = [told for some in _in_lots(own, batch) for told in _told(self._engine, some)]
+        decided = time.perf_counter() - begun
         found = list(zip(shares[0], answered, strict=True))
         ahead.read()
+        if ahead.seconds_a_line is not None and decided > 0:
+            self._reading = ahead.seconds_a_line * len(own) / decided
         for other, share in others:
             found += zip(share, other.take(), strict=True)
         return {line.at: each for line, each in found}
+
+    def _own_share(self, ahead: Ahead) -> float:
+        """Of what each other process is given: whoever has to read on meanwhile decides less."""
+        if self._number == 1 or ahead.is_over:
+            return 1.0
+        return max(0.0, 1 - self._number * self._reading)
 
     def _owners(self, names: Sequence[tuple[Name, ...]]) -> Mapping[Any, Any]:
         """Whose the identifiers are by now: nobody else links any while the lines are shared out."""

@@ -6,6 +6,7 @@ too many that are kept together, never too few: only so each person's documents 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -21,7 +22,6 @@ from lifecycle.policy.vocabulary import IdentifierType
 
 Name = tuple[str, str]  # type and normalised text, or "id" and a person's id
 _TYPES = {type.value: type for type in IdentifierType}
-_CRCS = 1 << 32
 
 
 def names_in(document: Mapping[str, Any]) -> tuple[Name, ...] | None:
@@ -72,7 +72,8 @@ def lanes_of(
     """For each of `number` lanes the documents that it is given, in order; `names` are those of each document, `owners`
     whose identifiers the store says they are; `first` is how much the first lane gets of what each other one does.
 
-    Who goes by one name alone is given the same lane again, in whose process they are at hand.
+    People stand in an order that their names alone say, and lanes are sections of it with as many documents as they are
+    to have. So who goes by one name is nearly always given the same lane again, in whose process they are at hand.
     """
     people = _People()
     for (kind, text), owner in owners.items():
@@ -80,15 +81,30 @@ def lanes_of(
     for some in names:
         for other in some[1:]:
             people.join(some[0], other)
+    asked = [people.of(some[0]) if some else None for some in names]
+    lane_of = _sections(Counter(asked), number, first)
     lanes: list[list[int]] = [[] for _ in range(number)]
-    for at, some in enumerate(names):
-        lanes[_lane(people.of(some[0]), number, first) if some else 0].append(at)
+    for at, person in enumerate(asked):
+        lanes[lane_of[person]].append(at)
     return lanes
 
 
-def _lane(name: Name, number: int, first: float) -> int:
-    among = crc32("|".join(name).encode(errors="surrogatepass")) / _CRCS * (number - 1 + first)
-    return 0 if among < first else 1 + int(among - first)
+def _sections(documents: Counter[Name | None], number: int, first: float) -> dict[Name | None, int]:
+    """Whose documents name nobody is in the first lane."""
+    found: dict[Name | None, int] = {None: 0}
+    each = documents.total() / (number - 1 + first)
+    before = documents.pop(None, 0) - each * first  # what the first lane still lacks, below zero
+    for person, many in sorted(documents.items(), key=_place):
+        middle = before + many / 2
+        found[person] = 0 if middle < 0 else min(1 + int(middle / each), number - 1)
+        before += many
+    return found
+
+
+def _place(counted: tuple[Name | None, int]) -> tuple[int, Name]:
+    name, _ = counted
+    assert name is not None
+    return crc32("|".join(name).encode(errors="surrogatepass")), name
 
 
 class _People:
