@@ -146,6 +146,53 @@ def test_two_machines_whose_clocks_are_ten_minutes_apart_keep_the_time_of_a_pers
         assert second.execute(document("collect", "late-2", ANN, at=late, **asked)).outcome in ("done", "nothing")
 
 
+def test_what_a_machine_whose_clock_is_ahead_has_recorded_is_neither_erased_early_nor_out_of_reach(settings: Settings):
+    """By the clock of the other one nothing of it has begun yet."""
+    slow, fast = Off(MONDAY), Off(MONDAY, APART)
+    with made(settings, slow) as first, open_engine(settings.db, keys=settings.keys, clock=fast) as second:
+        assert first.execute(document("collect", "c-1", ANN, data={"phone": "+6591234567"}, **QUOTE)).outcome == "done"
+        assert second.execute(document("give-consent", "g-1", ANN, **CONSENT)).outcome == "done"
+        assert second.execute(document("collect", "c-2", ANN, data={"name": "Ann"}, **COLLECT)).outcome == "done"
+        ended = first.execute(document("end-purpose", "e-1", ANN, purpose="quotation", reason="contract-ended"))
+        assert ended.outcome == "done"
+        assert states(second) == {"phone": "erased", "name": "held"}
+        # It is taken back, although it was given, by this clock, in ten minutes.
+        back = document("withdraw-consent", "w-1", ANN, purposes=["free-trial"], channel="web-form")
+        assert first.execute(back).outcome == "done"
+        assert states(second) == {"phone": "erased", "name": "erased"}
+        times = [header.at for header in headers_of(first.database, first.read.subject_id(ANN))]
+        assert times == sorted(times)
+
+
+def test_a_sweep_by_a_clock_that_is_behind_leaves_what_begins_later(settings: Settings):
+    clock = Off(MONDAY)
+    with made(settings, clock) as engine:
+        engine.execute(document("give-consent", "g-1", ANN, **CONSENT))
+        engine.execute(document("collect", "c-1", ANN, data={"phone": "+6591234567"}, **QUOTE))
+        clock.true = MONDAY + timedelta(days=900)  # over by then
+        assert engine.execute(document("collect", "c-2", ANN, data={"company": "Acme"}, **QUOTE)).outcome == "done"
+        clock.true -= APART
+        assert engine.sweep().expired >= 1
+        clock.true += APART
+        assert states(engine) == {"phone": "erased", "company": "held"}
+
+
+def test_a_hold_of_a_machine_whose_clock_is_ahead_stops_the_sweep_of_one_that_is_behind(settings: Settings):
+    clock = Off(MONDAY)
+    with made(settings, clock) as engine:
+        engine.execute(document("collect", "c-1", ANN, data={"phone": "+6591234567"}, **QUOTE))
+        clock.true = MONDAY + timedelta(days=900)
+        hold = document("place-hold", "h-1", ANN, hold="K-7", reason="a lawsuit", authority="court")
+        assert engine.execute(hold).outcome == "done"
+        clock.true -= APART
+        engine.sweep()
+        assert states(engine) == {"phone": "restricted"}
+
+
+def states(engine: Engine) -> dict[str, str]:
+    return {row["category"]: row["state"] for row in engine.read.holdings(ANN)}
+
+
 @on_postgresql
 def test_on_a_server_every_machine_goes_by_the_servers_clock(settings: Settings, monkeypatch: pytest.MonkeyPatch):
     """So nothing ends early on a machine that is ahead, and nothing is in the future on one that is behind."""

@@ -25,6 +25,11 @@ WORDS = (
     "restrict", "lift", "correct", "birth-date", "notice",
 )  # fmt: skip
 BESIDE = ("share", "provide", "request", "fulfil", "withdraw-request", "accept")
+AGAIN = ("record-activity", "give-notice")
+"""What is asked under an id that was good for another command: nothing that could erase, as whoever died before that
+was answered is told the same as whoever uses the id of somebody erased."""
+SURELY_FORGOTTEN = timedelta(days=100)
+"""Ninety, and what the clocks may have been off by."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class Said:
     person: int
     document: dict[str, Any]
     fact: Fact | None = None
+    takes_an_old_id: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ class Moment:
     sweeps: bool = True
     rotates: bool = False
     publishes: str | None = None  # the text of a policy
+    forgets: bool = False  # ids of commands that are older than is promised
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,8 @@ class Planning:
         self.silent_until = BEGIN
         self.wrong, self.wrong_for = timedelta(), 0  # what the clocks are off by, and for how many moments
         self.revision: datetime | None = None if is_plain else BEGIN + timedelta(days=days * 0.5)
+        self.used: dict[int, dict[str, datetime]] = {}  # by person each id, and when it was used last
+        self.forgot = BEGIN - SURELY_FORGOTTEN
 
     def moments(self) -> Iterator[Moment]:
         if not self.is_plain:
@@ -80,7 +89,11 @@ class Planning:
             self.now += timedelta(hours=self.random.choice(self.gaps))
             self._clocks()
             clock = self.now + self.wrong
-            yield Moment(clock, tuple(self._said(clock)), self._awake(), self.random.random() < 0.04, self._revision())
+            said, awake, rotates = tuple(self._said(clock)), self._awake(), self.random.random() < 0.04
+            forgets = not self.wrong and self.random.random() < 0.1
+            yield Moment(clock, said, awake, rotates, self._revision(), forgets)
+            if forgets:
+                self.forgot = clock
         for _ in range(8):  # nobody says anything any more, and what is over goes
             self.now += timedelta(days=self.random.choice([9, 16, 31]))
             yield Moment(self.now)
@@ -118,7 +131,7 @@ class Planning:
     def _known_to_the_oracle(self, person: int, clock: datetime) -> Iterator[Said]:
         late = timedelta(hours=self.random.choice([0, 0, 0, 1, 30, 5 * 24, 12 * 24]))
         for fact in self.facts(self.random.choice(WORDS), clock - late, clock):
-            yield Said(person, self._document(person, fact.at, fields_of(fact)), fact)
+            yield self._told(person, fact.at, fields_of(fact), fact)
 
     def facts(self, word: str, at: datetime, now: datetime) -> Iterator[Fact]:
         choice, fact = self.random.choice, partial(Fact, word, at, now)
@@ -159,6 +172,16 @@ class Planning:
         known = [each for each in wanted if each in POLICY.purposes[purpose].all_categories] or ["email"]
         return tuple((category, self.random.choice(VALUES[category])) for category in known)
 
+    def _told(self, person: int, at: datetime, fields: dict[str, Any], fact: Fact | None = None) -> Said:
+        document = self._document(person, at, fields)
+        used = self.used.setdefault(person, {})
+        old = [id for id, last in used.items() if last + SURELY_FORGOTTEN < self.forgot]
+        takes = bool(old) and fields["command"] in AGAIN and self.random.random() < 0.5
+        if takes:
+            document["id"] = self.random.choice(old)
+        used[document["id"]] = self.now
+        return Said(person, document, fact, takes)
+
     def _document(self, person: int | None, at: datetime, fields: dict[str, Any]) -> dict[str, Any]:
         self.number += 1
         subject = {} if person is None else {"subject": {"ref": f"person-{person}"}}
@@ -178,7 +201,7 @@ class Planning:
             "withdraw-request": lambda: {"command": "withdraw-request", "request": f"{name}-{self.number - 5}"},
             "accept": lambda: {"command": "accept-policy", "policy": "1.0", "channel": "email"},
         }  # fmt: skip
-        return Said(person, self._document(person, clock, fields[self.random.choice(BESIDE)]()))
+        return self._told(person, clock, fields[self.random.choice(BESIDE)]())
 
     def _trustee(self) -> Iterator[Said]:
         named = {"trustee": "udesk", "name": "Udesk", "contact": "dpo@udesk.example", "country": "CN"}

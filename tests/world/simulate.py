@@ -49,7 +49,7 @@ def main() -> int:
     options = asked.parse_args()
     compile_once()
     begun, days, seed, failed = time.monotonic(), 0, options.first, list[int]()
-    total = [0, 0, 0, 0]
+    total = [0] * 5
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:  # noqa: S108
         home = home_of(Path(folder))
         while days < options.days:
@@ -60,17 +60,15 @@ def main() -> int:
                 print(f"seed {seed}: {type(error).__name__} {str(error)[:2000]}", flush=True)  # noqa: T201
             else:
                 for each in ends:
-                    total = [
-                        a + b
-                        for a, b in zip(total, (each.deaths, each.overtaken, each.repeats, each.erased), strict=True)
-                    ]
+                    counted = each.deaths, each.overtaken, each.repeats, each.old_ids, each.erased
+                    total = [a + b for a, b in zip(total, counted, strict=True)]
             days, seed = days + DAYS, seed + 1
             if seed % 5 == 0:
                 print(f"{days} days, {time.monotonic() - begun:.0f} s, {len(failed)} failed", flush=True)  # noqa: T201
-    deaths, overtaken, repeats, erased = total
+    deaths, overtaken, repeats, old_ids, erased = total
     print(  # noqa: T201
         f"{days} days in {seed - options.first} seeds, {INTERLEAVINGS} interleavings each, {time.monotonic() - begun:.0f} s: "
-        f"{deaths} deaths, {overtaken} overtaken, {repeats} repeats, {erased} items erased; failed: {failed or 'none'}"
+        f"{deaths} deaths, {overtaken} overtaken, {repeats} repeats, {old_ids} old ids, {erased} items erased; failed: {failed or 'none'}"
     )
     return 1 if failed else 0
 

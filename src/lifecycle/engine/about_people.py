@@ -110,9 +110,11 @@ class AboutPeople:
         """Let a version that came into force for the person take effect before anything else is decided about them, as
         the sweep would have done: so nothing hangs on when the sweep comes."""
         person = self._person(question)
-        subject, now = person.subject, self.decided.now
+        subject, now = person.subject, person.subject.now(self.decided.now)
         policy = self.decided.in_force_for(subject) if person.is_known and subject.erasure is None else None
-        revisions = revisions_until(subject, self.decided.known.policies, now) if policy is not None else []
+        revisions = (
+            revisions_until(subject, self.decided.known.policies, self.decided.now) if policy is not None else []
+        )
         if policy is None or not revisions_due(subject, revisions):
             return
         mark = len(self.decided.appending.noted)
@@ -138,14 +140,13 @@ class AboutPeople:
     def _judge(self, question: Question, command: SubjectCommand, person: Person) -> tuple[datetime, Decision]:
         if question.subject_id is not None and not person.is_known and not command.brings_its_id:
             raise UnknownSubject
-        at = self.decided.at(command)
-        person.begin(at, self.decided.policy_at(at, person.subject), self.decided.known.policies)
+        now = person.subject.now(self.decided.now)
+        at = self.decided.at(command, now)
+        person.begin(at, now, self.decided.policy_at(at, person.subject), self.decided.known.policies)
         decision: Decision = entry_of(command).handle(command, person)
         if person.subject.erasure is not None and not all(event.after_erasure for event in decision.events):
             raise SubjectErased
-        told = instructions(
-            person.subject, decision.events, self.decided.now, person.asked.policy, person.new_instruction
-        )
+        told = instructions(person.subject, decision.events, now, person.asked.policy, person.new_instruction)
         return at, decision.followed_by(told).telling()
 
     def _accept(self, question: Question, person: Person, decision: Decision, at: datetime) -> Outcome:
@@ -198,7 +199,8 @@ class AboutPeople:
 
     def _to_move(self, person: Person, added: Sequence[Recorded]) -> None:
         """Keys that have to go into custody or come back, noted with the events that make it so."""
-        if moves_keys(person.subject, [recorded.event for recorded in added], self.decided.now):
+        now = person.subject.now(self.decided.now)
+        if moves_keys(person.subject, [recorded.event for recorded in added], now):
             self.decided.appending.rows.pending_custody.append(
                 {"stream_id": person.subject.id, "version": person.subject.version, "at": self.decided.now}
             )

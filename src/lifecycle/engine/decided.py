@@ -66,13 +66,19 @@ class Decided:
 
     # -- time and policy ---------------------------------------------------------------------------------------------
 
-    def at(self, command: Command) -> datetime:
-        """When it happened; what has not happened yet is refused."""
+    def at(self, command: Command, now: datetime) -> datetime:
+        """When it happened: `now`, of the record that it is about, if nobody says. What has not happened yet by the
+        clock of whoever is asked is refused."""
         if command.at is None:
-            return self.now
+            return now
         if command.at > self.now:
             raise InTheFuture
         return command.at
+
+    def now_on(self, stream: UUID) -> datetime:
+        """What time it is on a record about no person: as `Subject.now`."""
+        head = self.heads.get(stream)
+        return self.now if head is None or head.at is None else max(self.now, head.at)
 
     def policy_at(self, at: datetime, subject: Subject | None = None) -> Policy:
         """The newest version in force now, for this person if one is named; if none was in force at `at`, that is a

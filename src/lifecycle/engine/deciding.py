@@ -67,8 +67,9 @@ class Deciding:
         if command.expected_version is not None and command.expected_version != record.version:
             return answers.failed(command.id, "conflict", VersionConflict(record.version), record.version)
         try:
-            at = self.decided.at(command)
-            asked = Asked(at, self.decided.now, self.decided.policy_at(at))
+            now = self.decided.now_on(stream)
+            at = self.decided.at(command, now)
+            asked = Asked(at, now, self.decided.policy_at(at))
             decision: Decision = entry_of(command).handle(command, AboutNobody(asked, record, self.decided.open_record))
         except Refused as refusal:
             self.decided.append_attempt(question, refusal)
@@ -90,7 +91,8 @@ class Deciding:
         if before := self.decided.seen.get((stream, question.cmd)):
             return self.decided.reused(question, before) or self.decided.repeated(question, before)
         try:
-            decision = publish_policy(command, self.decided.known.policies, self.decided.at(command), self.decided.now)
+            now = self.decided.now_on(stream)
+            decision = publish_policy(command, self.decided.known.policies, self.decided.at(command, now), now)
         except Refused as refusal:
             self.decided.append_attempt(question, refusal)
             return answers.refused(command.id, refusal, None, None)

@@ -136,11 +136,11 @@ class Person:
 
     # -- what the batch does -----------------------------------------------------------------------------------------
 
-    def begin(self, at: datetime, policy: Policy, published: tuple[Policy, ...] = ()) -> Asked:
+    def begin(self, at: datetime, now: datetime, policy: Policy, published: tuple[Policy, ...] = ()) -> Asked:
         """Turn to the next command about this person."""
         self._links.clear()
         age = self._age(policy, at) if self.subject.birth_date is not None else None
-        self.current = Asked(at, self.batch.now, policy, age, self.batch.calendars, published)
+        self.current = Asked(at, now, policy, age, self.batch.calendars, published)
         return self.current
 
     def _age(self, policy: Policy, at: datetime) -> int | None:

@@ -69,7 +69,7 @@ class TakeCustodyOfWhatIsStoredOnly:
             inside = in_custody(c, [subject.id for subject in subjects])
             moved = self._take(c, subjects, now)
             for subject in subjects:
-                not_taken = moved is None and stored_only(subject, now)
+                not_taken = moved is None and stored_only(subject, subject.now(now))
                 if not_taken or (subject.id in inside and not self._give_back(c, subject, now)):
                     waiting.add(subject.id)
             custody_orders.done(c, [each for each in asked if each.stream_id not in waiting])
@@ -82,7 +82,9 @@ class TakeCustodyOfWhatIsStoredOnly:
     def _take(self, c: Connection, subjects: Sequence[Subject], now: datetime) -> dict[UUID, Moved] | None:
         """None where the epoch has no custody key yet and this process may not make one: it stays noted."""
         try:
-            moved = take_all(c, self._vault, self._custodian.keys, {one.id: stored_only(one, now) for one in subjects})
+            moved = take_all(
+                c, self._vault, self._custodian.keys, {one.id: stored_only(one, one.now(now)) for one in subjects}
+            )
         except KeysUnavailable:
             return None
         fresh = {id: each.generation for id, each in moved.items() if each.generation is not None}
@@ -92,7 +94,7 @@ class TakeCustodyOfWhatIsStoredOnly:
     def _give_back(self, c: Connection, subject: Subject, now: datetime) -> bool:
         """False where this process has no custody key: it stays noted, for one that has."""
         try:
-            self._custodian.give_back(c, self._vault, subject.id, in_use(subject, now))
+            self._custodian.give_back(c, self._vault, subject.id, in_use(subject, subject.now(now)))
         except KeysUnavailable:
             return False
         return True

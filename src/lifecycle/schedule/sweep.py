@@ -227,13 +227,13 @@ class Sweep:
                     policy = version_for(subject, published, now)
                     if policy is None:
                         continue
-                    revisions = revisions_until(subject, published, now)
+                    revisions, then = revisions_until(subject, published, now), subject.now(now)
                     if decide is None:
-                        decision = fall_due(subject, now, policy, self._calendars, revisions)
-                        told = instructions(subject, decision.events, now, policy, self._vault.new_instruction)
+                        decision = fall_due(subject, then, policy, self._calendars, revisions)
+                        told = instructions(subject, decision.events, then, policy, self._vault.new_instruction)
                         decision = decision.followed_by(told)
                     else:
-                        decision = decide(subject, Asked(now, now, policy, calendars=self._calendars))
+                        decision = decide(subject, Asked(then, then, policy, calendars=self._calendars))
                     decisions.append(decision)
                     # Nobody asked: each decision has a number of its own, as a command would.
                     judged = Judged(self._vault.cmd(secrets.token_hex(16)), Role.SYSTEM.value, policy.judged_by)

@@ -38,7 +38,7 @@ def _is_stored_only(subject: Subject, holding: Holding, at: datetime) -> bool:
     if holding.id == subject.birth_date:
         return False
     return subject.is_restricted(holding, at) or (
-        not subject.has_live_ground(holding, at) and bool(keepers(subject, holding, at))
+        not subject.is_carried(holding, at) and bool(keepers(subject, holding, at))
     )
 
 
@@ -50,7 +50,7 @@ def in_use(subject: Subject, at: datetime) -> frozenset[str]:
 
 def is_in_use(subject: Subject, holding: Holding, at: datetime) -> bool:
     """The same of one holding that is kept."""
-    return subject.has_live_ground(holding, at) and not subject.is_restricted(holding, at)
+    return subject.is_carried(holding, at) and not subject.is_restricted(holding, at)
 
 
 def moves_keys(subject: Subject, events: Iterable[DomainEvent], at: datetime) -> bool:
@@ -148,7 +148,7 @@ def _is_for_the_person(subject: Subject, request: str) -> bool:
 
 def _is_disputed(subject: Subject, holding: Holding, at: datetime) -> bool:
     """In storage only because somebody asked for that, and for no law: neither hold nor law could be named for it."""
-    if holding.transferred_at is not None or not subject.has_live_ground(holding, at):
+    if holding.transferred_at is not None or not subject.is_carried(holding, at):
         return False
     in_force = [one for one in holding.restrictions if one.since <= at and (one.until is None or at < one.until)]
     return bool(in_force) and not any(one.by_law for one in in_force)

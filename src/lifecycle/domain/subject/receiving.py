@@ -134,7 +134,7 @@ def _ends_here(
 def _with_parts(received: t.SubjectReceived, arrived: Arrived, asked: Asked, state: Subject) -> Decision:
     """The event with what is not carried over left out, and the sealed parts of the rest."""
     after = carried_on(state, received)
-    idle = [h for h in after.kept() if not after.live_grounds(h, asked.now) and not keepers(after, h, asked.now)]
+    idle = [h for h in after.kept() if not after.is_carried(h, asked.now) and not keepers(after, h, asked.now)]
     unfounded = [h for h in idle if any(ref.holding == h.id for ref in received.ended)]
     left = frozenset([*received.left, *(holding.id for holding in unfounded)])
     opened = [one for each in arrived.opened if (one := _carried(each, left)) is not None]

@@ -142,7 +142,7 @@ def over(unfolding: Unfolding, zone: str) -> frozenset[str]:
 
 
 def _groundless(subject: Subject, now: datetime) -> list[Holding]:
-    return [holding for holding in subject.kept() if not subject.live_grounds(holding, now)]
+    return [holding for holding in subject.kept() if not subject.is_carried(holding, now)]
 
 
 def settle(unfolding: Unfolding, because: str, whole: bool = False, overdue: frozenset[str] = frozenset()) -> None:

@@ -189,6 +189,11 @@ class Subject:
         """By one event more, recorded at `at`."""
         return self.changed(version=self.version + 1, begun=self.begun or at, last_event_at=at)
 
+    def now(self, clock: datetime) -> datetime:
+        """What time it is for whoever decides about the person: that of the clock, and never before what is on record,
+        which another machine wrote, or this one before its clock went back. Under that time it will be recorded."""
+        return clock if self.last_event_at is None or self.last_event_at <= clock else self.last_event_at
+
     def is_quiet(self, purpose: str, at: datetime) -> bool:
         """Whether nothing that counts from activity for this purpose has ended by `at`: nearly always, and told without
         a calendar."""
@@ -244,32 +249,37 @@ class Subject:
         return due if due is None or since is None else max(due, since)
 
     def is_live(self, ground: Ground, at: datetime) -> bool:
-        """Whether it has begun, and neither of its ends is reached; without making the earlier one of them, because
-        every decision asks this of most of what is held."""
-        if at < ground.since or (ground.until is not None and ground.until <= at):
-            return False
+        """Whether it has begun, and neither of its ends is reached."""
+        return ground.since <= at and not self.is_over(ground, at)
+
+    def is_over(self, ground: Ground, at: datetime) -> bool:
+        """Whether one of its ends is reached; without making the earlier one of them, because every decision asks this
+        of most of what is held."""
+        if ground.until is not None and ground.until <= at:
+            return True
         if ground.limits:
             by = self.due_by(ground)
-            return by is None or at < by[0]
+            return by is not None and by[0] <= at
         rule, start = ground.rule, ground.counted_from
         if rule.counts_from is CountsFrom.LAST_ACTIVITY:
             start = max(start, self.activity.get(ground.purpose, start))
         if not rule.may_be_over(start, at):  # as nearly always
-            return True
+            return False
         due = rule.due(start)
-        return due is None or at < due
+        return due is not None and due <= at
 
     def live_grounds(self, holding: Holding, at: datetime) -> tuple[Ground, ...]:
         if holding.erased_at is not None and holding.erased_at <= at:
             return ()
         return tuple([ground for ground in holding.grounds if self.is_live(ground, at)])
 
-    def has_live_ground(self, holding: Holding, at: datetime) -> bool:
-        """Whether there are any `live_grounds`."""
+    def is_carried(self, holding: Holding, at: datetime) -> bool:
+        """Whether a ground of what is not erased is not over. One that has not begun yet carries too: it came from a
+        machine whose clock was ahead."""
         if holding.erased_at is not None and holding.erased_at <= at:
             return False
         for ground in holding.grounds:  # noqa: SIM110 -- `any` takes twice as long
-            if self.is_live(ground, at):
+            if not self.is_over(ground, at):
                 return True
         return False
 
