@@ -479,7 +479,7 @@ def test_what_was_learned_later_does_not_change_what_was_decided(store: Store):
 
 
 def test_a_clock_that_went_back_is_no_alarm(database_url: str, keys: Path):
-    clock = Standing(datetime.fromisoformat("2024-08-01T10:00:00+08:00"))
+    clock = Standing(datetime.fromisoformat("2024-08-01T02:00:00+00:00"))
     engine, _ = create(Settings(database_url, keys), COLOURFUL, now=clock.now(), clock=clock)
     with engine:
         said = {"actor": {"id": "web", "role": "service"}, "subject": ANN}

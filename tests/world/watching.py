@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from audit.oracle import NEVER, Fact, Item, Story, over
+from audit.portfolios import BEGIN
 from engine.stores import headers_of
 from sqlalchemy import select
 from world.plans import Plan, Said
@@ -21,11 +23,13 @@ EVIDENCE = 36  # months that headers are kept after an erasure is final, by the 
 
 
 class Told(NamedTuple):
-    """When each holding was erased, when the person was, and what the oracle calls each holding."""
+    """When each holding was erased, when the person was, and what the oracle calls each holding; and when an erasure was
+    called final last."""
 
     erased: dict[str, datetime]
     gone: datetime
     names: dict[str, str]
+    final: datetime
 
 
 class LifeTold(Story):
@@ -88,6 +92,8 @@ class Watch:
     def swept(self, clock: datetime) -> None:
         for lives in self.lives.values():
             life = lives[-1]
+            if not _falls_due(life, clock):
+                continue
             instant = max(life.recorded, clock)
             before = life.story.last
             life.story.tell(Fact("sweep", instant, instant))
@@ -104,6 +110,8 @@ class Watch:
                 if told is not None and told.gone < NEVER:
                     life.recorded = max(life.recorded, clock)
                     life.told, life.evidence = told, over(life.recorded, 0, EVIDENCE)
+                elif told is not None and told.final > life.story.last:  # of some holdings: that is an event, too
+                    life.recorded = life.story.last = told.final
 
     def _life(self, person: int, subject_id: UUID, clock: datetime) -> Life:
         lives = self.lives.setdefault(person, [])
@@ -131,7 +139,7 @@ class Watch:
             self.plan.seed, "expunged too early, or not", life.subject_id, life.evidence,
         )  # fmt: skip
         was = life.told if life.is_expunged else None
-        erased, gone, names = was or _told_by_the_record(engine, life.subject_id)
+        erased, gone, names, _ = was or _told_by_the_record(engine, life.subject_id)
         expected = {name: item.erased for name, item in life.story.items.items()}
         found = {names[holding]: erased.get(holding, NEVER) for holding in names}
         assert found == expected, (self.plan.seed, life.subject_id, _apart(expected, found))
@@ -143,6 +151,15 @@ class Watch:
         assert keys == here, (self.plan.seed, "keys of what is erased, or none of what is here", keys, here)
 
 
+def _falls_due(life: Life, clock: datetime) -> bool:
+    """Whoever sweeps looks, by the clock, for whom something is due, and then goes by the time on their record."""
+    if life.recorded <= clock:
+        return True
+    asked = deepcopy(life.story)
+    asked.tell(Fact("sweep", clock, clock))
+    return asked.last != life.story.last or asked.gone != life.story.gone
+
+
 def _apart(expected: dict[str, datetime], found: dict[str, datetime]) -> dict[str, tuple[object, object]]:
     names = sorted({*expected, *found})
     return {name: (expected.get(name), found.get(name)) for name in names if expected.get(name) != found.get(name)}
@@ -150,7 +167,7 @@ def _apart(expected: dict[str, datetime], found: dict[str, datetime]) -> dict[st
 
 def _told_by_the_record(engine: Engine, subject_id: UUID) -> Told:
     erased: dict[str, datetime] = {}
-    gone, numbers, names = NEVER, dict[str, int](), dict[str, str]()
+    gone, final, numbers, names = NEVER, BEGIN, dict[str, int](), dict[str, str]()
     for header in headers_of(engine.database, subject_id):
         for new in _new(header.kind, header.data):
             numbers[new["category"]] = numbers.get(new["category"], 0) + 1
@@ -160,7 +177,9 @@ def _told_by_the_record(engine: Engine, subject_id: UUID) -> Told:
                 assert holding not in erased, "erased twice"
                 erased[holding] = header.at
             gone = header.at if header.data["whole"] else gone
-    return Told(erased, gone, names)
+        elif header.kind == "erasure-finalised/1":
+            final = header.at
+    return Told(erased, gone, names, final)
 
 
 def _new(kind: str, data: dict[str, object]) -> list[dict[str, str]]:
