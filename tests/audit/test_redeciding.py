@@ -30,6 +30,7 @@ from lifecycle.commands.registry import COMMANDS
 from lifecycle.domain.event import DomainEvent, Judged
 from lifecycle.domain.subject import events as e
 from lifecycle.domain.subject.request_events import RequestFulfilled
+from lifecycle.domain.subject.state import Subject
 from lifecycle.engine.creation import create
 from lifecycle.policy.loading import parse_policy
 from lifecycle.policy.model import Policy
@@ -478,7 +479,11 @@ def test_what_was_learned_later_does_not_change_what_was_decided(store: Store):
     assert [verdict for _, verdict in again(store)] == ["same", "cannot-tell", "same", "same", "not-a-decision"]
 
 
-def test_a_clock_that_went_back_is_no_alarm(database_url: str, keys: Path):
+@pytest.mark.parametrize("by", ["the-record", "the-clock"])
+def test_a_clock_that_went_back_is_no_alarm(database_url: str, keys: Path, by: str, monkeypatch: pytest.MonkeyPatch):
+    """Nor is what was decided before ADR 0096, by the clock alone: stores have it for ever."""
+    if by == "the-clock":
+        monkeypatch.setattr(Subject, "now", lambda _, clock: clock)
     clock = Standing(datetime.fromisoformat("2024-08-01T02:00:00+00:00"))
     engine, _ = create(Settings(database_url, keys), COLOURFUL, now=clock.now(), clock=clock)
     with engine:
