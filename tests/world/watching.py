@@ -95,9 +95,9 @@ class Watch:
             if not _falls_due(life, clock):
                 continue
             instant = max(life.recorded, clock)
-            before = life.story.last
+            before = life.story.last, life.story.gone
             life.story.tell(Fact("sweep", instant, instant))
-            if life.story.last != before:
+            if (life.story.last, life.story.gone) != before:
                 life.recorded = instant
             for each in lives:
                 each.is_expunged = each.is_expunged or clock >= each.evidence
