@@ -102,7 +102,7 @@ class Planning:
         self.wrong_for -= 1
         if self.wrong_for <= 0:
             self.wrong = timedelta()
-            if self.random.random() < 0.08:
+            if self.random.random() < 0.2:
                 self.wrong = timedelta(minutes=self.random.choice([-4 * 1440, -90, -10, 10, 90, 3 * 1440]))
                 self.wrong_for = self.random.randint(1, 3)
 

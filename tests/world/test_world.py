@@ -12,7 +12,7 @@ from world.world import found, live
 
 from lifecycle.settings import Settings
 
-SEEDS = {5: 250, 6: 250, 9: 250, 10: 250}
+SEEDS = {3: 250, 4: 250, 7: 250, 12: 250}
 """Days of each: 1,000."""
 
 
