@@ -153,13 +153,16 @@ def test_what_a_machine_whose_clock_is_ahead_has_recorded_is_neither_erased_earl
         assert first.execute(document("collect", "c-1", ANN, data={"phone": "+6591234567"}, **QUOTE)).outcome == "done"
         assert second.execute(document("give-consent", "g-1", ANN, **CONSENT)).outcome == "done"
         assert second.execute(document("collect", "c-2", ANN, data={"name": "Ann"}, **COLLECT)).outcome == "done"
+        assert told(first) == told(second)
         ended = first.execute(document("end-purpose", "e-1", ANN, purpose="quotation", reason="contract-ended"))
         assert ended.outcome == "done"
         assert states(second) == {"phone": "erased", "name": "held"}
+        assert told(first) == told(second)
         # It is taken back, although it was given, by this clock, in ten minutes.
         back = document("withdraw-consent", "w-1", ANN, purposes=["free-trial"], channel="web-form")
         assert first.execute(back).outcome == "done"
         assert states(second) == {"phone": "erased", "name": "erased"}
+        assert told(first) == told(second)
         times = [header.at for header in headers_of(first.database, first.read.subject_id(ANN))]
         assert times == sorted(times)
 
@@ -191,6 +194,10 @@ def test_a_hold_of_a_machine_whose_clock_is_ahead_stops_the_sweep_of_one_that_is
         kinds = [header.kind for header in headers_of(engine.database, engine.read.subject_id(ANN))]
         assert kinds[-1].startswith("deadline-missed")
         assert states(engine) == {"phone": "restricted"}
+
+
+def told(engine: Engine) -> tuple[Any, ...]:
+    return engine.read.holdings(ANN), engine.read.consents(ANN)
 
 
 def states(engine: Engine) -> dict[str, str]:

@@ -19,6 +19,7 @@ from lifecycle.audit.holdings import Picture, shown
 from lifecycle.columns import Ask
 from lifecycle.ledger.envelope import Header, read_header
 from lifecycle.policy.succession import in_force
+from lifecycle.projections.held import now_of
 from lifecycle.projections.holdings import asks_for_holdings, current_holding, holdings_in
 from lifecycle.projections.recipients import asks_for_recipients, recipients_in
 from lifecycle.storage.database import Database
@@ -77,6 +78,7 @@ class AtOnce:
         if policies is None or not self._follower.is_up_to_date(followed):
             return None
         current = holdings_in(with_grounds, keepers)
+        now = now_of(current, now)
         picture = Picture(current, recipients_in(given), {one.holding: one for one in current}, now, now)
         if self._compared is not None and not self._compared.is_known(subject_id, picture.projected):
             return None

@@ -31,7 +31,7 @@ from lifecycle.policy.countries import STANDARD
 from lifecycle.policy.outside import out_of_scope
 from lifecycle.projections.consents import agreed_by, current_consents
 from lifecycle.projections.duties import Told, all_duties, duties_of, told, told_about
-from lifecycle.projections.held import held_by
+from lifecycle.projections.held import held_by, now_of
 from lifecycle.projections.holdings import current_holdings
 from lifecycle.projections.recipients import current_recipients, given_by
 from lifecycle.projections.requests import all_requests, asked_by, requests_of, whose
@@ -134,6 +134,7 @@ class Views:
         current = current_holdings(c, subject_id)
         by_id = {one.holding: one for one in current}
         if as_of is None and as_known_at is None:
+            now = now_of(current, now)
             picture = Picture(current, current_recipients(c, subject_id), by_id, now, now)
             self._compare_once(c, subject_id, picture.projected)
             return picture
@@ -151,6 +152,7 @@ class Views:
             if as_of is None and as_known_at is None:
                 agreed = current_consents(c, subject_id)
                 self._compare(c, subject_id, agreed, agreed_by)
+                at = max([at, *(one.since for one in agreed)])  # what is on record has begun
             else:
                 agreed = agreed_by(state_of(c, subject_id, as_known_at))
         return [records.consent(one, at) for one in agreed if one.since <= at]

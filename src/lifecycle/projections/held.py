@@ -93,6 +93,16 @@ class Held(NamedTuple):
         return _longest(lasting) or _longest(asked) or Kept(PERIOD_OVER, _last_end(self.grounds, self.since), None)
 
 
+def now_of(held: Iterable[Held], clock: datetime) -> datetime:
+    """What time it is for whoever looks at these now: what is on record has begun, as for `Subject.now`."""
+    instants = [clock]
+    for one in held:
+        instants += [ground.since for ground in one.grounds]
+        instants += [keeper.since for keeper in one.keepers]
+        instants += [at for at in (one.erased_at, one.transferred_at) if at is not None]
+    return max(instants)
+
+
 def _longest(keepers: Sequence[Kept]) -> Kept | None:
     open_ended = [keeper for keeper in keepers if keeper.until is None]
     if open_ended:
