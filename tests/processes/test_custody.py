@@ -156,6 +156,23 @@ def test_an_equal_value_becomes_another_holding_because_nobody_may_compare(store
     assert len([row for row in store.engine.read.holdings(ANN) if row["category"] == "phone"]) == 1
 
 
+@pytest.mark.parametrize("together", [True, False], ids=["one-batch", "one-by-one"])
+def test_what_was_lifted_is_compared_with_again_in_one_batch_as_one_by_one(store: Store, together: bool):
+    kept(store)
+    said = {"basis": "consent", "source": "web-form", "purpose": "free-trial"}
+    documents = [
+        store.document("lift-restriction", subject=ANN, categories=["name"], reason="settled"),
+        store.document("collect", subject=ANN, data={"name": "Ann", "phone": "+6591234567"}, **said),
+        store.document("restrict", subject=ANN, categories=["name"], **LAW),
+        store.document("collect", subject=ANN, data={"name": "Ann"}, **said),
+    ]
+    engine = store.engine
+    outcomes = engine.execute_many(documents) if together else [engine.execute(each) for each in documents]
+    assert {each.outcome for each in outcomes} == {"done"}
+    names = [row["state"] for row in engine.read.holdings(ANN) if row["category"] == "name"]
+    assert sorted(names) == ["held", "restricted"]
+
+
 def test_a_correction_of_what_is_restricted_goes_into_custody_too(store: Store):
     kept(store)
     assert store.do("correct", subject=ANN, data={"name": "Anna"}, reason="misspelt").outcome == "done"

@@ -44,7 +44,7 @@ class AboutPeople:
     decided: Decided
     persons: dict[UUID, Person] = field(default_factory=dict)
     _unknown: dict[object, Person] = field(default_factory=dict, repr=False)
-    _losing: set[UUID] = field(default_factory=set, repr=False)  # holdings of theirs are to be destroyed
+    _in_between: set[UUID] = field(default_factory=set, repr=False)  # keys of theirs are to be destroyed, or to move
     _batch: Batch = field(init=False)
 
     def __post_init__(self) -> None:
@@ -127,13 +127,13 @@ class AboutPeople:
         self._to_move(person, added)
 
     def must_wait(self, question: Question) -> bool:
-        """About somebody whose record the carrying out of an order has yet to complete. Or named by an identifier that
-        this batch linked to somebody recorded before: what the command has to compare was not read with the snapshot.
+        """About somebody of whom what was decided has yet to be carried out. Or named by an identifier that this batch
+        linked to somebody recorded before: what the command has to compare was not read with the snapshot.
         """
         known = self.decided.known
         owner = self._batch.owners.get(question.identifier) if question.identifier is not None else None
         subject_id = owner[0] if owner is not None else question.subject_id
-        if subject_id in self._losing:
+        if subject_id in self._in_between:
             return True
         return owner is not None and question.identifier not in known.found and owner[0] in known.states
 
@@ -195,7 +195,7 @@ class AboutPeople:
                 )
                 ends_here = not isinstance(event, ErasureOrdered) or event.whole
                 self.decided.is_over = self.decided.is_over or ends_here
-                self._losing.add(recorded.originator_id)
+                self._in_between.add(recorded.originator_id)
 
     def _to_move(self, person: Person, added: Sequence[Recorded]) -> None:
         """Keys that have to go into custody or come back, noted with the events that make it so."""
@@ -204,6 +204,7 @@ class AboutPeople:
             self.decided.appending.rows.pending_custody.append(
                 {"stream_id": person.subject.id, "version": person.subject.version, "at": self.decided.now}
             )
+            self._in_between.add(person.subject.id)  # what is in custody cannot be compared with
 
     def _refuse(self, question: Question, person: Person, refusal: Refused) -> Outcome:
         """The person's record is left alone; the attempt stays visible, without values (settled rule 11)."""
