@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -134,17 +134,18 @@ class Watch:
                 self._check(engine, life)
 
     def _check(self, engine: Engine, life: Life) -> None:
+        """In UTC: an hour that comes twice in a zone is equal to none in another (PEP 495)."""
         streams = (life.subject_id, access_stream_of(life.subject_id))
         assert life.is_expunged != any(headers_of(engine.database, stream) for stream in streams), (
             self.plan.seed, "expunged too early, or not", life.subject_id, life.evidence,
         )  # fmt: skip
         was = life.told if life.is_expunged else None
         erased, gone, names, _ = was or _told_by_the_record(engine, life.subject_id)
-        expected = {name: item.erased for name, item in life.story.items.items()}
+        expected = {name: item.erased.astimezone(UTC) for name, item in life.story.items.items()}
         found = {names[holding]: erased.get(holding, NEVER) for holding in names}
         assert found == expected, (self.plan.seed, life.subject_id, _apart(expected, found))
         if self.plan.is_plain:
-            assert gone == life.story.gone, (self.plan.seed, life.subject_id, gone, life.story.gone)
+            assert gone == life.story.gone.astimezone(UTC), (self.plan.seed, life.subject_id, gone, life.story.gone)
         here = {holding for holding in names if holding not in erased} if gone == NEVER else set()
         keys = _keys(engine, life.subject_id)
         keys = keys if gone < NEVER else keys & set(names)  # of somebody living there are keys of more than holdings
