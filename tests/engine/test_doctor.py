@@ -24,6 +24,7 @@ from lifecycle.engine import Engine, open_engine
 from lifecycle.engine.creation import create
 from lifecycle.engine.doctor import Finding, Level, Limits, examine
 from lifecycle.engine.doctor.examining import OF_FILES, OF_THE_STORE
+from lifecycle.engine.doctor.following import reactions_of
 from lifecycle.policy.examples import example_policy_text
 from lifecycle.projections.duties import recipient_duty
 from lifecycle.projections.requests import rights_request
@@ -165,6 +166,14 @@ def test_a_process_that_does_not_do_what_follows_from_an_event_is_told(
         with open_engine(engine.database.url, keys=engine.keys, notices=notices) as telling:
             telling.reacting()
         assert looked(engine, notices, now=later)["reactions"][0].level is Level.OK
+
+
+@pytest.mark.parametrize("outside", [(), ("outbox",), ("notices",), ("outbox", "notices")], ids="-".join)
+def test_the_doctor_looks_at_every_process_that_there_is(engine: Engine, tmp_path: Path, outside: tuple[str, ...]):
+    places = {name: tmp_path / name for name in outside}
+    settings = Settings(engine.database.url, engine.keys, **places)
+    with open_engine(settings.db, keys=settings.keys, **places) as reacting:
+        assert set(reacting.reacting.behind()) == {each.name for each in reactions_of(settings)}
 
 
 def registered_at(engine: Engine) -> datetime:

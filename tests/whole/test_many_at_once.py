@@ -167,6 +167,19 @@ def test_what_a_machine_whose_clock_is_ahead_has_recorded_is_neither_erased_earl
         assert times == sorted(times)
 
 
+def test_what_a_machine_whose_clock_is_ahead_has_ended_is_over_for_the_other_one_too(settings: Settings):
+    slow, fast = Off(MONDAY), Off(MONDAY, APART)
+    with made(settings, slow) as first, open_engine(settings.db, keys=settings.keys, clock=fast) as second:
+        first.execute(document("give-consent", "g-1", ANN, **CONSENT))
+        first.execute(document("collect", "c-1", ANN, data={"name": "Ann"}, **COLLECT))
+        first.execute(document("place-hold", "h-1", ANN, hold="K-7", reason="a lawsuit", authority="court"))
+        back = document("withdraw-consent", "w-1", ANN, purposes=["free-trial"], channel="web-form")
+        assert second.execute(back).outcome == "done"
+        assert states(first) == {"name": "restricted"}
+        assert [row["status"] for row in first.read.consents(ANN)] == ["withdrawn"]
+        assert told(first) == told(second)
+
+
 def test_a_sweep_by_a_clock_that_is_behind_leaves_what_begins_later(settings: Settings):
     clock = Off(MONDAY)
     with made(settings, clock) as engine:

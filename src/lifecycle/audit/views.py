@@ -29,7 +29,7 @@ from lifecycle.errors import StoreUnavailable
 from lifecycle.policy.calendars import Calendars
 from lifecycle.policy.countries import STANDARD
 from lifecycle.policy.outside import out_of_scope
-from lifecycle.projections.consents import agreed_by, current_consents
+from lifecycle.projections.consents import agreed_by, current_consents, now_of_consents
 from lifecycle.projections.duties import Told, all_duties, duties_of, told, told_about
 from lifecycle.projections.held import held_by, now_of
 from lifecycle.projections.holdings import current_holdings
@@ -152,7 +152,7 @@ class Views:
             if as_of is None and as_known_at is None:
                 agreed = current_consents(c, subject_id)
                 self._compare(c, subject_id, agreed, agreed_by)
-                at = max([at, *(one.since for one in agreed)])  # what is on record has begun
+                at = now_of_consents(agreed, at)
             else:
                 agreed = agreed_by(state_of(c, subject_id, as_known_at))
         return [records.consent(one, at) for one in agreed if one.since <= at]

@@ -66,6 +66,13 @@ class Agreed:
         return "expired" if self.lapses is not None and self.lapses <= at else "given"
 
 
+def now_of_consents(agreed: Sequence[Agreed], clock: datetime) -> datetime:
+    """As that of what is held: answers on record have been given, and ends on record have come."""
+    instants = [clock, *(each.since for each in agreed)]
+    instants += [each.until for each in agreed if each.until is not None and each.because is not None]
+    return max(instants)
+
+
 def agreed_by(subject: Subject) -> list[Agreed]:
     """Every consent of a folded state, then the refusals that stand."""
     given = [_agreed(number, consent) for number, consent in enumerate(subject.consents, start=1)]

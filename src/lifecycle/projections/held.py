@@ -94,13 +94,15 @@ class Held(NamedTuple):
 
 
 def now_of(held: Iterable[Held], clock: datetime) -> datetime:
-    """What time it is for whoever looks at these now: what is on record has begun, as for `Subject.now`."""
-    instants = [clock]
+    """What time it is for whoever looks at these now: as for `Subject.now`, what is on record has begun, and what ended
+    a ground there has ended it."""
+    instants: list[datetime | None] = [clock]
     for one in held:
         instants += [ground.since for ground in one.grounds]
+        instants += [ground.until for ground in one.grounds if ground.ended is not None]
         instants += [keeper.since for keeper in one.keepers]
-        instants += [at for at in (one.erased_at, one.transferred_at) if at is not None]
-    return max(instants)
+        instants += [one.erased_at, one.obstructed_at, one.transferred_at]
+    return max(at for at in instants if at is not None)
 
 
 def _longest(keepers: Sequence[Kept]) -> Kept | None:

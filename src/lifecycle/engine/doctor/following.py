@@ -63,14 +63,14 @@ def projections(patient: Patient) -> Iterator[Finding]:
 
 def reactions(patient: Patient) -> Iterator[Finding]:
     """A process whose command was refused stands there until a program or a policy is mended, and holds up no other."""
-    for reaction in _reactions(patient.settings):
+    for reaction in reactions_of(patient.settings):
         with patient.database.read() as c:
             since = _recorded_at(c, positions(c).get(reaction.name, 0), reaction.kinds)
         what = f"The process {reaction.name!r} has not done what follows from what happened."
         yield from patient.late("reactions", since, what, WORKER)
 
 
-def _reactions(settings: Settings) -> list[Reacts]:
+def reactions_of(settings: Settings) -> list[Reacts]:
     """Those that need no place outside, and those that have one."""
     found: list[Reacts] = [*REACTIONS]
     if settings.outbox is not None:
